@@ -1,0 +1,51 @@
+# Every command a contributor or a CI needs. `make` alone prints this list.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format bench lock golden clean
+
+help:  ## print this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*##[ ]*(.*)/\1\t\2/' | expand -t 10
+
+setup: $(VENV)/.ready  ## make .venv with tfa and everything that tests and benchmarks use
+
+$(VENV)/.ready: pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else "Python 3.11 or newer is needed, $(PYTHON) is %d.%d: set PYTHON=..." % v[:2])'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+demo: setup  ## three simulated days of a fleet: table, build/demo/report.html, report.json
+	@$(BIN)/tfa simulate --demo --out build/demo
+
+test: setup check  ## all checks and tests; installs Chromium where apt can
+	@$(BIN)/python -m tests.components.chromium
+	$(BIN)/python -m pytest
+
+check: setup  ## lint, format, types (strict), architecture
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_architecture.py
+
+format: setup  ## rewrite the sources in the project's format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup  ## speed and memory targets, as ratios and numbers of this machine
+	$(BIN)/python -m tests.benchmarks
+
+golden: setup  ## rewrite the golden files after an intended change; review them as a diff
+	$(BIN)/python -m tests.golden
+
+lock: setup  ## pin a new set of dependencies in requirements.lock (then run make test)
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
+	  --no-emit-index-url --no-emit-find-links --no-header --quiet -o requirements.lock --upgrade
+
+clean:  ## remove everything that the other commands made
+	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache *.egg-info

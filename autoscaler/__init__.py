@@ -1,0 +1,1 @@
+"""Services around the recommender: everything that touches the world."""
