@@ -1,0 +1,45 @@
+"""Errors of the services, by what the caller should do.
+
+AutoscalerError
+├── UsageError          the user asked for something that cannot be done: exit code 2
+├── InputError          input is unreadable, empty, lacks a column or has no usable sample: 3
+├── SourceError         a metrics source
+│   ├── QueryRejectedError      the server refused the query: do not repeat it
+│   ├── QueryTimeoutError       the server gave up: ask for less
+│   └── SourceUnavailableError  no answer: try again later
+└── SkipWorkloadError   leave this workload alone in this round, go on with the others
+"""
+
+from __future__ import annotations
+
+
+class AutoscalerError(Exception):
+    """Any error that the services raise on purpose; its text is for the user."""
+
+
+class UsageError(AutoscalerError):
+    """Arguments or configuration are wrong."""
+
+
+class InputError(AutoscalerError):
+    """Input cannot be read or holds nothing usable."""
+
+
+class SourceError(AutoscalerError):
+    """A metrics source did not answer as asked; the text quotes the server."""
+
+
+class QueryRejectedError(SourceError):
+    """The server refused the query."""
+
+
+class QueryTimeoutError(SourceError):
+    """The server or the connection timed out."""
+
+
+class SourceUnavailableError(SourceError):
+    """The server cannot be reached."""
+
+
+class SkipWorkloadError(AutoscalerError):
+    """One workload cannot be handled now; the reason is for its status."""

@@ -1,0 +1,1 @@
+"""The loop: collect -> decide -> validate -> apply, the same code live and simulated."""

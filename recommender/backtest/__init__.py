@@ -1,0 +1,1 @@
+"""Causal replay of recorded usage through ``decide``, open and closed loop, with scores."""

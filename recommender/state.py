@@ -1,0 +1,121 @@
+"""What earlier decisions left for later ones: windows, last changes, watched changes.
+
+``decide`` returns a new state and leaves its argument untouched.  One row per workload, in the
+order of the observation; ``aligned`` carries rows over when the fleet changes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommender.observation import Bools, Floats, Ints
+
+NEVER = np.int64(-(2**62))
+"""A time before all times, so that ages need no special case."""
+CHANGES_KEPT = 4
+FIRST_WINDOW = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionState:
+    """State of a fleet: ``[W, R]``, ``[W]`` or with a last axis of remembered events."""
+
+    uid: NDArray[np.str_]
+    # amounts of the last tick of each layer
+    target_request: Floats
+    target_limit: Floats
+    target_replicas: Floats
+    raw_request: Floats
+    raw_limit: Floats
+    raw_replicas: Floats
+    lower_request: Floats
+    upper_request: Floats
+    start_request: Floats
+    start_limit: Floats
+    # pace of requests: the last changes
+    request_change_s: Ints
+    """[W, R, CHANGES_KEPT] newest first; NEVER where there was none."""
+    request_change_before: Floats
+    # pace of limits: value at the start of the running minute of decreases
+    limit_anchor_s: Ints
+    limit_anchor: Floats
+    safe_limit: Floats
+    """Limit before the last decrease that is still watched, else the limit in force."""
+    last_limits_tick_s: NDArray[np.int64]
+    """[W]"""
+    # watched decreases and roll-backs
+    request_decrease_s: Ints
+    request_before_decrease: Floats
+    limit_decrease_s: Ints
+    limit_before_decrease: Floats
+    no_decrease_until_s: Ints
+    # replicas: wishes of the cool-down windows and changes of the rate windows
+    wish_s: Ints
+    """[W, N] times of recommendations, any order; N grows when a window needs it."""
+    wish: Floats
+    scaled_s: Ints
+    """[W, M] times of changes."""
+    scaled_by: Floats
+    # fleet budget
+    budget_s: Ints
+    """[W] when this workload was last charged to the fleet's budget."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(W, R)."""
+        return self.target_request.shape[0], self.target_request.shape[1]
+
+
+_TIMES = {"limit_anchor_s", "request_decrease_s", "limit_decrease_s", "no_decrease_until_s"}
+_ROW_FLOATS = {"target_replicas", "raw_replicas"}
+
+
+def empty_state(uid: NDArray[np.str_], resources: int) -> DecisionState:
+    """Return the state of workloads that nothing was decided for."""
+    rows = len(uid)
+    columns: dict[str, object] = {"uid": uid}
+    for item in fields(DecisionState):
+        if item.name == "uid":
+            continue
+        if item.name in _TIMES:
+            columns[item.name] = np.full((rows, resources), NEVER)
+        elif item.name in {"budget_s", "last_limits_tick_s"}:
+            columns[item.name] = np.full(rows, NEVER)
+        elif item.name == "request_change_s":
+            columns[item.name] = np.full((rows, resources, CHANGES_KEPT), NEVER)
+        elif item.name == "request_change_before":
+            columns[item.name] = np.full((rows, resources, CHANGES_KEPT), np.nan)
+        elif item.name in {"wish_s", "scaled_s"}:
+            columns[item.name] = np.full((rows, FIRST_WINDOW), NEVER)
+        elif item.name in {"wish", "scaled_by"}:
+            columns[item.name] = np.full((rows, FIRST_WINDOW), np.nan)
+        elif item.name in _ROW_FLOATS:
+            columns[item.name] = np.full(rows, np.nan)
+        else:
+            columns[item.name] = np.full((rows, resources), np.nan)
+    return DecisionState(**columns)  # type: ignore[arg-type]
+
+
+def aligned(state: DecisionState, previous_row: Ints, uid: NDArray[np.str_]) -> DecisionState:
+    """Carry ``state`` over to a fleet whose row i was row ``previous_row[i]`` (-1: new).
+
+    A row whose uid changed starts anew: the workload was re-created under its old name.
+    """
+    fresh = empty_state(uid, state.shape[1])
+    same: Bools = previous_row >= 0
+    same = same.copy()
+    same[same] = state.uid[previous_row[same]] == uid[same]
+    carried: dict[str, object] = {}
+    for item in fields(DecisionState):
+        if item.name == "uid":
+            continue
+        old, new = getattr(state, item.name), getattr(fresh, item.name)
+        if old.shape[1:] != new.shape[1:]:
+            filler = NEVER if old.dtype == np.int64 else np.nan
+            new = np.full((len(uid), *old.shape[1:]), filler, old.dtype)
+        new[same] = old[previous_row[same]]
+        carried[item.name] = new
+    return replace(fresh, **carried)  # type: ignore[arg-type]
