@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +51,7 @@ class Code(Enum):
     Burst = (6, "use of the last minute reaches {after} (EWMA of 30 s + 3 sigma, p99 of 60 s)")
     CoarseSteps = (
         7,
-        "samples are {arg:duration} apart: the last three and p99 of the 1-h histogram give {after}",
+        "samples are {arg:duration} apart: last three and p99 of the 1-h histogram give {after}",
     )
     UpperPercentile = (8, "limit from the upper percentile p{arg:level}: {after}")
     ReplicaDemand = (9, "demand is {arg:ratio} of the target per worker: {before} -> {after}")
@@ -216,9 +216,10 @@ class StepLog:
         """Return all steps so far."""
         dtypes = (np.int32, np.int16, np.int8, np.int16, np.float64, np.float64, np.float64)
         if not self._parts:
-            return StepTable(*(np.empty(0, dtype) for dtype in dtypes))
-        columns = [np.concatenate(column) for column in zip(*self._parts, strict=True)]
-        return StepTable(*columns)  # type: ignore[arg-type]
+            empty: list[Any] = [np.empty(0, dtype) for dtype in dtypes]
+            return StepTable(*empty)
+        columns: list[Any] = [np.concatenate(part) for part in zip(*self._parts, strict=True)]
+        return StepTable(*columns)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
