@@ -64,6 +64,7 @@ class Code(Enum):
     ExternalRecommendation = (16, "the external scaler asks for more: {before} -> {after}")
     CronFloor = (17, "an active cron rule asks for at least {after}: {before} -> {after}")
     RequestWins = (18, "a limit is never below its request: {before} -> {after}")
+    RecentVram = (19, "VRAM in use now and p99 of the 1-h histogram reach {after}")
     # bounds of the target
     Floor = (30, "smallest amount is {after}: {before} -> {after}")
     MinAllowed = (31, "minAllowed: {before} -> {after}")
@@ -102,9 +103,7 @@ class Code(Enum):
     NoDecreaseAfterRollBack = (71, "no decrease for 24 h after a roll-back: stays at {after}")
     BudgetExhausted = (72, "the fleet's change budget is used up: stays at {after}")
     Paused = (73, "paused: stays at {after}")
-    NotEnrolled = (74, "recommend only: stays at {after}")
     OpaqueVram = (75, "the allocator takes a constant share of the limit: {after} is kept")
-    WatchedChange = (76, "a decrease is being watched: stays at {after}")
     # no value at all
     NotEnoughHistory = (90, "less than 30 min or 12 samples: no recommendation")
     NoSamples = (91, "no usable sample")
@@ -208,8 +207,7 @@ class StepLog:
         arg: Floats | float = np.nan,
     ) -> Floats:
         """Record a step wherever ``after`` differs from ``before``; return ``after``."""
-        with np.errstate(invalid="ignore"):
-            self.add(layer, code, (before != after) & ~np.isnan(after), before, after, arg)
+        self.add(layer, code, (before != after) & ~np.isnan(after), before, after, arg)
         return after
 
     def table(self) -> StepTable:

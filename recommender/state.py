@@ -42,8 +42,9 @@ class DecisionState:
     # pace of limits: value at the start of the running minute of decreases
     limit_anchor_s: Ints
     limit_anchor: Floats
-    safe_limit: Floats
-    """Limit before the last decrease that is still watched, else the limit in force."""
+    seen_request: Floats
+    """In force at the last tick, to notice when workers start with a lowered VRAM amount."""
+    seen_limit: Floats
     last_limits_tick_s: NDArray[np.int64]
     """[W]"""
     # watched decreases and roll-backs

@@ -1,0 +1,67 @@
+"""What ``tfa explain`` does, after its arguments were read."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from autoscaler.cli.exits import ExitCode
+from autoscaler.cli.explanation import explanation
+from autoscaler.cli.output import Destination, Format, write
+from autoscaler.cli.recorded_input import InputOptions
+from autoscaler.cli.rendering import Look, load_report, write_report
+from autoscaler.cli.report_run import compute_report
+from autoscaler.cli.terminal import Terminal
+from autoscaler.errors import UsageError
+from recommender.report.model import Report
+from recommender.report.select import Selection, selected
+
+
+def run_explain(
+    workload: str,
+    *,
+    recorded: InputOptions | None,
+    saved: Path | None,
+    destinations: Sequence[Destination],
+    has_what_if: bool,
+    terminal: Terminal,
+) -> ExitCode:
+    """Explain one workload of recorded usage or of a saved report."""
+    if saved is not None:
+        report = load_report(saved)
+    else:
+        assert recorded is not None
+        report = compute_report(recorded, has_what_if=has_what_if, terminal=terminal)
+    own = workload_report(report, workload)
+    for destination in destinations:
+        if destination.format is Format.TABLE:
+            write(destination, explanation(own.items, own.meta))
+        else:
+            write_report(own, [destination], Look())
+    return ExitCode.PARTIAL if own.errors else ExitCode.OK
+
+
+def workload_report(report: Report, workload: str) -> Report:
+    """Return the report of one workload.  Raises ``UsageError`` with names like it."""
+    known = sorted({item.name for item in report.items})
+    name = workload if "/" in workload else f"default/{workload}"
+    failed = [error for error in report.errors if f"{error.namespace}/{error.workload}" == name]
+    if name not in known:
+        if failed:
+            raise UsageError(f"{name}: {failed[0].message}")
+        close = difflib.get_close_matches(name, known, n=3)
+        hint = f"did you mean {', '.join(close)}?" if close else f"known: {_some(known)}"
+        raise UsageError(f"no workload {name!r}; {hint}")
+    chosen = selected(report, Selection(workloads=(_literal(name),)))
+    return replace(chosen, errors=tuple(failed))
+
+
+def _literal(name: str) -> str:
+    """Return a glob that matches a name and nothing else."""
+    return "".join(f"[{char}]" if char in "*?[" else char for char in name)
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

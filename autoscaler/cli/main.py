@@ -1,0 +1,59 @@
+"""The console script ``tfa`` (also ``kubectl tfa``): commands, and errors as exit codes.
+
+Importing this module loads neither numpy nor pandas: each command imports what it needs when it
+runs, so that ``tfa --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from typing import NoReturn
+
+import typer
+
+from autoscaler.cli import config, diff, explain, render, report, version
+from autoscaler.cli.exits import ExitCode, code_of
+from autoscaler.cli.terminal import fail
+from autoscaler.errors import AutoscalerError
+from recommender.errors import RecommenderError
+
+app = typer.Typer(
+    name="tfa",
+    help="Sizes requests, limits and replicas of TensorFusion vGPU workers from measured use.",
+    epilog=(
+        "Exit codes: 0 done, 1 findings at or above --fail-on, 2 wrong arguments or configuration, "
+        "3 could not work, 4 partial result, 130 interrupted."
+    ),
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("report")(report.command)
+app.command("explain")(explain.command)
+app.command("render")(render.command)
+app.command("diff")(diff.command)
+app.add_typer(config.app, name="config")
+app.command("version")(version.command)
+
+
+def run() -> NoReturn:
+    """Run the command of ``sys.argv`` and end the process with its exit code."""
+    sys.exit(_run())
+
+
+def _run() -> int:
+    try:
+        app()
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else ExitCode.CANNOT_WORK
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except (AutoscalerError, RecommenderError) as error:
+        fail(str(error))
+        return code_of(error)
+    except Exception:  # noqa: BLE001 - Python would end with 1, which means "findings"
+        fail("a defect of tfa, please report it with the lines below")
+        traceback.print_exc()
+        return ExitCode.CANNOT_WORK
+    return ExitCode.OK

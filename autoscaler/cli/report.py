@@ -1,0 +1,107 @@
+"""``tfa report``: recommendations for all workloads; changes nothing."""
+
+from __future__ import annotations
+
+import typer
+
+from autoscaler.cli.options import (
+    ConfigOption,
+    FailOn,
+    FailOnOption,
+    FormatOption,
+    GpuModelOption,
+    GroupByOption,
+    IncludeOkOption,
+    LimitOption,
+    MinChangeOption,
+    MinConfidenceOption,
+    MinSeverityOption,
+    NamespaceOption,
+    NoColorOption,
+    NoWhatIfOption,
+    OnlyOption,
+    OutOption,
+    ProfilesOption,
+    ProgressOption,
+    QuietOption,
+    SinceOption,
+    SortBy,
+    SortOption,
+    UntilOption,
+    UsageOption,
+    VerboseOption,
+    WideOption,
+    WorkloadsOption,
+)
+from autoscaler.cli.output import destinations
+from autoscaler.cli.terminal import ProgressMode, Terminal
+
+
+def command(
+    usage: UsageOption,
+    workloads: WorkloadsOption = None,
+    profiles: ProfilesOption = None,
+    gpu_model: GpuModelOption = None,
+    until: UntilOption = None,
+    since: SinceOption = None,
+    no_what_if: NoWhatIfOption = False,
+    namespace: NamespaceOption = None,
+    group_by: GroupByOption = None,
+    sort: SortOption = SortBy.RISK,
+    min_severity: MinSeverityOption = None,
+    min_change: MinChangeOption = None,
+    min_confidence: MinConfidenceOption = None,
+    only: OnlyOption = None,
+    include_ok: IncludeOkOption = False,
+    limit: LimitOption = None,
+    output: FormatOption = None,
+    out: OutOption = None,
+    fail_on: FailOnOption = FailOn.NONE,
+    wide: WideOption = False,
+    no_color: NoColorOption = False,
+    config: ConfigOption = None,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = 0,
+    progress: ProgressOption = ProgressMode.AUTO,
+) -> None:
+    """Compute recommendations from recorded usage and explain them; changes nothing.
+
+    stdout carries the result alone, notes and progress go to stderr.
+    """
+    targets = destinations(output, out or [])
+    from autoscaler.cli.recorded_input import InputOptions
+    from autoscaler.cli.rendering import Look
+    from autoscaler.cli.report_run import Choice, run_report
+
+    terminal = Terminal(verbosity=-1 if quiet else verbose, progress_mode=progress)
+    code = run_report(
+        InputOptions(
+            usage=usage,
+            workloads=workloads,
+            profiles=profiles,
+            gpu_model=gpu_model,
+            until=until,
+            since=since,
+            config=config,
+        ),
+        Choice(
+            namespaces=tuple(namespace or ()),
+            sort=sort,
+            min_severity=min_severity,
+            min_change=min_change,
+            min_confidence=min_confidence,
+            only=only,
+        ),
+        Look(
+            is_wide=wide,
+            is_plain=no_color,
+            include_ok=include_ok,
+            limit=limit,
+            group_by=group_by,
+        ),
+        targets,
+        fail_on=fail_on,
+        has_what_if=not no_what_if,
+        terminal=terminal,
+    )
+    raise typer.Exit(code)

@@ -1,0 +1,103 @@
+"""What ``tfa report`` does, after its arguments were read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from autoscaler.cli.exits import ExitCode, strongest
+from autoscaler.cli.options import FailOn, Grade, Only, SeverityName, SortBy
+from autoscaler.cli.output import Destination
+from autoscaler.cli.recorded_input import InputOptions, open_input
+from autoscaler.cli.rendering import Look, write_report
+from autoscaler.cli.terminal import Terminal
+from autoscaler.errors import UsageError
+from autoscaler.reporting import report_of
+from recommender.report import select
+from recommender.report.blocks import Severity
+from recommender.report.grouping import grouped
+from recommender.report.model import Report
+from recommender.report.severity import findings_at_least
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """Which items are wanted, and in which order."""
+
+    namespaces: tuple[str, ...] = ()
+    sort: SortBy = SortBy.RISK
+    min_severity: SeverityName | None = None
+    min_change: str | None = None
+    min_confidence: Grade | None = None
+    only: Only | None = None
+
+    def selection(self) -> select.Selection:
+        """Return the same for ``recommender.report``.  Raises ``UsageError``."""
+        return select.Selection(
+            namespaces=self.namespaces,
+            min_severity=None if self.min_severity is None else Severity(self.min_severity.upper()),
+            min_change_ratio=None if self.min_change is None else change_ratio(self.min_change),
+            min_confidence=self.min_confidence,
+            only=None if self.only is None else select.Only(self.only),
+        )
+
+
+def run_report(
+    options: InputOptions,
+    choice: Choice,
+    look: Look,
+    destinations: Sequence[Destination],
+    *,
+    fail_on: FailOn,
+    has_what_if: bool,
+    terminal: Terminal,
+) -> ExitCode:
+    """Compute, select and write a report; return the exit code it deserves."""
+    selection = choice.selection()
+    grouped((), look.group_by)
+    report = compute_report(options, has_what_if=has_what_if, terminal=terminal)
+    report = select.ordered(select.selected(report, selection), select.SortKey(choice.sort))
+    write_report(report, destinations, look)
+    terminal.note(summary(report))
+    return code_of_report(report, fail_on)
+
+
+def compute_report(options: InputOptions, *, has_what_if: bool, terminal: Terminal) -> Report:
+    """Return the report of all workloads of recorded usage."""
+    recorded = open_input(options, terminal)
+    with terminal.progress("report") as advance:
+        analysis = recorded.analyse()
+        advance(0.2)
+        whatif = recorded.what_if(analysis, advance) if has_what_if else None
+    return report_of(analysis, recorded.text(), whatif)
+
+
+def code_of_report(report: Report, fail_on: FailOn) -> ExitCode:
+    """Return 4 where something failed, else 1 where there are findings, else 0."""
+    codes = [ExitCode.OK]
+    if report.errors:
+        codes.append(ExitCode.PARTIAL)
+    if fail_on is not FailOn.NONE and findings_at_least(report, Severity(fail_on.upper())):
+        codes.append(ExitCode.FINDINGS)
+    return strongest(codes)
+
+
+def summary(report: Report) -> str:
+    """Return one line for stderr: how much was looked at, and what was found."""
+    counts = ", ".join(
+        f"{count} {severity}" for severity, count in report.meta.totals.severities.items() if count
+    )
+    failed = f"; {len(report.errors)} failed" if report.errors else ""
+    return f"{report.meta.scanned_workloads} workloads: {counts or 'nothing selected'}{failed}"
+
+
+def change_ratio(text: str) -> float:
+    """Read ``10%`` or ``0.1``.  Raises ``UsageError``."""
+    number = text.strip()
+    try:
+        ratio = float(number.removesuffix("%")) / (100.0 if number.endswith("%") else 1.0)
+    except ValueError:
+        ratio = -1.0
+    if not 0 <= ratio < 1e6 or (not number.endswith("%") and ratio > 1):
+        raise UsageError(f"--min-change: {text!r} is not valid; allowed: a change such as 10%")
+    return ratio

@@ -1,0 +1,179 @@
+"""Settings as text: of the process, and of workload policies."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from autoscaler.errors import UsageError
+from autoscaler.scaling.recorded_view import GpuModels, stated_by
+from autoscaler.settings import load_settings
+from autoscaler.sources.profiles import read_profile_files
+from autoscaler.sources.workloads_file import read_text, read_workloads_file
+from recommender.policy.describe import describe_policy
+from recommender.policy.parse import parse_auto_scaling_config
+from recommender.policy.profiles import read_profiles
+from recommender.policy.resolve import resolve
+from recommender.policy.schema import auto_scaling_config_schema, workloads_row_schema
+from recommender.report.jsonform import report_schema
+from recommender.report.textgrid import grid
+
+if TYPE_CHECKING:
+    from autoscaler.cli.config import SchemaOf, TextFormat
+    from recommender.policy.model import Policy
+
+PROCESS = "process"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownSetting:
+    """One setting of the process, or of one workload's policy."""
+
+    scope: str
+    """``process``, ``defaults``, or the workload or profile."""
+    path: str
+    value: str
+    default: str
+    source: str
+    meaning: str
+
+
+def settings_rows(
+    *,
+    profile: Path | None,
+    workloads: Path | None,
+    profiles: Path | None,
+    workload: str | None,
+    config: Path | None,
+) -> list[ShownSetting]:
+    """Return all settings asked for.
+
+    Raises ``UsageError`` with every problem of the files, and ``InputError``.
+    """
+    settings = load_settings(config)
+    rows = [ShownSetting(scope=PROCESS, **asdict(row)) for row in settings.rows()]
+    if workload is not None and workloads is None:
+        raise UsageError("--workload names a row of --workloads FILE, which is missing")
+    policies: dict[str, Policy] = {}
+    if profile is not None:
+        policies |= _profile_policies(profile)
+    if workloads is not None:
+        models = GpuModels(own=settings.gpu_models, prices=settings.gpu_prices)
+        policies |= _workload_policies(workloads, profiles, workload, models)
+    if not policies:
+        policies = {"defaults": resolve().policy}
+    for scope, policy in policies.items():
+        rows += _policy_rows(scope, policy)
+    return rows
+
+
+def render_settings(rows: Sequence[ShownSetting], output: TextFormat) -> str:
+    """Return the rows in one format."""
+    records = [asdict(row) for row in rows]
+    if output == "json":
+        return json.dumps(records, indent=2, ensure_ascii=False) + "\n"
+    if output == "yaml":
+        import yaml
+
+        text: str = yaml.safe_dump(records, sort_keys=False, allow_unicode=True, width=1000)
+        return text
+    if output == "csv":
+        buffer = io.StringIO()
+        writer = csv.DictWriter(buffer, list(records[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(records)
+        return buffer.getvalue()
+    return _table(rows)
+
+
+def schema_text(of: SchemaOf) -> str:
+    """Return a JSON Schema."""
+    schemas: Mapping[str, Any] = {
+        "autoScalingConfig": auto_scaling_config_schema,
+        "workloads": workloads_row_schema,
+        "report": report_schema,
+    }
+    return json.dumps(schemas[of](), indent=2, ensure_ascii=False) + "\n"
+
+
+def _table(rows: Sequence[ShownSetting]) -> str:
+    """Return one block per scope; the meaning stands below its setting only where it differs."""
+    scopes = list(dict.fromkeys(row.scope for row in rows))
+    blocks = []
+    for scope in scopes:
+        cells = [
+            (row.path, row.value, row.default, row.source, row.meaning)
+            for row in rows
+            if row.scope == scope
+        ]
+        blocks.append(
+            f"{scope}\n{grid(('SETTING', 'VALUE', 'DEFAULT', 'SOURCE', 'MEANING'), cells)}"
+        )
+    return "\n".join(blocks)
+
+
+def _policy_rows(scope: str, policy: Policy) -> list[ShownSetting]:
+    return [
+        ShownSetting(
+            scope=scope,
+            path=f"{row.path} ({row.field})" if row.field else row.path,
+            value=row.value,
+            default=row.default,
+            source=row.source,
+            meaning=row.meaning,
+        )
+        for row in describe_policy(policy)
+    ]
+
+
+def _profile_policies(path: Path) -> dict[str, Policy]:
+    """Return the policies of a file of WorkloadProfiles, or of one ``autoScalingConfig``."""
+    import yaml
+
+    text = read_text(path)
+    profiles, problems = read_profiles(text, str(path))
+    if problems:
+        raise UsageError("\n".join(map(str, problems)))
+    policies: dict[str, Policy] = {}
+    wrong: list[str] = []
+    for key, spec in profiles.items():
+        name = "/".join(part for part in key if part)
+        resolved = resolve(profile=spec, profile_name=name)
+        policies[f"profile {name}"] = resolved.policy
+        wrong += [f"{path}: {problem}" for problem in resolved.errors]
+    if not profiles:
+        document = yaml.safe_load(text)
+        if not isinstance(document, dict):
+            raise UsageError(f"{path}: neither a WorkloadProfile nor an autoScalingConfig")
+        inner = document.get("autoScalingConfig", document)
+        policy = parse_auto_scaling_config(inner, source=str(path))
+        policies[str(path)] = policy
+        wrong += [f"{path}: {problem}" for problem in policy.problems if not problem.is_warning]
+    if wrong:
+        raise UsageError("\n".join(wrong))
+    return policies
+
+
+def _workload_policies(
+    path: Path, profiles_path: Path | None, workload: str | None, gpu_models: GpuModels
+) -> dict[str, Policy]:
+    profiles = read_profile_files(profiles_path)
+    policies, wrong = {}, []
+    for row in read_workloads_file(path).rows:
+        name = f"{row.namespace}/{row.workload}"
+        statement = stated_by(row, profiles, gpu_models)
+        wrong += [
+            f"{row.place}: {problem}" for problem in statement.problems if not problem.is_warning
+        ]
+        if workload in {None, name}:
+            policies[name] = statement.resolved.policy
+    if wrong:
+        raise UsageError("\n".join(wrong))
+    if not policies:
+        raise UsageError(f"--workload: {workload!r} is not in {path}")
+    return policies

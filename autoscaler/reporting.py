@@ -1,0 +1,169 @@
+"""From a metrics source and a fleet to a report: the same path for files, simulator and cluster.
+
+Collect, decide, look back, build: each step is a module of its own, and this one only puts them in
+order.  Which files were given and how the report is shown is the command line's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from autoscaler.errors import InputError
+from autoscaler.scaling.collecting import Collected, CollectionError, Collector
+from autoscaler.scaling.observing import Observed, Observer
+from recommender.decide import ALL_LAYERS, decide
+from recommender.policy.table import policy_table
+from recommender.report.blocks import HistoryEntry, ItemError
+from recommender.report.build import build_report
+from recommender.report.model import Meta, Report, Window
+from recommender.report.subject import Subject
+from recommender.report.thresholds import Thresholds
+from recommender.usage.evidence_of import read_evidence
+from recommender.usage.model import UsageModel
+
+if TYPE_CHECKING:
+    from autoscaler.scaling.cluster import WorkloadView
+    from autoscaler.sources.source import MetricsSource
+    from recommender.backtest.whatif import WhatIf
+    from recommender.decision import Decisions
+    from recommender.resources import Resource
+    from recommender.usage.evidence import Evidence
+
+Advance = Callable[[float], None]
+"""Told how much is done, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Analysis:
+    """What was measured of a fleet and decided for it, rows in the order of ``views``."""
+
+    views: tuple[WorkloadView, ...]
+    model: UsageModel
+    observed: Observed
+    decisions: Decisions
+    evidence: Evidence
+    start_s: int
+    now_s: int
+    errors: tuple[ItemError, ...] = ()
+    notes: tuple[str, ...] = ()
+    history: Mapping[tuple[str, str], Sequence[HistoryEntry]] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportText:
+    """What the head of a report says besides what is measured."""
+
+    generated_s: int
+    tool_version: str
+    source: str
+    step_s: int | None = None
+    currency: str = "USD"
+    price_sources: Mapping[tuple[str, str], str] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
+    """(namespace, workload) to where its price came from."""
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    notes: tuple[str, ...] = ()
+    skipped: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+
+
+def analyse(
+    *,
+    source: MetricsSource,
+    views: Sequence[WorkloadView],
+    resources: Sequence[Resource],
+    start_s: int,
+    now_s: int,
+    step_s: int,
+    errors: Sequence[ItemError] = (),
+) -> Analysis:
+    """Read a history and decide once, at ``now_s``, as if nothing had been decided before.
+
+    Metrics that cannot be read are errors of the result, after ``errors``; the others are used.
+    """
+    model = UsageModel(resources)
+    collector = Collector(source, model, step_s=step_s)
+    collector.see(views)
+    _set_half_lives(model, collector, views, start_s)
+    collected, read_errors = _collected(collector, start_s, now_s)
+    observed = Observer(model, collector.index).observe(views, None, now_s)
+    decisions, _ = decide(
+        observed.observation, observed.policies, observed.fleet.state, now_s, ALL_LAYERS
+    )
+    return Analysis(
+        views=tuple(views),
+        model=model,
+        observed=observed,
+        decisions=decisions,
+        evidence=read_evidence(model, observed.usage_rows, now_s),
+        start_s=start_s,
+        now_s=now_s,
+        errors=(*errors, *read_errors),
+        notes=collected.warnings,
+    )
+
+
+def report_of(analysis: Analysis, text: ReportText, whatif: WhatIf | None = None) -> Report:
+    """Return the report of an analysis."""
+    window = Window(start_s=analysis.start_s, end_s=analysis.now_s, step_s=text.step_s)
+    meta = Meta(
+        generated_s=text.generated_s,
+        tool_version=text.tool_version,
+        source=text.source,
+        window=window,
+        currency=text.currency,
+        scanned_workloads=len(analysis.views),
+        skipped=dict(text.skipped),
+        notes=(*text.notes, *analysis.notes),
+    )
+    return build_report(
+        meta=meta,
+        subjects=[_subject(view, text.price_sources.get(view.key, "")) for view in analysis.views],
+        observation=analysis.observed.observation,
+        policies=[view.policy for view in analysis.views],
+        decisions=analysis.decisions,
+        evidence=analysis.evidence,
+        whatif=whatif,
+        history=analysis.history,
+        errors=analysis.errors,
+        thresholds=text.thresholds,
+    )
+
+
+def _set_half_lives(
+    model: UsageModel, collector: Collector, views: Sequence[WorkloadView], start_s: int
+) -> None:
+    """Let samples decay from the first one on as each workload's policy says."""
+    table = policy_table([view.policy for view in views], model.resources)
+    rows = model.workload_rows(collector.index.keys_of(views))
+    model.set_half_lives(rows, table.requests.half_life_s, start_s)
+
+
+def _collected(
+    collector: Collector, start_s: int, now_s: int
+) -> tuple[Collected, tuple[ItemError, ...]]:
+    try:
+        return collector.bootstrap(start_s, now_s), ()
+    except CollectionError as error:
+        if not any(error.collected.samples.values()):
+            raise InputError(str(error)) from error
+        errors = tuple(
+            ItemError(message=str(problem), resource=metric, stage="collect")
+            for metric, problem in error.collected.errors.items()
+        )
+        return error.collected, errors
+
+
+def _subject(view: WorkloadView, price_source: str) -> Subject:
+    return Subject(
+        owner=view.owner,
+        pool=view.pool,
+        sources=view.stated_sources,
+        price_per_gpu_hour=view.price_per_gpu_hour,
+        price_source=price_source,
+    )

@@ -1,0 +1,155 @@
+"""Applying: asking the cluster for changes, and telling the decision state what became of them.
+
+A refused change leaves what is in force, and the next snapshot shows it; so the state must not
+remember it as a change, else it would count against budgets and be watched for nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from recommender.decision import Code, Layer
+from recommender.report.blocks import HistoryEntry
+from recommender.state import NEVER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from autoscaler.scaling.cluster import Cluster, Outcome
+    from autoscaler.scaling.planning import Effect, PlannedChange
+    from autoscaler.scaling.validating import Rejected
+    from recommender.observation import Bools
+    from recommender.resources import Resource
+    from recommender.state import DecisionState
+
+APPLIED = "applied"
+CAPPED = "capped"
+ROLLED_BACK = "rolled back"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """What became of the planned changes of one tick."""
+
+    outcomes: tuple[tuple[PlannedChange, Outcome], ...]
+
+    def refused(self) -> Iterator[tuple[PlannedChange, Outcome]]:
+        """Yield the changes that the cluster did not take."""
+        for plan, outcome in self.outcomes:
+            if not outcome.applied:
+                yield plan, outcome
+
+
+def apply_changes(cluster: Cluster, plans: Sequence[PlannedChange]) -> Applied:
+    """Ask the cluster for the changes, in their order; its ``AutoscalerError`` passes through."""
+    outcomes = cluster.apply([plan.change for plan in plans]) if plans else ()
+    return Applied(outcomes=tuple(zip(plans, outcomes, strict=True)))
+
+
+def history_entries(
+    applied: Applied, rejected: Iterable[Rejected], now_s: int
+) -> Iterator[tuple[tuple[str, str], HistoryEntry]]:
+    """Yield (workload, entry) for every number that was tried to be changed."""
+    for plan, outcome in applied.outcomes:
+        for effect in plan.effects:
+            after, result = effect.after, outcome.reason
+            if outcome.applied:
+                after = outcome.capped.get(effect.resource, effect.after)
+                result = APPLIED if after == effect.after else f"{CAPPED}: {outcome.reason}"
+                if effect.code is Code.RolledBack:
+                    result = ROLLED_BACK
+            yield _key(plan), _entry(effect, after, result, now_s)
+    for item in rejected:
+        for effect in item.plan.effects:
+            yield _key(item.plan), _entry(effect, effect.after, str(item.reason), now_s)
+
+
+def _key(plan: PlannedChange) -> tuple[str, str]:
+    return plan.change.namespace, plan.change.workload
+
+
+def _entry(effect: Effect, after: float, outcome: str, now_s: int) -> HistoryEntry:
+    reason = f"at the next start: {effect.reason}" if effect.is_at_start else effect.reason
+    return HistoryEntry(
+        time_s=now_s,
+        resource=effect.resource,
+        layer=effect.layer.name.lower(),
+        before=effect.before,
+        after=after,
+        reason=reason,
+        outcome=outcome,
+    )
+
+
+_REQUEST_COLUMNS = (
+    "request_change_s",
+    "request_change_before",
+    "request_decrease_s",
+    "request_before_decrease",
+)
+_LIMIT_COLUMNS = (
+    "limit_anchor_s",
+    "limit_anchor",
+    "safe_limit",
+    "limit_decrease_s",
+    "limit_before_decrease",
+)
+_REPLICA_COLUMNS = ("scaled_s", "scaled_by")
+
+
+def without_unapplied(
+    before: DecisionState,
+    after: DecisionState,
+    plans: Iterable[PlannedChange],
+    resources: Sequence[Resource],
+) -> DecisionState:
+    """Return ``after`` with the changes of ``plans`` undone: they did not come into force.
+
+    Both states have the same rows.  Windows of wishes and targets stay, because they are about
+    what is right, not about what was written.
+    """
+    rows, columns = after.shape
+    requests, limits = np.zeros((rows, columns), bool), np.zeros((rows, columns), bool)
+    replicas = np.zeros(rows, bool)
+    at = {resource.name: i for i, resource in enumerate(resources)}
+    for plan in plans:
+        for effect in plan.effects:
+            if effect.is_at_start:
+                continue
+            if effect.layer is Layer.REPLICAS:
+                replicas[plan.row] = True
+            else:
+                mask = requests if effect.layer is Layer.REQUESTS else limits
+                mask[plan.row, at[effect.resource]] = True
+    undone: dict[str, object] = {}
+    masks: tuple[tuple[tuple[str, ...], Bools], ...] = (
+        (_REQUEST_COLUMNS, requests),
+        (_LIMIT_COLUMNS, limits),
+        (_REPLICA_COLUMNS, replicas),
+        (("budget_s",), requests.any(axis=1) | limits.any(axis=1) | replicas),
+    )
+    for names, mask in masks:
+        if mask.any():
+            for name in names:
+                undone[name] = _restored(getattr(before, name), getattr(after, name), mask)
+    return replace(after, **undone) if undone else after  # type: ignore[arg-type]
+
+
+def _restored(
+    before: NDArray[np.generic], after: NDArray[np.generic], mask: Bools
+) -> NDArray[np.generic]:
+    """Return ``after`` with the masked rows of ``before``; a window may have grown meanwhile."""
+    restored = after.copy()
+    if before.ndim == after.ndim == mask.ndim + 1 and before.shape[-1] != after.shape[-1]:
+        width = min(before.shape[-1], after.shape[-1])
+        empty = NEVER if after.dtype == np.int64 else np.nan
+        restored[mask] = empty
+        restored[mask, :width] = before[mask, :width]
+    else:
+        restored[mask] = before[mask]
+    return restored

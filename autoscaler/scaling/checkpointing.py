@@ -1,0 +1,111 @@
+"""Checkpoints of the loop: usage model, decision state, history and reading positions as bytes.
+
+One compressed numpy archive without pickled objects, so that reading one runs no code.  A
+checkpoint of another version is refused; the usage model is then built from the source again.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+
+from autoscaler.scaling.observing import FleetState
+from recommender.errors import CheckpointError
+from recommender.report.blocks import HistoryEntry
+from recommender.state import DecisionState
+from recommender.usage.checkpoint import model_from_bytes, model_to_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from autoscaler.scaling.planning import StartKey
+    from recommender.resources import Resource
+    from recommender.usage.model import UsageModel
+
+VERSION = 1
+_STATE = "state."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """Everything that the loop needs to go on where it was."""
+
+    model: UsageModel
+    fleet: FleetState | None
+    read_until_s: Mapping[str, int]
+    ticked_s: Mapping[int, int]
+    """Layer to the time of its last tick."""
+    stated_at_start: Mapping[StartKey, float]
+    history: Mapping[tuple[str, str], tuple[HistoryEntry, ...]]
+
+
+def to_bytes(checkpoint: Checkpoint) -> bytes:
+    """Return a checkpoint as bytes."""
+    fleet = checkpoint.fleet
+    header = {
+        "version": VERSION,
+        "keys": None if fleet is None else fleet.keys,
+        "read_until_s": dict(checkpoint.read_until_s),
+        "ticked_s": list(checkpoint.ticked_s.items()),
+        "stated_at_start": list(checkpoint.stated_at_start.items()),
+        "history": [
+            (key, [asdict(entry) for entry in entries])
+            for key, entries in checkpoint.history.items()
+        ],
+    }
+    columns: dict[str, Any] = {}
+    if fleet is not None:
+        columns = {_STATE + f.name: getattr(fleet.state, f.name) for f in fields(DecisionState)}
+    out = io.BytesIO()
+    np.savez_compressed(
+        out,
+        allow_pickle=False,
+        header=np.frombuffer(orjson.dumps(header), np.uint8),
+        model=np.frombuffer(model_to_bytes(checkpoint.model), np.uint8),
+        **columns,
+    )
+    return out.getvalue()
+
+
+def from_bytes(data: bytes, resources: Sequence[Resource]) -> Checkpoint:
+    """Return the checkpoint of a loop that sizes ``resources``.
+
+    Raises ``CheckpointError`` for damage, another version and other resources.
+    """
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+            columns = {name: archive[name] for name in archive.files}
+        header = orjson.loads(columns.pop("header").tobytes())
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise CheckpointError(f"these bytes are no checkpoint: {error}") from error
+    if header.get("version") != VERSION:
+        raise CheckpointError(
+            f"checkpoint version {header.get('version')!r} cannot be read; this is {VERSION}"
+        )
+    try:
+        model = model_from_bytes(columns.pop("model").tobytes(), resources)
+        return Checkpoint(
+            model=model,
+            fleet=_fleet(header["keys"], columns),
+            read_until_s=header["read_until_s"],
+            ticked_s=dict(header["ticked_s"]),
+            stated_at_start={tuple(key): value for key, value in header["stated_at_start"]},
+            history={
+                tuple(key): tuple(HistoryEntry(**entry) for entry in entries)
+                for key, entries in header["history"]
+            },
+        )
+    except (KeyError, TypeError) as error:
+        raise CheckpointError(f"the checkpoint lacks a part: {error}") from error
+
+
+def _fleet(keys: list[list[str]] | None, columns: Mapping[str, Any]) -> FleetState | None:
+    if keys is None:
+        return None
+    state = DecisionState(**{f.name: columns[_STATE + f.name] for f in fields(DecisionState)})
+    return FleetState(tuple((key[0], key[1], key[2]) for key in keys), state)

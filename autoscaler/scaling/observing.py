@@ -1,0 +1,187 @@
+"""Observing: from the cluster's view and the usage model to what ``decide`` sees.
+
+One row per view.  The decision state is carried over by (namespace, workload, GPU model) when the
+fleet changes, and the policy table is rebuilt only when policies change.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from autoscaler.scaling.cards import card_of
+from recommender.observation import QOS_LEVELS, Observation, Workers, Workloads
+from recommender.policy.table import policy_table
+from recommender.state import aligned, empty_state
+from recommender.usage.statistics import read_demand, read_statistics
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from autoscaler.scaling.cluster import Amounts, WorkerView, WorkloadView
+    from autoscaler.scaling.series import RowKey, SeriesIndex
+    from recommender.observation import Floats, Ints
+    from recommender.policy.model import Policy
+    from recommender.policy.table import PolicyTable
+    from recommender.resources import Resource
+    from recommender.state import DecisionState
+    from recommender.usage.model import UsageModel
+
+JOB_KINDS = frozenset({"Job", "CronJob", "JobSet"})
+
+
+@dataclass(frozen=True, slots=True)
+class FleetState:
+    """Decision state together with the workloads that its rows belong to."""
+
+    keys: tuple[RowKey, ...]
+    state: DecisionState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """Arguments of ``decide``, and where their rows come from."""
+
+    observation: Observation
+    policies: PolicyTable
+    fleet: FleetState
+    usage_rows: Ints
+    """[W] rows of the usage model."""
+
+
+class Observer:
+    """Builds observations of one fleet from one usage model."""
+
+    def __init__(self, model: UsageModel, index: SeriesIndex) -> None:
+        self._model = model
+        self._index = index
+        self._policies: tuple[Policy, ...] = ()
+        self._table: PolicyTable | None = None
+
+    def observe(
+        self, views: Sequence[WorkloadView], previous: FleetState | None, now_s: int
+    ) -> Observed:
+        """Return what ``decide`` needs at ``now_s`` for these workloads, rows in their order."""
+        keys = self._index.keys_of(views)
+        usage_rows = self._model.workload_rows(keys)
+        policies = self._policy_table([view.policy for view in views])
+        workloads = workloads_of(views, keys, self._model.resources)
+        state = carried_over(previous, keys, workloads.uid, len(self._model.resources))
+        workers = self._workers(views, usage_rows, policies, now_s)
+        usage = read_statistics(self._model, usage_rows, policies, state, now_s)
+        return Observed(
+            observation=Observation(
+                resources=tuple(self._model.resources),
+                workloads=workloads,
+                workers=workers,
+                usage=usage,
+            ),
+            policies=policies,
+            fleet=FleetState(keys, state),
+            usage_rows=usage_rows,
+        )
+
+    def _policy_table(self, policies: Sequence[Policy]) -> PolicyTable:
+        is_same = len(policies) == len(self._policies) and all(
+            new is old for new, old in zip(policies, self._policies, strict=True)
+        )
+        if self._table is None or not is_same:
+            self._policies = tuple(policies)
+            self._table = policy_table(policies, self._model.resources)
+        return self._table
+
+    def _workers(
+        self,
+        views: Sequence[WorkloadView],
+        usage_rows: Ints,
+        policies: PolicyTable,
+        now_s: int,
+    ) -> Workers:
+        """Return the workers that take part in decisions."""
+        parts = [
+            self._index.workers_of(view, int(row))
+            for view, row in zip(views, usage_rows, strict=True)
+        ]
+        seen = [worker for view in views for worker in view.workers]
+        row = np.repeat(np.arange(len(views)), [len(part) for part in parts]).astype(np.int64)
+        rows = np.concatenate([*parts, np.empty(0, np.int64)]).astype(np.int64)
+        is_ready = np.array([_is_ready(worker, now_s) for worker in seen], bool)
+        counted = np.array([not worker.is_surplus for worker in seen], bool)
+        rows, row = rows[counted], row[counted]
+        period_s = policies.replicas.evaluation_s[row].astype(np.int64)
+        return Workers(
+            workload_row=row,
+            demand=read_demand(self._model, rows, period_s, now_s),
+            is_ready=is_ready[counted],
+        )
+
+
+def workloads_of(
+    views: Sequence[WorkloadView], keys: Sequence[RowKey], resources: Sequence[Resource]
+) -> Workloads:
+    """Return the views as columns; ``keys`` say the GPU model of each row."""
+    names = [resource.name for resource in resources]
+
+    def columns(values: Iterable[Amounts]) -> Floats:
+        rows = [[amounts.get(name, np.nan) for name in names] for amounts in values]
+        return np.array(rows, np.float64).reshape(len(views), len(names))
+
+    def numbers(values: Iterable[float | None]) -> Floats:
+        return np.array([np.nan if value is None else value for value in values], np.float64)
+
+    cards = [card_of(view, key[2]) for view, key in zip(views, keys, strict=True)]
+    return Workloads(
+        namespace=tuple(view.namespace for view in views),
+        workload=tuple(view.workload for view in views),
+        gpu_model=tuple(key[2] for key in keys),
+        uid=np.array([view.uid for view in views], np.str_),
+        stated_request=columns(view.stated_request for view in views),
+        stated_limit=columns(view.stated_limit for view in views),
+        request=columns(view.request for view in views),
+        limit=columns(view.limit for view in views),
+        replicas=numbers(view.replicas for view in views),
+        stated_replicas=numbers(view.stated_replicas for view in views),
+        gpu_count=np.array([view.gpu_count for view in views], np.int64),
+        qos=np.array([QOS_LEVELS.index(view.qos) for view in views], np.int8),
+        is_job=np.array([view.owner.split("/")[0] in JOB_KINDS for view in views], bool),
+        card=columns(cards),
+        largest_placeable=columns(view.largest_placeable for view in views),
+        quota=columns(view.quota for view in views),
+        replica_quota=numbers(view.replica_quota for view in views),
+        is_paused=np.array([view.is_paused for view in views], bool),
+        external_request=columns(view.external_request for view in views),
+        external_limit=columns(view.external_limit for view in views),
+        external_replicas=numbers(view.external_replicas for view in views),
+        replica_row=_replica_rows(views),
+    )
+
+
+def _is_ready(worker: WorkerView, now_s: int) -> bool:
+    return worker.ready_s is not None and 0 <= worker.ready_s <= now_s
+
+
+def carried_over(
+    previous: FleetState | None,
+    keys: Sequence[RowKey],
+    uid: NDArray[np.str_],
+    resources: int,
+) -> DecisionState:
+    """Return the state for ``keys``: old rows moved, new and re-created workloads empty."""
+    if previous is None:
+        return empty_state(uid, resources)
+    is_same_fleet = previous.keys == tuple(keys) and np.array_equal(previous.state.uid, uid)
+    if is_same_fleet:
+        return previous.state
+    row_of = {key: row for row, key in enumerate(previous.keys)}
+    previous_row = np.array([row_of.get(key, -1) for key in keys], np.int64)
+    return aligned(previous.state, previous_row, uid)
+
+
+def _replica_rows(views: Sequence[WorkloadView]) -> Ints:
+    first: dict[tuple[str, str], int] = {}
+    rows = [first.setdefault(view.key, row) for row, view in enumerate(views)]
+    return np.array(rows, np.int64)

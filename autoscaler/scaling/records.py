@@ -1,0 +1,156 @@
+"""What the loop remembers for people: applied changes, and the last decisions of each workload.
+
+Bounded, newest last.  A decision is recorded when it says something new: another reason for
+having no value, another amount to be written, or a target that moved by a tenth.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from recommender.decision import CODES_BY_NUMBER, Step
+from recommender.report.blocks import HistoryEntry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from autoscaler.scaling.series import RowKey
+    from recommender.decision import Decisions
+    from recommender.observation import Bools, Floats
+
+HISTORY_KEPT = 500
+DECISIONS_KEPT = 32
+TARGET_MOVED = 0.1
+
+WorkloadKey = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRecord:
+    """One step with the column and layer that it belongs to."""
+
+    layer: int
+    resource: int
+    """Index of the resource; -1 for replicas."""
+    step: Step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionRecord:
+    """One decision of one workload; amounts by resource, NaN where there is none."""
+
+    time_s: int
+    target_request: tuple[float, ...]
+    next_request: tuple[float, ...]
+    target_limit: tuple[float, ...]
+    next_limit: tuple[float, ...]
+    target_replicas: float
+    next_replicas: float
+    steps: tuple[StepRecord, ...]
+
+
+class Records:
+    """Histories and decision records of a fleet, and counters over all time."""
+
+    def __init__(self) -> None:
+        self.history: dict[WorkloadKey, deque[HistoryEntry]] = {}
+        self.counts: Counter[str] = Counter()
+        self._decisions: dict[RowKey, deque[DecisionRecord]] = {}
+        self._last: _Last | None = None
+
+    def add_history(self, entries: Iterable[tuple[WorkloadKey, HistoryEntry]]) -> None:
+        """Append tried changes."""
+        for key, entry in entries:
+            self.history.setdefault(key, deque(maxlen=HISTORY_KEPT)).append(entry)
+
+    def add_decisions(self, keys: Sequence[RowKey], decisions: Decisions, now_s: int) -> None:
+        """Record the decisions that differ from the last ones of their workload."""
+        last = self._last
+        new = _Last.of(tuple(keys), decisions)
+        if last is None or last.keys != new.keys:
+            is_new, self._last = np.ones(len(keys), bool), new
+        else:
+            is_new = new.differs_from(last)
+            self._last = new.where(is_new, last)
+        for row in np.flatnonzero(is_new).tolist():
+            ring = self._decisions.setdefault(keys[row], deque(maxlen=DECISIONS_KEPT))
+            ring.append(_record(decisions, row, now_s))
+
+    def decisions_of(self, key: RowKey) -> tuple[DecisionRecord, ...]:
+        """Return the recorded decisions of one workload, oldest first."""
+        return tuple(self._decisions.get(key, ()))
+
+    def history_of(self, key: WorkloadKey) -> tuple[HistoryEntry, ...]:
+        """Return the tried changes of one workload, oldest first."""
+        return tuple(self.history.get(key, ()))
+
+    def keep(self, keys: Iterable[RowKey]) -> None:
+        """Forget the decisions of workloads that are gone; their history stays."""
+        wanted = set(keys)
+        self._decisions = {key: ring for key, ring in self._decisions.items() if key in wanted}
+
+    def restore_history(self, history: Mapping[WorkloadKey, Iterable[HistoryEntry]]) -> None:
+        """Take over a checkpoint's history."""
+        self.history = {key: deque(list_, HISTORY_KEPT) for key, list_ in history.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Last:
+    """What was last recorded of each row: exact amounts, and targets to compare by a tenth."""
+
+    keys: tuple[RowKey, ...]
+    exact: Floats
+    targets: Floats = field(repr=False)
+
+    @classmethod
+    def of(cls, keys: tuple[RowKey, ...], d: Decisions) -> _Last:
+        exact = np.column_stack(
+            [d.next_request, d.next_limit, d.next_replicas, d.unknown_request, d.unknown_limit,
+             d.unknown_replicas]
+        )  # fmt: skip
+        return cls(keys, exact, np.column_stack([d.target_request, d.target_limit]))
+
+    def differs_from(self, last: _Last) -> Bools:
+        is_equal = (self.exact == last.exact) | (np.isnan(self.exact) & np.isnan(last.exact))
+        is_near = np.abs(self.targets - last.targets) <= TARGET_MOVED * np.abs(last.targets)
+        is_near |= np.isnan(self.targets) & np.isnan(last.targets)
+        result: Bools = ~(is_equal.all(axis=1) & is_near.all(axis=1))
+        return result
+
+    def where(self, is_new: Bools, last: _Last) -> _Last:
+        chosen = is_new[:, None]
+        return _Last(
+            self.keys,
+            np.where(chosen, self.exact, last.exact),
+            np.where(chosen, self.targets, last.targets),
+        )
+
+
+def _record(decisions: Decisions, row: int, now_s: int) -> DecisionRecord:
+    table = decisions.steps
+    return DecisionRecord(
+        time_s=now_s,
+        target_request=tuple(decisions.target_request[row].tolist()),
+        next_request=tuple(decisions.next_request[row].tolist()),
+        target_limit=tuple(decisions.target_limit[row].tolist()),
+        next_limit=tuple(decisions.next_limit[row].tolist()),
+        target_replicas=float(decisions.target_replicas[row]),
+        next_replicas=float(decisions.next_replicas[row]),
+        steps=tuple(
+            StepRecord(
+                layer=int(table.layer[i]),
+                resource=int(table.resource[i]),
+                step=Step(
+                    CODES_BY_NUMBER[int(table.code[i])],
+                    float(table.before[i]),
+                    float(table.after[i]),
+                    float(table.arg[i]),
+                ),
+            )
+            for i in np.flatnonzero(table.row == row)
+        ),
+    )

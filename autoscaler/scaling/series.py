@@ -1,0 +1,147 @@
+"""From the labels of measured series to rows of the usage model.
+
+A label set is looked up once and remembered, so that an increment of all workers costs two array
+lookups.  Usage is keyed by (namespace, workload, GPU model): a worker that does not say its GPU
+model gets the one that the fleet states for its workload, and a workload that does not state one
+gets the model that its workers report.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from recommender.gpu_models import find_gpu_model
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from autoscaler.scaling.cluster import WorkloadView
+    from recommender.observation import Ints
+    from recommender.usage.model import UsageModel
+
+UNLABELLED = -1
+"""Row of a series that lacks ``namespace``, ``workload`` or ``worker``."""
+
+LABEL_TABLES_KEPT = 16
+
+RowKey = tuple[str, str, str]
+"""(namespace, workload, GPU model), the identity of one row of a decision."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesRows:
+    """Rows of one label table, one entry per label set."""
+
+    series: Ints
+    """One number per (worker, device), the same for every metric; ``UNLABELLED`` where none."""
+    worker: Ints
+    """Worker row of the usage model."""
+    workload: Ints
+    """Workload row of the usage model."""
+    is_shared: bool
+    """Some worker has several series, one per device."""
+
+
+def canonical_gpu_model(name: str) -> str:
+    """Return the table's own name of a GPU model, or the name as it is where it is unknown."""
+    known = find_gpu_model(name) if name else None
+    return known.name if known is not None else name
+
+
+class SeriesIndex:
+    """Remembers which row of the usage model each series, workload and worker has."""
+
+    def __init__(self, model: UsageModel) -> None:
+        self._model = model
+        self._number: dict[tuple[str, str, str, str, str], int] = {}
+        self._worker: list[int] = []
+        self._workload: list[int] = []
+        self._tables: dict[int, tuple[tuple[Mapping[str, str], ...], SeriesRows]] = {}
+        self._stated_gpu_model: dict[tuple[str, str], str] = {}
+        self._reported_gpu_model: dict[tuple[str, str], str] = {}
+        self._view_workers: dict[int, tuple[object, Ints]] = {}
+
+    def state_gpu_models(self, views: Sequence[WorkloadView]) -> None:
+        """Take over which GPU model each workload states, for series that do not say."""
+        stated: dict[tuple[str, str], str] = {}
+        for view in views:
+            stated.setdefault(view.key, canonical_gpu_model(view.gpu_model))
+        if stated != self._stated_gpu_model:
+            self._stated_gpu_model = stated
+            self._tables.clear()
+
+    def keys_of(self, views: Sequence[WorkloadView]) -> tuple[RowKey, ...]:
+        """Return the key of each workload, with the reported GPU model where none is stated."""
+        return tuple(
+            (
+                view.namespace,
+                view.workload,
+                canonical_gpu_model(view.gpu_model) or self._reported_gpu_model.get(view.key, ""),
+            )
+            for view in views
+        )
+
+    def rows_of(self, labels: tuple[Mapping[str, str], ...]) -> SeriesRows:
+        """Return the rows of a label table; a table that is seen again is not read again."""
+        known = self._tables.get(id(labels))
+        if known is not None and known[0] is labels:
+            return known[1]
+        rows = self._read(labels)
+        if len(self._tables) >= LABEL_TABLES_KEPT:
+            self._tables.pop(next(iter(self._tables)))
+        # The table itself is kept beside its rows, so that its identity is not used again.
+        self._tables[id(labels)] = labels, rows
+        return rows
+
+    def workers_of(self, view: WorkloadView, workload_row: int) -> Ints:
+        """Return the worker rows of a workload's workers, in the view's order."""
+        known = self._view_workers.get(workload_row)
+        if known is not None and known[0] is view.workers:
+            return known[1]
+        names = [worker.name for worker in view.workers]
+        rows = self._model.worker_rows(np.full(len(names), workload_row, np.int64), names)
+        self._view_workers[workload_row] = view.workers, rows
+        return rows
+
+    def forget(self, workers: Ints) -> None:
+        """Drop workers whose rows the model gives to others from now on."""
+        gone = set(workers.tolist())
+        self._number = {
+            key: number for key, number in self._number.items() if self._worker[number] not in gone
+        }
+        self._tables.clear()
+        self._view_workers.clear()
+
+    def _read(self, labels: tuple[Mapping[str, str], ...]) -> SeriesRows:
+        keys = [self._key(label) for label in labels]
+        new = list(dict.fromkeys(key for key in keys if key and key not in self._number))
+        if new:
+            workload = self._model.workload_rows([key[:3] for key in new])
+            worker = self._model.worker_rows(workload, [key[3] for key in new])
+            for key, workload_row, worker_row in zip(new, workload, worker, strict=True):
+                self._number[key] = len(self._worker)
+                self._worker.append(int(worker_row))
+                self._workload.append(int(workload_row))
+        series = np.array([self._number[key] if key else UNLABELLED for key in keys], np.int64)
+        known = series >= 0
+        worker_rows = np.full(len(keys), UNLABELLED, np.int64)
+        workload_rows = np.full(len(keys), UNLABELLED, np.int64)
+        worker_rows[known] = np.array(self._worker, np.int64)[series[known]]
+        workload_rows[known] = np.array(self._workload, np.int64)[series[known]]
+        is_shared = len(np.unique(worker_rows[known])) < int(known.sum())
+        return SeriesRows(series, worker_rows, workload_rows, is_shared)
+
+    def _key(self, label: Mapping[str, str]) -> tuple[str, str, str, str, str] | None:
+        namespace, workload = label.get("namespace", ""), label.get("workload", "")
+        worker = label.get("worker", "")
+        if not (namespace and workload and worker):
+            return None
+        gpu_model = canonical_gpu_model(label.get("gpu_model", ""))
+        if gpu_model:
+            self._reported_gpu_model.setdefault((namespace, workload), gpu_model)
+        else:
+            gpu_model = self._stated_gpu_model.get((namespace, workload), "")
+        return namespace, workload, gpu_model, worker, label.get("uuid", "")

@@ -1,0 +1,278 @@
+"""Settings of the process itself, read from one YAML file (``--config``).
+
+What a workload's owner decides is ``recommender.policy``; this is what whoever runs ``tfa``
+decides: thresholds of reports, prices, GPU models that the built-in table lacks.  A flag wins over
+the file, the file over the default.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from autoscaler.errors import InputError, UsageError
+from recommender.durations import format_duration, parse_duration_s
+from recommender.errors import InvalidValueError
+from recommender.gpu_models import GpuModel, find_gpu_model, suggest_gpu_models
+from recommender.quantities import parse_quantity
+from recommender.report.thresholds import Thresholds
+
+DEFAULT_SOURCE = "default"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingRow:
+    """One setting as ``tfa config show`` prints it."""
+
+    path: str
+    value: str
+    default: str
+    source: str
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All settings of the process, with where each came from."""
+
+    since_s: int = 14 * 86400
+    currency: str = "USD"
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    gpu_models: tuple[GpuModel, ...] = ()
+    gpu_prices: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    """Price of one GPU hour by the model's name in the table."""
+    sources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    def gpu_model(self, name: str, where: str) -> GpuModel:
+        """Return a GPU model by name or alias.  Raises ``UsageError`` with names like it."""
+        return _known_model(name, where, self.gpu_models)
+
+    def rows(self) -> list[SettingRow]:
+        """Return every setting, in the order of the file."""
+        plain = Settings()
+        return [
+            SettingRow(
+                path=setting.path,
+                value=setting.shown(self),
+                default=setting.shown(plain),
+                source=self.sources.get(setting.path, DEFAULT_SOURCE),
+                meaning=setting.meaning,
+            )
+            for setting in SETTINGS
+        ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Setting:
+    path: str
+    meaning: str
+    read: Callable[[Any, str, dict[str, Any]], None]
+    """Checks a value and puts it among the arguments of ``Settings``."""
+    shown: Callable[[Settings], str]
+
+
+def load_settings(path: Path | None) -> Settings:
+    """Read the settings file; no path: all defaults.
+
+    Raises ``InputError`` when it cannot be read, ``UsageError`` with all problems at once.
+    """
+    if path is None:
+        return Settings()
+    import yaml
+
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"{path}: cannot be read: {error}") from error
+    return settings_of({} if document is None else document, str(path))
+
+
+def settings_of(document: object, origin: str) -> Settings:
+    """Check a mapping of settings.  Raises ``UsageError`` with all problems at once."""
+    if not isinstance(document, Mapping):
+        raise UsageError(f"{origin}: a mapping is expected, for example 'report: {{since: 14d}}'")
+    known = {setting.path: setting for setting in SETTINGS}
+    values: dict[str, Any] = {"gpu_models": (), "gpu_prices": {}, "thresholds": {}}
+    sources, problems = {}, []
+    found = _flat(document, known)
+    # Own GPU models come first: prices may name them.
+    for path in sorted(found, key=lambda path: (path != "gpuModels", path)):
+        if path not in known:
+            problems.append(f"{origin}: {path}: unknown setting{_hint(path, known)}")
+            continue
+        try:
+            known[path].read(found[path], f"{origin}: {path}", values)
+        except (InvalidValueError, UsageError) as error:
+            problems.append(str(error))
+        sources[path] = origin
+    if problems:
+        raise UsageError("\n".join(problems))
+    values["thresholds"] = Thresholds(**values["thresholds"])
+    values["gpu_prices"] = MappingProxyType(values["gpu_prices"])
+    return Settings(**values, sources=MappingProxyType(sources))
+
+
+def _flat(document: Mapping[Any, Any], known: Mapping[str, object]) -> dict[str, object]:
+    """Return path to value; what is no group of settings stays whole."""
+    groups = {path.partition(".")[0] for path in known if "." in path}
+    flat: dict[str, object] = {}
+    for key, value in document.items():
+        if key in groups and isinstance(value, Mapping):
+            flat.update({f"{key}.{name}": part for name, part in value.items()})
+        else:
+            flat[str(key)] = value
+    return flat
+
+
+def _hint(path: str, known: Mapping[str, object]) -> str:
+    close = difflib.get_close_matches(path, known, n=1, cutoff=0.5)
+    return f"; did you mean {close[0]}?" if close else f"; known: {', '.join(known)}"
+
+
+def _known_model(name: str, where: str, own: tuple[GpuModel, ...]) -> GpuModel:
+    model = find_gpu_model(name, own)
+    if model is None:
+        close = suggest_gpu_models(name, own)
+        hint = f"; did you mean {', '.join(close)}?" if close else ""
+        raise UsageError(
+            f"{where}: GPU model {name!r} is not known{hint} "
+            "(others can be given as gpuModels in the settings file)"
+        )
+    return model
+
+
+def _share(name: str) -> Callable[[Any, str, dict[str, Any]], None]:
+    def read(value: Any, where: str, values: dict[str, Any]) -> None:
+        text = str(value).strip()
+        try:
+            share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+        except ValueError:
+            share = -1.0
+        if isinstance(value, bool) or not 0 < share <= 1:
+            raise InvalidValueError(where, value, "a share above 0 and at most 1, or 0.1% to 100%")
+        values["thresholds"][name] = share
+
+    return read
+
+
+def _duration_s(value: Any, where: str) -> int:
+    seconds = parse_duration_s(value, where)
+    if seconds < 60:
+        raise InvalidValueError(where, value, "a duration of at least 1m")
+    return int(seconds)
+
+
+def _read_since(value: Any, where: str, values: dict[str, Any]) -> None:
+    values["since_s"] = _duration_s(value, where)
+
+
+def _read_idle_after(value: Any, where: str, values: dict[str, Any]) -> None:
+    values["thresholds"]["idle_after_s"] = _duration_s(value, where)
+
+
+def _read_currency(value: Any, where: str, values: dict[str, Any]) -> None:
+    if not isinstance(value, str) or not value.strip() or len(value) > 8:
+        raise InvalidValueError(where, value, "a short text such as USD")
+    values["currency"] = value.strip()
+
+
+def _read_models(value: Any, where: str, values: dict[str, Any]) -> None:
+    if not isinstance(value, Mapping):
+        raise InvalidValueError(where, value, "a mapping of model name to {tflops, vram}")
+    models = []
+    for name, amounts in value.items():
+        if not isinstance(amounts, Mapping) or set(amounts) != {"tflops", "vram"}:
+            raise InvalidValueError(
+                f"{where}.{name}", amounts, "a mapping {tflops: 312, vram: 80Gi}"
+            )
+        tflops = parse_quantity(amounts["tflops"], f"{where}.{name}.tflops")
+        vram = parse_quantity(amounts["vram"], f"{where}.{name}.vram")
+        if tflops <= 0 or vram <= 0:
+            raise InvalidValueError(f"{where}.{name}", dict(amounts), "amounts above 0")
+        models.append(GpuModel(str(name), float(tflops), int(vram), (), str(where)))
+    values["gpu_models"] = tuple(models)
+
+
+def _read_prices(value: Any, where: str, values: dict[str, Any]) -> None:
+    if not isinstance(value, Mapping):
+        raise InvalidValueError(where, value, "a mapping of GPU model to the price of one GPU hour")
+    prices = {}
+    for name, price in value.items():
+        model = _known_model(str(name), where, values["gpu_models"])
+        if isinstance(price, bool) or not isinstance(price, int | float) or not 0 < price < 1e6:
+            raise InvalidValueError(f"{where}.{name}", price, "a price above 0")
+        prices[model.name] = float(price)
+    values["gpu_prices"] = prices
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:g}%"
+
+
+def _threshold(path: str, name: str, meaning: str) -> _Setting:
+    return _Setting(
+        path=f"thresholds.{path}",
+        meaning=meaning,
+        read=_share(name),
+        shown=lambda settings: _percent(getattr(settings.thresholds, name)),
+    )
+
+
+SETTINGS = (
+    _Setting(
+        path="report.since",
+        meaning="How much recorded or measured use a report reads.",
+        read=_read_since,
+        shown=lambda settings: format_duration(settings.since_s),
+    ),
+    _Setting(
+        path="report.currency",
+        meaning="Currency of all prices, for display only.",
+        read=_read_currency,
+        shown=lambda settings: settings.currency,
+    ),
+    _threshold(
+        "vramPeakOfLimitRatio",
+        "vram_peak_of_limit_ratio",
+        "CRITICAL above: highest VRAM use as a share of the limit.",
+    ),
+    _threshold(
+        "atLimitShare",
+        "at_limit_share",
+        "CRITICAL above: share of minutes in which compute was at its limit.",
+    ),
+    _threshold(
+        "idleComputeRatio",
+        "idle_compute_ratio",
+        "WARNING below: highest compute use as a share of the card.",
+    ),
+    _Setting(
+        path="thresholds.idleAfter",
+        meaning="How long compute must have been idle for that warning.",
+        read=_read_idle_after,
+        shown=lambda settings: format_duration(settings.thresholds.idle_after_s),
+    ),
+    _threshold(
+        "idleHoldsRatio",
+        "idle_holds_ratio",
+        "Smallest share of a GPU that an idle workload must hold for that warning.",
+    ),
+    _Setting(
+        path="gpuModels",
+        meaning="GPU models beside the built-in table: FP16 TFLOPS and VRAM of one device.",
+        read=_read_models,
+        shown=lambda settings: ", ".join(model.name for model in settings.gpu_models) or "none",
+    ),
+    _Setting(
+        path="gpuPrices",
+        meaning="Price of one GPU hour by model, where a workload states none.",
+        read=_read_prices,
+        shown=lambda settings: (
+            ", ".join(f"{name} {price:g}" for name, price in settings.gpu_prices.items()) or "none"
+        ),
+    ),
+)

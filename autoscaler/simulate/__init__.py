@@ -1,0 +1,1 @@
+"""The embedded default: a cluster in memory, generated or recorded usage, a virtual clock."""

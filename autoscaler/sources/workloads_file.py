@@ -1,0 +1,201 @@
+"""Reads the file that says what is in force for recorded workloads: YAML or CSV, row by row.
+
+Only the file is dealt with here: its format, which keys a row has, which workload it names.  What
+the values mean is ``recommender.policy``; the views made of them are ``scaling.recorded_cluster``.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from autoscaler.errors import InputError, UsageError
+from autoscaler.sources.usage_series import named
+
+NAME_KEYS = ("namespace", "workload", "series_id")
+VALUE_KEYS = (
+    "tflops_request",
+    "tflops_limit",
+    "compute_percent_request",
+    "compute_percent_limit",
+    "vram_request",
+    "vram_limit",
+    "replicas",
+    "gpu_count",
+    "gpu_model",
+    "qos",
+    "profile",
+    "price_per_hour",
+    "owner",
+    "kind",
+    "pool",
+)
+YAML_KEYS = ("annotations", "autoScalingConfig")
+KEYS = (*NAME_KEYS, *VALUE_KEYS, *YAML_KEYS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkloadRow:
+    """One workload as the file states it; values are not yet checked."""
+
+    namespace: str
+    workload: str
+    place: str
+    """For messages: ``workloads.csv line 4``."""
+    values: Mapping[str, object]
+    """By key of ``VALUE_KEYS`` and ``YAML_KEYS``; absent where the cell is empty."""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """(namespace, workload)."""
+        return self.namespace, self.workload
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkloadsFile:
+    """All rows of one file, and what its user should know of it."""
+
+    path: str
+    rows: tuple[WorkloadRow, ...]
+    notes: tuple[str, ...]
+
+
+def read_workloads_file(path: Path) -> WorkloadsFile:
+    """Read one workloads file; ``.csv`` names a CSV, anything else is YAML.
+
+    Raises ``InputError`` when it cannot be read or holds no row, and ``UsageError`` with all
+    problems of all rows at once.
+    """
+    text = read_text(path)
+    raw = _csv_rows(path, text) if path.suffix.lower() == ".csv" else _yaml_rows(path, text)
+    rows: dict[tuple[str, str], WorkloadRow] = {}
+    notes: list[str] = []
+    problems: list[str] = []
+    for place, cells in raw:
+        notes += [f"{place}: {text}" for text in _unknown_keys(cells)]
+        try:
+            row = _row(place, cells)
+        except UsageError as error:
+            problems.append(str(error))
+            continue
+        if row.key in rows:
+            name = f"{row.namespace}/{row.workload}"
+            problems.append(f"{place}: {name} stands already in {rows[row.key].place}")
+        rows.setdefault(row.key, row)
+    if problems:
+        raise UsageError("\n".join(problems))
+    if not rows:
+        raise InputError(f"{path}: no workload in the file; {_columns_hint()}")
+    return WorkloadsFile(path=str(path), rows=tuple(rows.values()), notes=tuple(notes))
+
+
+def read_text(path: Path) -> str:
+    """Read a text file.  Raises ``InputError``."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text ({error.reason})") from error
+
+
+def _columns_hint() -> str:
+    return (
+        "a workloads file has a row per workload with namespace and workload (or series_id), "
+        f"and any of {', '.join((*VALUE_KEYS, *YAML_KEYS))}"
+    )
+
+
+def _csv_rows(path: Path, text: str) -> Iterator[tuple[str, dict[str, object]]]:
+    reader = csv.DictReader(io.StringIO(text), skipinitialspace=True, strict=True)
+    try:
+        header = [(name or "").strip() for name in reader.fieldnames or []]
+        reader.fieldnames = header
+        _check_header(path, header)
+        for cells in reader:
+            place = f"{path} line {reader.line_num}"
+            if None in cells:
+                raise UsageError(f"{place}: more cells than the header has columns")
+            filled: dict[str, object] = {
+                name: cell.strip() for name, cell in cells.items() if cell and cell.strip()
+            }
+            if filled:
+                yield place, filled
+    except csv.Error as error:
+        raise InputError(f"{path} line {reader.line_num}: not a regular CSV: {error}") from error
+
+
+def _check_header(path: Path, header: list[str]) -> None:
+    if "series_id" in header or {"namespace", "workload"} <= set(header):
+        return
+    raise InputError(
+        f"{path}: no column namespace and workload, nor series_id (found: {', '.join(header)}); "
+        f"{_columns_hint()}"
+    )
+
+
+def _yaml_rows(path: Path, text: str) -> Iterator[tuple[str, dict[str, object]]]:
+    import yaml
+
+    try:
+        document = yaml.safe_load(text)
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        raise InputError(f"{path}: not readable as YAML: {error}") from error
+    items, node = document, root
+    if isinstance(document, dict) and isinstance(root, yaml.MappingNode):
+        items = document.get("workloads")
+        nodes = [value for key, value in root.value if key.value == "workloads"]
+        node = nodes[0] if nodes else None
+    if not isinstance(items, list) or not isinstance(node, yaml.SequenceNode):
+        raise InputError(f"{path}: a list of workloads is expected; {_columns_hint()}")
+    for item, item_node in zip(items, node.value, strict=True):
+        place = f"{path} line {item_node.start_mark.line + 1}"
+        if not isinstance(item, dict):
+            raise UsageError(f"{place}: {item!r} is no mapping; {_columns_hint()}")
+        yield place, {str(name): cell for name, cell in item.items() if cell is not None}
+
+
+def _row(place: str, cells: dict[str, object]) -> WorkloadRow:
+    namespace, workload = _name(place, cells)
+    values = {key: cells[key] for key in (*VALUE_KEYS, *YAML_KEYS) if key in cells}
+    for key in YAML_KEYS:
+        if key in values and not isinstance(values[key], dict):
+            raise UsageError(f"{place}: {key}: {values[key]!r} is not valid; allowed: a mapping")
+    return WorkloadRow(
+        namespace=namespace, workload=workload, place=place, values=MappingProxyType(values)
+    )
+
+
+def _name(place: str, cells: dict[str, object]) -> tuple[str, str]:
+    """Return (namespace, workload) of a row, from its two names or its series id."""
+    pair = tuple(str(cells.get(name, "")).strip() for name in ("namespace", "workload"))
+    series_id = str(cells.get("series_id", "")).strip()
+    if not series_id:
+        if not all(pair):
+            raise UsageError(
+                f"{place}: no workload named: give namespace and workload, or series_id"
+            )
+        return pair[0], pair[1]
+    namespace, workload, _ = named(series_id)
+    if any(pair) and pair != (namespace, workload):
+        raise UsageError(
+            f"{place}: series_id {series_id!r} and namespace/workload name two workloads"
+        )
+    if not namespace or not workload:
+        raise UsageError(f"{place}: series_id {series_id!r} names no workload: namespace/workload")
+    return namespace, workload
+
+
+def _unknown_keys(cells: dict[str, object]) -> Iterator[str]:
+    for key in cells:
+        if key in KEYS:
+            continue
+        close = difflib.get_close_matches(key, KEYS, n=1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        yield f"unknown key {key!r} was not used{hint}"

@@ -1,0 +1,44 @@
+"""What every layer of one tick reads, and the step log that it writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from recommender.decision import StepLog
+from recommender.observation import Bools, Observation, UsageStatistics, Workloads
+from recommender.policy.table import PolicyTable
+from recommender.state import DecisionState
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Arguments of one call of ``decide``."""
+
+    observation: Observation
+    policies: PolicyTable
+    state: DecisionState
+    now_s: int
+    log: StepLog
+
+    @property
+    def usage(self) -> UsageStatistics:
+        """Statistics of use."""
+        return self.observation.usage
+
+    @property
+    def workloads(self) -> Workloads:
+        """What is stated and in force."""
+        return self.observation.workloads
+
+    @property
+    def is_vram(self) -> Bools:
+        """[W, R] columns of incompressible resources."""
+        columns = np.array([not r.is_compressible for r in self.observation.resources], np.bool_)
+        return np.broadcast_to(columns, self.observation.shape)
+
+    @property
+    def is_paused(self) -> Bools:
+        """[W, R] whether the workload is paused."""
+        return np.broadcast_to(self.workloads.is_paused[:, None], self.observation.shape)

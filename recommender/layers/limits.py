@@ -1,0 +1,116 @@
+"""Layer 1, auto-limits: how high a worker may burst, from the last seconds to the last day."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommender.decision import Code, Layer
+from recommender.layers.bounds import bounded_limit, raised_to
+from recommender.layers.context import Tick
+from recommender.observation import Bools, Floats
+from recommender.resources import GIB
+from recommender.usage.statistics import COARSE_STEP_S
+
+LAYER = Layer.LIMITS
+SATURATED_RAISE = 1.5
+PRESSURE_SHARE = 0.9
+PRESSURE_RAISE = 1.2
+PRESSURE_LEAST_BYTES = GIB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitTargets:
+    """``[W, R]``; NaN where there is no value."""
+
+    raw: Floats
+    """Before bounds."""
+    target: Floats
+    wanted: Floats
+    """The target also where history is too short to show one: a burst needs none."""
+    unknown: NDArray[np.int16]
+    is_urgent: Bools
+    """Saturated, refused or short of VRAM."""
+
+
+def limit_targets(
+    tick: Tick, request: Floats, cron_floor: Floats, unknown: NDArray[np.int16]
+) -> LimitTargets:
+    """Return burst (or percentile), margin, floors, pressure and bounds of every limit.
+
+    ``request`` is the request target of this tick: a limit is never below it.
+    """
+    value = _base(tick)
+    external = tick.workloads.external_limit
+    value = raised_to(tick, LAYER, Code.ExternalRecommendation, value, external)
+    value = raised_to(tick, LAYER, Code.CronFloor, value, cron_floor)
+    saturated = tick.usage.is_saturated & ~tick.is_vram & ~np.isnan(tick.workloads.limit)
+    raised = np.where(saturated, SATURATED_RAISE * tick.workloads.limit, np.nan)
+    value = raised_to(tick, LAYER, Code.Saturated, value, raised)
+    value, pressed = _vram_pressure(tick, value)
+    bounded = bounded_limit(tick, value, request)
+    known = unknown == 0
+    return LimitTargets(
+        raw=np.where(known, value, np.nan),
+        target=np.where(known, bounded, np.nan),
+        wanted=bounded,
+        unknown=unknown,
+        is_urgent=saturated | pressed,
+    )
+
+
+def _base(tick: Tick) -> Floats:
+    """Return use with its margin: bursts of the last minute, or what the histograms say."""
+    usage, rule = tick.usage, tick.policies.limits
+    coarse = (usage.step_s > COARSE_STEP_S) | np.isnan(usage.burst)
+    recent = np.where(coarse, usage.last_three, usage.burst)
+    has_risk = ~np.isnan(rule.risk_target)
+    by_percentile = coarse | has_risk | tick.is_vram
+    value = np.where(by_percentile, np.fmax(recent, usage.limit_percentile), recent)
+    value = np.where(rule.is_upper_percentile, usage.request_upper, value)
+    _explain_source(tick, value, coarse, has_risk)
+    buffered = np.maximum(value * rule.factor, value + rule.least)
+    after = np.where(has_risk, value, buffered)
+    value = tick.log.changed(LAYER, Code.Buffer, value, after)
+    floor = np.where(has_risk | rule.is_upper_percentile, np.nan, usage.day_percentile)
+    value = raised_to(tick, LAYER, Code.DayFloor, value, floor)
+    return _keep_opaque(tick, value)
+
+
+def _explain_source(tick: Tick, value: Floats, coarse: Bools, has_risk: Bools) -> None:
+    rule, nothing = tick.policies.limits, np.full(value.shape, np.nan)
+    known = ~np.isnan(value)
+    upper = known & rule.is_upper_percentile
+    risk = known & ~upper & has_risk
+    vram = known & ~upper & ~risk & tick.is_vram
+    compute = known & ~upper & ~risk & ~vram
+    step_s = tick.usage.step_s.astype(np.float64)
+    sources = (
+        (Code.UpperPercentile, upper, tick.policies.requests.upper_percentile),
+        (Code.RiskTarget, risk, rule.risk_target),
+        (Code.RecentVram, vram, np.nan),
+        (Code.CoarseSteps, compute & coarse, step_s),
+        (Code.Burst, compute & ~coarse, np.nan),
+    )
+    for code, where, arg in sources:
+        tick.log.add(LAYER, code, where, nothing, value, arg)
+
+
+def _keep_opaque(tick: Tick, value: Floats) -> Floats:
+    in_force = tick.workloads.limit
+    opaque = tick.usage.is_opaque & ~np.isnan(in_force)
+    tick.log.add(LAYER, Code.OpaqueVram, opaque, value, in_force)
+    return np.where(opaque, in_force, value)
+
+
+def _vram_pressure(tick: Tick, value: Floats) -> tuple[Floats, Bools]:
+    """Raise a VRAM limit on a refused allocation, or when 90 % of it is in use."""
+    limit, usage = tick.workloads.limit, tick.usage
+    raised = np.maximum(limit * PRESSURE_RAISE, limit + PRESSURE_LEAST_BYTES)
+    denied = tick.is_vram & (usage.new_denials > 0)
+    full = tick.is_vram & ~usage.is_opaque & (usage.burst >= PRESSURE_SHARE * limit) & ~denied
+    value = raised_to(tick, LAYER, Code.VramDenied, value, np.where(denied, raised, np.nan))
+    value = raised_to(tick, LAYER, Code.VramPressure, value, np.where(full, raised, np.nan))
+    return value, denied | full

@@ -1,0 +1,106 @@
+"""From wanted replicas to the next ones: cool-down windows and rate policies of the HPA.
+
+Windows: the next count is the current one clamped between the lowest wish of the up window and the
+highest wish of the down window.  Rates: at most +4 or a multiple per 15 s, at least a remainder per
+minute, both counted from what stood at the start of the period
+(``pkg/controller/podautoscaler/horizontal.go``).  What is remembered lives in ``DecisionState``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from recommender.decision import Code, Layer
+from recommender.layers.context import Tick
+from recommender.observation import Floats, Ints
+from recommender.state import NEVER, DecisionState
+
+LAYER = Layer.REPLICAS
+ALWAYS_ALLOWED_UP = 4.0
+UP_PERIOD_S = 15
+DOWN_PERIOD_S = 60
+
+
+def next_replicas(tick: Tick, target: Floats) -> tuple[Floats, DecisionState]:
+    """Return the replicas that may be set now, ``[W]``, and the state with this tick's wishes."""
+    current, rule, log = tick.workloads.replicas, tick.policies.replicas, tick.log
+    wanted = np.where(np.isnan(target), current, target)
+    state = _remember_wish(tick, target)
+    value = _stabilized(tick, state, wanted)
+    value = _at_rate(tick, value)
+    value = np.where(rule.acts & ~np.isnan(target), value, current)
+    paused = np.where(tick.workloads.is_paused, current, value)
+    return log.changed(LAYER, Code.Paused, value, paused), state
+
+
+def remember_scaling(state: DecisionState, now_s: int, change: Floats) -> DecisionState:
+    """Return the state with this tick's changes of replicas, ``[W]``; 0: none."""
+    made = np.nan_to_num(change) != 0
+    keep_since_s = np.full(len(change), now_s - max(UP_PERIOD_S, DOWN_PERIOD_S))
+    at, by = _put(state.scaled_s, state.scaled_by, made, now_s, change, keep_since_s)
+    return replace(state, scaled_s=at, scaled_by=by)
+
+
+def _remember_wish(tick: Tick, target: Floats) -> DecisionState:
+    state = tick.state
+    oldest_s = tick.now_s - np.maximum(*_windows(tick))
+    known = ~np.isnan(target)
+    at, wish = _put(state.wish_s, state.wish, known, tick.now_s, target, oldest_s)
+    return replace(state, wish_s=at, wish=wish)
+
+
+def _windows(tick: Tick) -> tuple[Ints, Ints]:
+    """Return the up and the down window; down waits for at least one start-up."""
+    rule = tick.policies.replicas
+    startup_s = np.nan_to_num(tick.usage.startup_s).astype(np.int64)
+    return rule.scale_up_cooldown_s, np.maximum(rule.scale_down_cooldown_s, startup_s)
+
+
+def _stabilized(tick: Tick, state: DecisionState, wanted: Floats) -> Floats:
+    up_s, down_s = _windows(tick)
+    age_s = tick.now_s - state.wish_s
+    lowest = np.fmin.reduce(np.where(age_s <= up_s[:, None], state.wish, np.nan), axis=1)
+    highest = np.fmax.reduce(np.where(age_s <= down_s[:, None], state.wish, np.nan), axis=1)
+    current = tick.workloads.replicas
+    raised = np.fmax(current, np.fmin(lowest, wanted))
+    value = np.fmin(raised, np.fmax(highest, wanted))
+    up, down = wanted > current, wanted < current
+    tick.log.add(LAYER, Code.StabilizedUp, up & (value < wanted), wanted, value)
+    tick.log.add(LAYER, Code.Stabilized, down & (value > wanted), wanted, value)
+    return value
+
+
+def _at_rate(tick: Tick, value: Floats) -> Floats:
+    current, rule, state = tick.workloads.replicas, tick.policies.replicas, tick.state
+    base = current - _scaled_since(state, tick.now_s - UP_PERIOD_S)
+    most = np.maximum(base + ALWAYS_ALLOWED_UP, np.ceil(base * rule.scale_up_step - 1e-9))
+    most = np.maximum(most, current)
+    capped = np.where(value > most, most, value)
+    value = tick.log.changed(LAYER, Code.ScaleUpRate, value, capped)
+    base = current - _scaled_since(state, tick.now_s - DOWN_PERIOD_S)
+    least = np.minimum(np.trunc(base * rule.scale_down_step + 1e-9), current)
+    raised = np.where(value < least, least, value)
+    return tick.log.changed(LAYER, Code.ScaleDownRate, value, raised)
+
+
+def _scaled_since(state: DecisionState, since_s: int) -> Floats:
+    counted = state.scaled_s > since_s
+    return np.asarray(np.where(counted, state.scaled_by, 0.0).sum(axis=1), np.float64)
+
+
+def _put(
+    at: Ints, value: Floats, where: np.ndarray, now_s: int, new: Floats, oldest_s: Ints
+) -> tuple[Ints, Floats]:
+    """Write one entry per row into its oldest slot; add a slot where all are still needed."""
+    at, value = at.copy(), value.copy()
+    slot = at.argmin(axis=1)
+    rows = np.arange(len(at))
+    if (where & (at[rows, slot] >= oldest_s)).any():
+        at = np.concatenate([at, np.full(at.shape, NEVER)], axis=1)
+        value = np.concatenate([value, np.full(value.shape, np.nan)], axis=1)
+        slot = at.argmin(axis=1)
+    at[rows[where], slot[where]] = now_s
+    value[rows[where], slot[where]] = new[where]
+    return at, value

@@ -1,0 +1,86 @@
+"""Layer 3, auto-requests: what a worker needs in the long run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommender.decision import Code, Layer
+from recommender.layers.bounds import bounded_request, raised_to
+from recommender.layers.confidence import unknown_reason
+from recommender.layers.context import Tick
+from recommender.observation import Floats
+
+LAYER = Layer.REQUESTS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestTargets:
+    """``[W, R]``; NaN where ``unknown`` says why."""
+
+    raw: Floats
+    """Before bounds."""
+    target: Floats
+    lower: Floats
+    upper: Floats
+    unknown: NDArray[np.int16]
+
+
+def request_targets(tick: Tick, cron_floor: Floats) -> RequestTargets:
+    """Return percentile (or peak), margin, floors and bounds of every request."""
+    usage = tick.usage
+    unknown = unknown_reason(tick, usage.request_target)
+    value = np.where(unknown == 0, usage.request_target, np.nan)
+    _explain_source(tick, value)
+    value = with_buffer(tick, value)
+    value = raised_to(tick, LAYER, Code.LoadedModelFloor, value, usage.loaded_floor)
+    value = _keep_opaque(tick, value)
+    external = tick.workloads.external_request
+    value = raised_to(tick, LAYER, Code.ExternalRecommendation, value, external)
+    raw = raised_to(tick, LAYER, Code.CronFloor, value, cron_floor)
+    target = bounded_request(tick, raw)
+    return RequestTargets(
+        raw=raw,
+        target=target,
+        lower=np.fmin(_buffered(tick, usage.request_lower), target),
+        upper=np.fmax(_buffered(tick, usage.request_upper), target),
+        unknown=unknown,
+    )
+
+
+def with_buffer(tick: Tick, value: Floats) -> Floats:
+    """Add the margin; a risk target needs none."""
+    return tick.log.changed(LAYER, Code.Buffer, value, _buffered(tick, value))
+
+
+def _buffered(tick: Tick, value: Floats) -> Floats:
+    rule = tick.policies.requests
+    buffered = np.maximum(value * rule.factor, value + rule.least)
+    return np.where(np.isnan(rule.risk_target), buffered, value)
+
+
+def _explain_source(tick: Tick, value: Floats) -> None:
+    rule, known = tick.policies.requests, ~np.isnan(value)
+    nothing = np.full(value.shape, np.nan)
+    has_risk = ~np.isnan(rule.risk_target)
+    is_maximum = rule.percentile >= 1.0
+    compute, vram = ~tick.is_vram & ~has_risk, tick.is_vram & ~has_risk
+    sources = (
+        (Code.RiskTarget, has_risk, rule.risk_target),
+        (Code.LoadWeightedPercentile, compute & rule.is_load_weighted, rule.percentile),
+        (Code.Percentile, compute & ~rule.is_load_weighted, rule.percentile),
+        (Code.HourlyPeaks, vram & is_maximum, rule.percentile),
+        (Code.PeakPercentile, vram & ~is_maximum, rule.percentile),
+    )
+    for code, where, arg in sources:
+        tick.log.add(LAYER, code, known & where, nothing, value, arg)
+
+
+def _keep_opaque(tick: Tick, value: Floats) -> Floats:
+    """Keep what is in force where use says nothing of need."""
+    in_force = tick.workloads.request
+    opaque = tick.usage.is_opaque & ~np.isnan(in_force) & ~np.isnan(value)
+    tick.log.add(LAYER, Code.OpaqueVram, opaque, value, in_force)
+    return np.where(opaque, in_force, value)

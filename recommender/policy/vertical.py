@@ -1,0 +1,293 @@
+"""Rules for requests and limits of one dimension, from the settings that govern it."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, cast
+
+from recommender.policy.generations import LIMITS, REQUESTS, RESOURCES, Governing
+from recommender.policy.model import (
+    Buffer,
+    Dimension,
+    LimitBasis,
+    LimitRule,
+    Mode,
+    Prediction,
+    RequestRule,
+)
+from recommender.resources import MIB
+
+if TYPE_CHECKING:
+    from recommender.policy.taking import Taking
+
+VRAM_PERCENTILE = 1.0
+"""Of the highest use of each hour: what does not fit fails, so nothing is left out."""
+VRAM_BUFFER = Buffer(factor=1.10, least=512 * MIB)
+NO_BUFFER = Buffer(factor=1.0)
+LOWER_PERCENTILE = 0.5
+UPPER_PERCENTILE = {Dimension.COMPUTE: 0.99, Dimension.VRAM: 1.0}
+LIMIT_PERCENTILE = 0.99
+UPDATE_THRESHOLD = 0.1
+INITIAL_DELAY_S = 1800
+MIN_RATIO = {Dimension.COMPUTE: 0.1, Dimension.VRAM: 0.2}
+MAX_RATIO = {Dimension.COMPUTE: 10.0, Dimension.VRAM: 5.0}
+UNBOUNDED = math.inf
+_SPELLING = {Dimension.COMPUTE: "Compute", Dimension.VRAM: "VRAM"}
+
+
+def hold_crossed_bounds(taking: Taking) -> None:
+    """Let a block whose ``minAllowed`` is above its ``maxAllowed`` only recommend."""
+    for block in (REQUESTS, LIMITS):
+        for name in ("tflops", "vram"):
+            low_field, high_field = f"{block}.minAllowed.{name}", f"{block}.maxAllowed.{name}"
+            low, high = taking.settings.value(low_field), taking.settings.value(high_field)
+            if low is None or high is None or cast("float", low) <= cast("float", high):
+                continue
+            where = taking.where(low_field)
+            taking.hold(block, where)
+            taking.problem(
+                where,
+                f"is above {taking.where(high_field)}; until it is corrected, nothing is changed "
+                f"by {block}",
+            )
+
+
+def request_rule(
+    taking: Taking, dimension: Dimension, chosen: Governing, *, is_job: bool, is_critical: bool
+) -> RequestRule:
+    """Return auto-requests of a dimension."""
+    if chosen.is_current:
+        return _current_request(taking, dimension, chosen, is_critical=is_critical)
+    return _first_request(taking, dimension, chosen, is_job=is_job)
+
+
+def limit_rule(taking: Taking, dimension: Dimension, chosen: Governing) -> LimitRule:
+    """Return auto-limits of a dimension."""
+    if chosen.is_current:
+        return _current_limit(taking, dimension, chosen)
+    return _first_limit(taking, dimension, chosen)
+
+
+def _first_request(
+    taking: Taking, dimension: Dimension, chosen: Governing, *, is_job: bool
+) -> RequestRule:
+    at = f"requests.{dimension}"
+    is_vram = dimension is Dimension.VRAM
+    percentile_field = f"{REQUESTS}.percentileForAutoRequests"
+    percentile = cast(
+        "float",
+        taking.take(
+            percentile_field, f"{at}.percentile", default=VRAM_PERCENTILE if is_vram else None
+        ),
+    )
+    is_load_weighted = not (is_vram or is_job or taking.is_set(percentile_field))
+    if taking.is_set(percentile_field) and not is_vram:
+        taking.take(percentile_field, f"{at}.is_load_weighted")
+    buffer = _buffer(taking, f"{REQUESTS}.extraBufferRatio", f"{at}.buffer", is_vram=is_vram)
+    risk = _risk(taking, REQUESTS, at, percentile_field, f"{REQUESTS}.extraBufferRatio")
+    if risk is not None:
+        percentile, buffer, is_load_weighted = 1 - risk, NO_BUFFER, False
+    low, high = _allowed(taking, REQUESTS, at, dimension)
+    return RequestRule(
+        is_enrolled=chosen.acts_on_requests,
+        mode=_mode(taking, REQUESTS, at, is_enrolled=chosen.acts_on_requests),
+        percentile=percentile,
+        lower_percentile=min(LOWER_PERCENTILE, percentile),
+        upper_percentile=max(UPPER_PERCENTILE[dimension], percentile),
+        is_load_weighted=is_load_weighted,
+        buffer=buffer,
+        risk_target=risk,
+        history_s=cast("int", taking.take(f"{REQUESTS}.aggregationPeriod", f"{at}.history_s")),
+        update_threshold=UPDATE_THRESHOLD,
+        min_ratio=MIN_RATIO[dimension],
+        max_ratio=MAX_RATIO[dimension],
+        min_allowed=low,
+        max_allowed=high,
+        initial_delay_s=INITIAL_DELAY_S,
+        evaluation_s=cast("int", taking.take(f"{REQUESTS}.evaluationPeriod", f"{at}.evaluation_s")),
+        prediction=_prediction(taking, REQUESTS, at),
+    )
+
+
+def _first_limit(taking: Taking, dimension: Dimension, chosen: Governing) -> LimitRule:
+    at = f"limits.{dimension}"
+    is_vram = dimension is Dimension.VRAM
+    buffer_field = f"{LIMITS}.extraTFlopsBufferRatio"
+    buffer = VRAM_BUFFER if is_vram else _buffer(taking, buffer_field, f"{at}.buffer")
+    risk = _risk(taking, LIMITS, at, *(() if is_vram else (buffer_field,)))
+    if risk is not None:
+        buffer = NO_BUFFER
+    low, high = _allowed(taking, LIMITS, at, dimension)
+    return LimitRule(
+        is_enrolled=chosen.acts_on_limits,
+        mode=_mode(taking, LIMITS, at, is_enrolled=chosen.acts_on_limits),
+        basis=LimitBasis.BURST,
+        percentile=LIMIT_PERCENTILE if risk is None else 1 - risk,
+        buffer=buffer,
+        risk_target=risk,
+        ignored_delta=_number(taking, f"{LIMITS}.ignoredDeltaRange", f"{at}.ignored_delta"),
+        scale_up_step=_number(taking, f"{LIMITS}.scaleUpStep", f"{at}.scale_up_step"),
+        max_ratio_to_requests=_number(
+            taking, f"{LIMITS}.maxRatioToRequests", f"{at}.max_ratio_to_requests"
+        ),
+        min_ratio=0.0,
+        max_ratio=UNBOUNDED,
+        min_allowed=low,
+        max_allowed=high,
+        evaluation_s=cast("int", taking.take(f"{LIMITS}.evaluationPeriod", f"{at}.evaluation_s")),
+        prediction=_prediction(taking, LIMITS, at),
+    )
+
+
+def _current_request(
+    taking: Taking, dimension: Dimension, chosen: Governing, *, is_critical: bool
+) -> RequestRule:
+    at = f"requests.{dimension}"
+    lower, target, upper = _percentiles(taking, dimension)
+    if is_critical:
+        target = upper
+        taking.note("QoS critical", f"{at}.percentile")
+    low, high = _ratios(taking, at, dimension)
+    return RequestRule(
+        is_enrolled=chosen.acts_on_requests,
+        mode=_mode(taking, RESOURCES, at, is_enrolled=chosen.acts_on_requests),
+        percentile=target,
+        lower_percentile=lower,
+        upper_percentile=upper,
+        is_load_weighted=False,
+        buffer=_margin(taking, f"{at}.buffer"),
+        risk_target=None,
+        history_s=cast("int", taking.take(f"{RESOURCES}.historyDataPeriod", f"{at}.history_s")),
+        update_threshold=_threshold(taking, f"{at}.update_threshold"),
+        min_ratio=low,
+        max_ratio=high,
+        min_allowed=None,
+        max_allowed=None,
+        initial_delay_s=cast(
+            "int", taking.take(f"{RESOURCES}.initialDelayPeriod", f"{at}.initial_delay_s")
+        ),
+        evaluation_s=cast("int", taking.take(f"{RESOURCES}.interval", f"{at}.evaluation_s")),
+    )
+
+
+def _current_limit(taking: Taking, dimension: Dimension, chosen: Governing) -> LimitRule:
+    at = f"limits.{dimension}"
+    _, _, upper = _percentiles(taking, dimension)
+    low, high = _ratios(taking, at, dimension)
+    return LimitRule(
+        is_enrolled=chosen.acts_on_limits,
+        mode=_mode(taking, RESOURCES, at, is_enrolled=chosen.acts_on_limits),
+        basis=LimitBasis.UPPER_PERCENTILE,
+        percentile=upper,
+        buffer=_margin(taking, f"{at}.buffer"),
+        risk_target=None,
+        ignored_delta=_threshold(taking, f"{at}.ignored_delta"),
+        scale_up_step=1.0,
+        max_ratio_to_requests=UNBOUNDED,
+        min_ratio=low,
+        max_ratio=high,
+        min_allowed=None,
+        max_allowed=None,
+        evaluation_s=cast("int", taking.take(f"{RESOURCES}.interval", f"{at}.evaluation_s")),
+    )
+
+
+def _number(taking: Taking, field_path: str, *lands: str) -> float:
+    return cast("float", taking.take(field_path, *lands))
+
+
+def _mode(taking: Taking, block: str, at: str, *, is_enrolled: bool) -> Mode:
+    if is_enrolled:
+        names = (f"{block}.enable", f"{block}.targetResource")
+        for name in names:
+            taking.take(name, f"{at}.is_enrolled")
+    return taking.mode(block, f"{at}.mode")
+
+
+def _buffer(taking: Taking, field_path: str, land: str, *, is_vram: bool = False) -> Buffer:
+    value = taking.take(field_path, land, default=VRAM_BUFFER if is_vram else None)
+    return value if isinstance(value, Buffer) else Buffer(cast("float", value))
+
+
+def _margin(taking: Taking, land: str) -> Buffer:
+    return Buffer(factor=1 + _number(taking, f"{RESOURCES}.marginFraction", land))
+
+
+def _risk(taking: Taking, block: str, at: str, *replaced: str) -> float | None:
+    """Return the risk target, unless a layer of higher precedence set what it would replace."""
+    field_path = f"{block}.riskTarget"
+    if not taking.is_set(field_path) or taking.rank(*replaced) > taking.rank(field_path):
+        return None
+    if taking.rank(*replaced) == taking.rank(field_path):
+        taking.problem(
+            taking.where(*replaced),
+            f"has no effect, because {taking.where(field_path)} replaces percentile and buffer",
+            is_warning=True,
+        )
+    lands = ["risk_target", "percentile", "buffer"]
+    lands += ["is_load_weighted"] if at == "requests.compute" else []
+    return _number(taking, field_path, *(f"{at}.{name}" for name in lands))
+
+
+def _allowed(
+    taking: Taking, block: str, at: str, dimension: Dimension
+) -> tuple[float | None, float | None]:
+    name = "vram" if dimension is Dimension.VRAM else "tflops"
+    low_field, high_field = f"{block}.minAllowed.{name}", f"{block}.maxAllowed.{name}"
+    low = cast("float | None", taking.take(low_field, f"{at}.min_allowed"))
+    high = cast("float | None", taking.take(high_field, f"{at}.max_allowed"))
+    return (None if low is not None and high is not None and low > high else low), high
+
+
+def _prediction(taking: Taking, block: str, at: str) -> Prediction:
+    def take(name: str, attribute: str) -> object:
+        return taking.take(f"{block}.prediction.{name}", f"{at}.prediction.{attribute}")
+
+    return Prediction(
+        enabled=bool(take("enable", "enabled")),
+        model=str(take("model", "model")),
+        history_s=cast("int", take("historyDataPeriod", "history_s")),
+        period_s=cast("int", take("predictionPeriod", "period_s")),
+    )
+
+
+def _percentiles(taking: Taking, dimension: Dimension) -> tuple[float, float, float]:
+    """Return (lower, target, upper) in order: the target stands, a bound on its wrong side moves.
+
+    Only where both were set is that a problem; a default gives way silently.
+    """
+    name = f"{_SPELLING[dimension]}Percentile"
+    fields = [f"{RESOURCES}.{side}{name}" for side in ("lowerBound", "target", "upperBound")]
+    at = f"requests.{dimension}"
+    lower = _number(taking, fields[0], f"{at}.lower_percentile")
+    target = _number(taking, fields[1], f"{at}.percentile")
+    upper = _number(taking, fields[2], f"{at}.upper_percentile", f"limits.{dimension}.percentile")
+    for bound, field_path, word in ((lower, fields[0], "above"), (upper, fields[2], "below")):
+        is_wrong = bound > target if word == "above" else bound < target
+        if is_wrong and taking.is_set(field_path) and taking.is_set(fields[1]):
+            taking.problem(
+                taking.where(field_path),
+                f"is {word} {taking.where(fields[1])}; {target:g} is used for both",
+            )
+    return min(lower, target), target, max(upper, target)
+
+
+def _threshold(taking: Taking, land: str) -> float:
+    threshold_field, margin_field = f"{RESOURCES}.updateThreshold", f"{RESOURCES}.marginFraction"
+    threshold = _number(taking, threshold_field, land)
+    margin = _number(taking, margin_field)
+    if threshold > margin and taking.is_set(threshold_field):
+        other = taking.where(margin_field) or f"the default marginFraction {margin:g}"
+        taking.problem(
+            taking.where(threshold_field),
+            f"is above {other}, so that no change would ever be large enough; {margin:g} is used",
+        )
+    return min(threshold, margin)
+
+
+def _ratios(taking: Taking, at: str, dimension: Dimension) -> tuple[float, float]:
+    name = f"{_SPELLING[dimension]}ResourcesRatio"
+    return (
+        _number(taking, f"{RESOURCES}.min{name}", f"{at}.min_ratio"),
+        _number(taking, f"{RESOURCES}.max{name}", f"{at}.max_ratio"),
+    )

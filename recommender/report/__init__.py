@@ -1,0 +1,1 @@
+"""Reports: one model, and a pure renderer per format."""

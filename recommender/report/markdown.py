@@ -1,0 +1,76 @@
+"""Markdown for a comment on a change: short, most urgent first as the items come."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from recommender.report.grouping import grouped
+from recommender.report.options import RenderOptions
+from recommender.report.select import visible
+from recommender.report.wording import headline, item_change, saving_text, utc
+
+if TYPE_CHECKING:
+    from recommender.report.model import Item, Report
+
+MOST_ROWS = 50
+
+
+def render_markdown(report: Report, options: RenderOptions | None = None) -> str:
+    """Return a heading, the counts, a table of at most 50 rows, and what is not shown."""
+    options = options or RenderOptions()
+    limit = MOST_ROWS if options.limit is None else min(options.limit, MOST_ROWS)
+    shown = visible(report.items, include_ok=options.include_ok, limit=limit)
+    totals, meta = report.meta.totals, report.meta
+    counts = ", ".join(f"**{n} {name}**" for name, n in totals.severities.items() if n)
+    lines = [
+        "### GPU recommendations",
+        "",
+        f"{totals.workloads} workloads: {counts or 'no items'}.",
+    ]
+    whole = headline(totals, meta.currency)
+    lines += ["", f"{whole[0].upper()}{whole[1:]}."] if whole else []
+    for title, items in grouped(shown.items, options.group_by):
+        lines += ["", f"#### {_escaped(title)}"] if title else []
+        lines += ["", *_table(items, meta.currency)]
+    lines += [""]
+    if shown.beyond_limit:
+        lines.append(f"{shown.beyond_limit} further items are not shown.  ")
+    if shown.hidden_ok:
+        lines.append(f"{shown.hidden_ok} items are OK and not shown.  ")
+    lines += [f"Note: {_escaped(note)}  " for note in meta.notes]
+    lines += [f"Failed: {_escaped(error.message)}  " for error in report.errors]
+    lines.append(f"_{utc(meta.generated_s)}, {_escaped(meta.source)}_")
+    return "\n".join(lines) + "\n"
+
+
+def _table(items: tuple[Item, ...], currency: str) -> list[str]:
+    has_money = any(saving_text(item.money) != "-" for item in items)
+    heads = ["Severity", "Workload", "Request", "Limit", "Confidence", "Why"]
+    if has_money:
+        heads.insert(5, f"Saving, {currency}/month")
+    lines = [_line(heads), _line(["---"] * len(heads))]
+    for item in items:
+        cells = [
+            str(item.severity),
+            _escaped(item.name),
+            _escaped(item_change(item, "request")),
+            _escaped(item_change(item, "limit")),
+            item.confidence.grade,
+            _escaped(item.verdict.sentence),
+        ]
+        if has_money:
+            cells.insert(5, saving_text(item.money))
+        lines.append(_line(cells))
+    return lines
+
+
+def _line(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _escaped(text: str) -> str:
+    """Escape what would end a cell, start markup or notify somebody."""
+    flat = " ".join(text.split())
+    for mark in ("\\", "|", "`", "*", "_", "<", "[", "]"):
+        flat = flat.replace(mark, f"\\{mark}")
+    return flat.replace("@", "@\N{ZERO WIDTH SPACE}")

@@ -1,0 +1,197 @@
+"""What a user would write to adopt a recommendation: merge patches and a kustomization.
+
+A patch states values in the owner's pod template (a rollout follows), never on running pods.  Only
+what this report recommends is in it; enrolment and policy stay as they are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from recommender.quantities import format_bytes_quantity, format_tflops
+from recommender.report.grouping import by_workload
+from recommender.report.model import REPLICAS
+from recommender.resources import COMPUTE_PERCENT, TFLOPS, VRAM
+
+if TYPE_CHECKING:
+    from recommender.report.grouping import WorkloadGroup
+    from recommender.report.model import Report
+    from recommender.report.options import RenderOptions
+
+PREFIX = "tensor-fusion.ai/"
+_ANNOTATIONS = {
+    TFLOPS.name: "tflops",
+    COMPUTE_PERCENT.name: "compute-percent",
+    VRAM.name: "vram",
+}
+_TEMPLATE_PATHS = {
+    "CronJob": ("spec", "jobTemplate", "spec", "template", "metadata", "annotations"),
+    "Pod": ("metadata", "annotations"),
+}
+_DEFAULT_PATH = ("spec", "template", "metadata", "annotations")
+_API_VERSIONS = {
+    "Deployment": "apps/v1",
+    "StatefulSet": "apps/v1",
+    "DaemonSet": "apps/v1",
+    "ReplicaSet": "apps/v1",
+    "Job": "batch/v1",
+    "CronJob": "batch/v1",
+    "Pod": "v1",
+}
+
+
+def size_patch(
+    resource: str, owner: str | None, request: float | None, limit: float | None
+) -> Mapping[str, object] | None:
+    """Return the merge patch that states ``request`` and ``limit`` (base units) in the template.
+
+    None where there is nothing to state, or where the API has no place for the resource.
+    """
+    if resource not in _ANNOTATIONS:
+        return None
+    amounts = {"request": request, "limit": limit}
+    annotations = {
+        f"{PREFIX}{annotation_name(resource, side)}": _quantity(resource, value)
+        for side, value in amounts.items()
+        if value is not None
+    }
+    if not annotations:
+        return None
+    return _nested(_TEMPLATE_PATHS.get(_kind_and_name(owner)[0], _DEFAULT_PATH), annotations)
+
+
+def annotation_name(resource: str, side: str) -> str:
+    """Return the annotation, without prefix, that states ``request`` or ``limit``."""
+    return f"{_ANNOTATIONS.get(resource, resource)}-{side}"
+
+
+def replicas_patch(replicas: int) -> Mapping[str, object]:
+    """Return the merge patch that sets the owner's replicas."""
+    return {"spec": {"replicas": replicas}}
+
+
+def workload_patch(group: WorkloadGroup) -> dict[str, object]:
+    """Return one patch of all changes of a workload; empty where nothing would change."""
+    patch: dict[str, object] = {}
+    for item in group.items:
+        if item.patch is not None:
+            patch = _merged(patch, item.patch)
+    return patch
+
+
+def render_patch(report: Report, options: RenderOptions | None = None) -> str:
+    """Return one YAML document per workload, each with the command that applies it."""
+    del options
+    documents = []
+    for group in by_workload(report.items):
+        patch = workload_patch(group)
+        if patch:
+            documents.append(_comments(group, documents=patch) + _yaml(patch))
+    return "---\n".join(documents) or "# Nothing to change.\n"
+
+
+def render_kustomize(report: Report) -> dict[str, str]:
+    """Return file name to text: a ``kustomization.yaml`` component and one patch per workload.
+
+    A workload whose owner is not known is written as a patch of a Deployment of its name.
+    """
+    files: dict[str, str] = {}
+    entries = []
+    for group in by_workload(report.items):
+        patch = workload_patch(group)
+        if not patch:
+            continue
+        kind, name = _target(group)
+        file = _file_name(group, files)
+        head = {
+            "apiVersion": _API_VERSIONS.get(kind, "apps/v1"),
+            "kind": kind,
+            "metadata": {"name": name, "namespace": group.identity.namespace},
+        }
+        files[file] = _verdicts(group) + _yaml(_merged(head, patch))
+        entries.append({"path": file})
+    component = {
+        "apiVersion": "kustomize.config.k8s.io/v1alpha1",
+        "kind": "Component",
+        "patches": entries,
+    }
+    return {"kustomization.yaml": _yaml(component), **files}
+
+
+def render_kustomize_text(report: Report, options: RenderOptions | None = None) -> str:
+    """Return the files of :func:`render_kustomize` as one text, each below its name."""
+    del options
+    parts = [f"# file: {name}\n{text}" for name, text in render_kustomize(report).items()]
+    return "---\n".join(parts)
+
+
+def patch_command(group: WorkloadGroup, patch: Mapping[str, object]) -> str:
+    """Return the ``kubectl`` command that applies ``patch`` to the owner."""
+    import orjson
+
+    kind, name = _target(group)
+    text = orjson.dumps(patch).decode().replace("'", "'\\''")
+    target = f"kubectl -n {group.identity.namespace} patch {kind.lower()} {name}"
+    return f"{target} --type merge -p '{text}'"
+
+
+def _quantity(resource: str, value: float) -> str:
+    if resource == VRAM.name:
+        return format_bytes_quantity(value)
+    return format_tflops(value)
+
+
+def _kind_and_name(owner: str | None) -> tuple[str, str]:
+    kind, _, name = (owner or "").partition("/")
+    return kind, name
+
+
+def _target(group: WorkloadGroup) -> tuple[str, str]:
+    kind, name = _kind_and_name(group.identity.owner)
+    return (kind, name) if kind and name else ("Deployment", group.identity.workload)
+
+
+def _nested(path: tuple[str, ...], value: object) -> dict[str, object]:
+    for key in reversed(path):
+        value = {key: value}
+    assert isinstance(value, dict)
+    return value
+
+
+def _merged(first: Mapping[str, object], second: Mapping[str, object]) -> dict[str, object]:
+    merged = dict(first)
+    for key, value in second.items():
+        old = merged.get(key)
+        both = isinstance(old, Mapping) and isinstance(value, Mapping)
+        merged[key] = _merged(old, value) if both else value  # type: ignore[arg-type]
+    return merged
+
+
+def _comments(group: WorkloadGroup, *, documents: Mapping[str, object]) -> str:
+    return f"{_verdicts(group)}# {patch_command(group, documents)}\n"
+
+
+def _verdicts(group: WorkloadGroup) -> str:
+    lines = [
+        f"# {group.name} {item.resource}: {item.severity}, {item.verdict.sentence}"
+        for item in group.items
+        if item.patch is not None or item.resource == REPLICAS
+    ]
+    return "".join(" ".join(line.splitlines()) + "\n" for line in lines)
+
+
+def _file_name(group: WorkloadGroup, taken: Mapping[str, str]) -> str:
+    stem = re.sub(r"[^A-Za-z0-9.-]+", "-", "-".join(part for part in group.identity.key if part))
+    name, number = f"{stem}.yaml", 2
+    while name in taken:
+        name, number = f"{stem}-{number}.yaml", number + 1
+    return name
+
+
+def _yaml(value: object) -> str:
+    import yaml
+
+    text: str = yaml.safe_dump(value, sort_keys=False, width=1000)
+    return text

@@ -1,0 +1,156 @@
+"""The plot of one item as inline SVG text: measured band, amounts in force, amounts recommended.
+
+Lines differ by dash and label as well as colour, so the plot is readable without seeing colours.
+Styles are classes of the page; nothing is repeated per plot.  Every plot has a text alternative.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+from itertools import groupby, pairwise
+from typing import TYPE_CHECKING
+
+from recommender.report.blocks import CurrentSize, RecommendedSize
+from recommender.report.wording import amount_text, resource_of
+from recommender.sentences import amount_parts
+
+if TYPE_CHECKING:
+    from recommender.report.blocks import UsageSeries
+    from recommender.report.model import Item
+
+WIDTH, HEIGHT = 800, 260
+_LEFT, _RIGHT, _TOP, _BOTTOM = 92, 590, 14, 222
+_LABEL_GAP = 27
+_HEADROOM = 1.08
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    css: str
+    label: str
+    value: float
+
+
+def plot(item: Item) -> str:
+    """Return the ``<svg>`` of a sized item; empty where nothing was measured."""
+    series = item.evidence.series
+    if series is None or not any(value is not None for value in series.highest):
+        return ""
+    lines = _lines(item)
+    highest = max(value for value in series.highest if value is not None)
+    top = _HEADROOM * max(highest, *(line.value for line in lines), 0.0)
+    if top <= 0:
+        return ""
+    label = escape(text_alternative(item))
+    parts = [
+        f'<svg class="plot" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">',
+        *_axis(item.resource, top, series),
+        f'<path class="band" d="{_band(series, top)}"/>',
+        *_level_lines(item.resource, lines, top),
+        "</svg>",
+    ]
+    return "".join(parts)
+
+
+def text_alternative(item: Item) -> str:
+    """Return what the plot shows in a sentence."""
+    evidence, resource = item.evidence, item.resource
+    measured = (
+        f"measured use: mean {amount_text(resource, evidence.mean)}, "
+        f"highest {amount_text(resource, evidence.highest)}"
+    )
+    amounts = [f"{line.label} {amount_text(resource, line.value)}" for line in _lines(item)]
+    return "; ".join([measured, *amounts])
+
+
+def _lines(item: Item) -> list[_Line]:
+    current, recommended = item.current, item.recommended
+    if not isinstance(current, CurrentSize) or not isinstance(recommended, RecommendedSize):
+        return []
+    levels = (
+        ("q", "request", current.request),
+        ("l", "limit", current.limit),
+        ("rq", "rec. request", recommended.request),
+        ("rl", "rec. limit", recommended.limit),
+    )
+    return [_Line(css, label, value) for css, label, value in levels if value is not None]
+
+
+def _y(value: float, top: float) -> int:
+    return round(_BOTTOM - (_BOTTOM - _TOP) * value / top)
+
+
+def _axis(resource: str, top: float, series: UsageSeries) -> Iterator[str]:
+    step = _nice_step(top, resource)
+    for tick in range(int(top / step) + 1):
+        value = tick * step
+        y = _y(value, top)
+        text = " ".join(amount_parts(value, resource_of(resource))) if tick else "0"
+        yield f'<path class="grid" d="M{_LEFT} {y}H{_RIGHT}"/>'
+        yield f'<text class="tick" x="{_LEFT - 8}" y="{y + 6}">{escape(text)}</text>'
+    hours = series.step_s * len(series.highest) / 3600
+    span = f"{hours / 24:.0f} days" if hours >= 36 else f"{hours:.0f} hours"
+    yield f'<text class="ends" x="{_LEFT}" y="{HEIGHT - 12}">{span} ago</text>'
+    yield f'<text class="tick" x="{_RIGHT}" y="{HEIGHT - 12}">now</text>'
+
+
+def _nice_step(top: float, resource: str) -> float:
+    """Return a step of 1, 2 or 5 times a power (of two for bytes) with 2 to 4 ticks."""
+    unit = 2.0 ** (10 * math.floor(math.log2(top) / 10)) if resource == "vram_bytes" else 1.0
+    rough = top / unit / 3
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(factor for factor in (1, 2, 5, 10) if rough <= factor * power)
+    return step * power * unit
+
+
+def _band(series: UsageSeries, top: float) -> str:
+    """Return one closed path per unbroken stretch: maxima there, means back."""
+    count = max(1, len(series.highest) - 1)
+    x = [round(_LEFT + (_RIGHT - _LEFT) * i / count) for i in range(len(series.highest))]
+    known = [value is not None for value in series.highest]
+    paths = []
+    for is_known, stretch in groupby(range(len(x)), key=known.__getitem__):
+        if is_known:
+            paths.append(_closed(list(stretch), x, series, top))
+    return "".join(paths)
+
+
+def _closed(at: Sequence[int], x: Sequence[int], series: UsageSeries, top: float) -> str:
+    upper = [(x[i], _y(series.highest[i] or 0.0, top)) for i in at]
+    lower = [(x[i], _y(series.mean[i] or 0.0, top)) for i in reversed(at)]
+    if len(at) == 1:  # one point alone is drawn as a short bar, else it would be invisible
+        upper.append((upper[0][0] + 5, upper[0][1]))
+        lower.insert(0, (lower[0][0] + 5, lower[0][1]))
+    points = upper + lower
+    text = [f"M{points[0][0]} {points[0][1]}l"]
+    for (x0, y0), (x1, y1) in pairwise(points):
+        dx, dy = x1 - x0, y1 - y0
+        text.append(f"{'' if dx < 0 else ' '}{dx}{'' if dy < 0 else ' '}{dy}")
+    return "".join(text).replace("l ", "l") + "z"
+
+
+def _level_lines(resource: str, lines: Sequence[_Line], top: float) -> Iterator[str]:
+    placed = _spread([_y(line.value, top) for line in lines])
+    for line, label_y in zip(lines, placed, strict=True):
+        y = _y(line.value, top)
+        text = f"{line.label} {amount_parts(line.value, resource_of(resource))[0]}"
+        yield f'<path class="{line.css}" d="M{_LEFT} {y}H{_RIGHT}l14 {label_y - y}"/>'
+        yield f'<text class="{line.css}" x="{_RIGHT + 20}" y="{label_y + 7}">{escape(text)}</text>'
+
+
+def _spread(heights: Sequence[int]) -> list[int]:
+    """Move labels apart so that none covers another, each as near to its line as possible."""
+    order = sorted(range(len(heights)), key=heights.__getitem__)
+    placed = [0] * len(heights)
+    lowest = _TOP
+    for i in order:
+        placed[i] = max(heights[i], lowest)
+        lowest = placed[i] + _LABEL_GAP
+    highest = _BOTTOM
+    for i in reversed(order):
+        placed[i] = min(placed[i], highest)
+        highest = placed[i] - _LABEL_GAP
+    return placed

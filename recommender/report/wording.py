@@ -1,0 +1,106 @@
+"""Amounts of an item as people read them; shared by the table, Markdown, the page and diffs."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+from recommender.report.model import REPLICAS
+from recommender.resources import resource_named
+from recommender.sentences import amount, percent, transition
+
+if TYPE_CHECKING:
+    from recommender.report.blocks import (
+        CurrentReplicas,
+        CurrentSize,
+        Money,
+        NextReplicas,
+        NextSize,
+        RecommendedReplicas,
+        RecommendedSize,
+    )
+    from recommender.report.model import Item, Totals
+    from recommender.resources import Resource
+
+UNSET_TEXT = "-"
+
+
+def resource_of(name: str) -> Resource | None:
+    """Return the descriptor of an item's resource; None for replicas."""
+    return None if name == REPLICAS else resource_named(name)
+
+
+def amount_of(
+    block: CurrentSize
+    | CurrentReplicas
+    | RecommendedSize
+    | RecommendedReplicas
+    | NextSize
+    | NextReplicas,
+    side: str,
+) -> float | None:
+    """Return ``request`` or ``limit``; replicas stand in the place of the request."""
+    value: float | None = getattr(block, side, None)
+    if side == "request" and not hasattr(block, "request"):
+        value = getattr(block, "replicas", None)
+    return value
+
+
+def amount_text(resource: str, value: float | None) -> str:
+    """Return an amount with its unit; replicas with the word."""
+    if value is None:
+        return UNSET_TEXT
+    text = amount(value, resource_of(resource))
+    if resource == REPLICAS:
+        return f"{text} replica{'' if value == 1 else 's'}"
+    return text
+
+
+def change_text(resource: str, now: float | None, right: float | None) -> str:
+    """Return ``12 -> 4.5 TFLOPS``, one amount where both are equal or one is not known."""
+    if now is None or right is None or now == right:
+        return amount_text(resource, right if right is not None else now)
+    text = transition(now, right, resource_of(resource))
+    return f"{text} replicas" if resource == REPLICAS else text
+
+
+def item_change(item: Item, side: str) -> str:
+    """Return the change of request or limit with its percentage, as the table shows it."""
+    now, right = amount_of(item.current, side), amount_of(item.recommended, side)
+    text = change_text(item.resource, now, right)
+    if now is None or right is None or now == right:
+        return text
+    return f"{text} ({percent(right / now - 1, signed=True)})"
+
+
+def saving_text(money: Money | None) -> str:
+    """Return a monthly saving in whole units of the currency; a dash where no price is known."""
+    if money is None or money.saving_per_month is None:
+        return UNSET_TEXT
+    return money_text(money.saving_per_month)
+
+
+def money_text(value: float) -> str:
+    """Return an amount of money without currency: cents below 10, else whole units."""
+    text = f"{value:.2f}" if 0 < abs(value) < 10 else f"{value:.0f}"
+    return "0" if text in {"-0", "-0.00", "0.00"} else text
+
+
+def headline(totals: Totals, currency: str) -> str:
+    """Return what a reader could do with the whole report, in one line; empty where unknown."""
+    parts = []
+    if totals.releasable_gpus is not None:
+        gpus = "whole GPU" if totals.releasable_gpus == 1 else "whole GPUs"
+        parts.append(f"{totals.releasable_gpus} {gpus} could be released")
+    if totals.freed_gpus is not None and abs(totals.freed_gpus) >= 0.005:
+        verb = "freed" if totals.freed_gpus > 0 else "taken"
+        parts.append(f"capacity {verb}: {abs(totals.freed_gpus):.2f} GPUs")
+    if totals.saving_per_month is not None:
+        parts.append(f"saving {money_text(totals.saving_per_month)} {currency}/month")
+    return "; ".join(parts)
+
+
+def utc(time_s: int) -> str:
+    """Return ``2026-11-25 18:00 UTC``."""
+    moment = dt.datetime.fromtimestamp(time_s, tz=dt.UTC)
+    return f"{moment:%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,54 @@
+"""Statistics of the last 24 h of 5-minute blocks, computed once per closed block."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from recommender.observation import Floats, Ints
+
+if TYPE_CHECKING:
+    from recommender.usage.store import ResourceUsage
+
+DAY_BLOCKS = 288
+MINUTES_PER_BLOCK = 5
+
+
+class DayCache:
+    """Percentiles and saturation of the last day, valid until the next block closes."""
+
+    def __init__(self) -> None:
+        self._key: tuple[int, int] | None = None
+        self._sorted: Floats = np.empty((0, 0))
+        self._count: Ints = np.empty(0, np.int64)
+        self._saturated_share: Floats = np.empty(0)
+
+    def percentile(self, store: ResourceUsage, level: Floats, rows: Ints) -> Floats:
+        """Return the nearest-rank percentile of the 5-minute maxima, ``[rows]``; NaN: no block."""
+        self._refresh(store)
+        count = self._count[rows]
+        rank = np.ceil(level * count - 1e-9).astype(np.int64) - 1
+        rank = np.clip(rank, 0, np.maximum(count - 1, 0))
+        if len(self._sorted) == 0:
+            return np.full(len(rows), np.nan)
+        return np.asarray(self._sorted[rank, rows], np.float64)
+
+    def saturated_share(self, store: ResourceUsage) -> Floats:
+        """Return the share of saturated minutes, ``[workloads]``; 0 where nothing was seen."""
+        self._refresh(store)
+        return self._saturated_share
+
+    def _refresh(self, store: ResourceUsage) -> None:
+        last = store.closed_block
+        key = (last, len(store.points))
+        if key == self._key:
+            return
+        self._key = key
+        window = store.block_top.window(last - DAY_BLOCKS, last)
+        # NaN sorts last: the first `count` of each column are its values
+        self._sorted = np.sort(window, axis=0)
+        self._count = (~np.isnan(window)).sum(axis=0)
+        saturated = store.block_saturated.window(last - DAY_BLOCKS, last)
+        minutes = np.maximum(self._count * MINUTES_PER_BLOCK, 1)
+        self._saturated_share = saturated.sum(axis=0) / minutes

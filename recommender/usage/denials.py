@@ -1,0 +1,58 @@
+"""Refused VRAM allocations, as a log of events: rare, and each one counts."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from recommender.observation import Floats, Ints
+
+KEPT_S = 7 * 86400
+EXACT_S = 3600
+"""Older events are folded into one per workload and hour."""
+
+
+class Denials:
+    """Events (workload row, time, count)."""
+
+    def __init__(self) -> None:
+        self.row: Ints = np.empty(0, np.int64)
+        self.ts: Ints = np.empty(0, np.int64)
+        self.count: Floats = np.empty(0)
+
+    def add(self, row: Ints, ts: Ints, count: Floats) -> None:
+        """Record events; a count of zero is none.
+
+        An event that is delivered again under the same row and time counts once, with the larger
+        count, so that overlapping reads are harmless.
+        """
+        real = count > 0
+        rows = np.append(self.row, row[real])
+        stamps = np.append(self.ts, ts[real])
+        counts = np.append(self.count, count[real])
+        order = np.lexsort((-counts, stamps, rows))
+        first = np.append([True], (np.diff(rows[order]) != 0) | (np.diff(stamps[order]) != 0))
+        keep = order[first[: len(order)]]
+        self.row, self.ts, self.count = rows[keep], stamps[keep], counts[keep]
+
+    def since(self, since_s: Ints, workloads: int) -> Floats:
+        """Return the sum of counts at or after ``since_s`` ([workloads]) per workload."""
+        late = self.ts >= since_s[self.row]
+        total = np.zeros(workloads)
+        np.add.at(total, self.row[late], self.count[late])
+        return total
+
+    def clear(self, rows: Ints) -> None:
+        """Forget some workloads."""
+        keep = ~np.isin(self.row, rows)
+        self.row, self.ts, self.count = self.row[keep], self.ts[keep], self.count[keep]
+
+    def fold(self, now_s: int) -> None:
+        """Drop what is older than a week, sum what is older than an hour."""
+        keep = self.ts >= now_s - KEPT_S
+        row, ts, count = self.row[keep], self.ts[keep], self.count[keep]
+        old = ts < now_s - EXACT_S
+        ts = np.where(old, ts // EXACT_S * EXACT_S, ts)
+        pairs, index = np.unique(np.stack([row, ts]), axis=1, return_inverse=True)
+        self.row, self.ts = pairs[0], pairs[1]
+        self.count = np.zeros(len(self.row))
+        np.add.at(self.count, index.ravel(), count)

@@ -1,0 +1,242 @@
+"""The usage model: the only mutable part of the recommender.
+
+It belongs to the loop, takes samples of all workers in columns, closes blocks as time passes, and
+is checkpointed.  What is read from it stands in ``statistics``, ``demand`` and ``evidence_of``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from recommender.observation import Bools, Floats, Ints
+from recommender.resources import Resource
+from recommender.usage.denials import Denials
+from recommender.usage.identity import RowIndex
+from recommender.usage.quality import SampleCounts, demand_of, is_saturated, is_startup
+from recommender.usage.store import ResourceUsage, closable_until_s
+
+STARTS_REMEMBERED = 16
+FIRST_STEP_TOLERANCE_S = 60
+
+
+class UsageModel:
+    """Usage of a fleet: rows per workload and GPU model, rows per worker."""
+
+    def __init__(self, resources: Sequence[Resource]) -> None:
+        self.resources = tuple(resources)
+        self.stores = tuple(ResourceUsage(resource) for resource in self.resources)
+        self.workloads: RowIndex[tuple[str, str, str]] = RowIndex()
+        self.workers: RowIndex[tuple[int, str]] = RowIndex()
+        self.denials = Denials()
+        self.counts = SampleCounts()
+        self.closed_until_s = 0
+        self.begin_s = -1
+        """First stamp ever seen: workers that were there then were running already."""
+        # per worker
+        self.row_of_worker: Ints = np.zeros(0, np.int64)
+        self.first_sample_s: Ints = np.full(0, -1, np.int64)
+        self.started_s: Ints = np.full(0, -1, np.int64)
+        self.ready_s: Ints = np.full(0, -1, np.int64)
+        # per workload: the last start-up times, newest at startup_count % STARTS_REMEMBERED
+        self.startup_s: Floats = np.full((0, STARTS_REMEMBERED), np.nan)
+        self.startup_count: Ints = np.zeros(0, np.int64)
+
+    def workload_rows(self, keys: Sequence[tuple[str, str, str]]) -> Ints:
+        """Return usage rows of (namespace, workload, GPU model); new keys get new rows."""
+        rows = self.workloads.rows(keys)
+        self._grow_workloads(len(self.workloads))
+        return rows
+
+    def worker_rows(self, workload_row: Ints, names: Sequence[str]) -> Ints:
+        """Return worker rows; ``names`` are unique within a workload."""
+        rows = self.workers.rows(zip(map(int, workload_row), names, strict=True))
+        self._grow_workers(len(self.workers))
+        self.row_of_worker[rows] = workload_row
+        return rows
+
+    def set_readiness(self, worker: Ints, started_s: Ints, ready_s: Ints) -> None:
+        """Say when workers started (-1: unknown) and became Ready (-1: not yet)."""
+        newly = (ready_s >= 0) & (self.ready_s[worker] < 0) & (started_s >= 0)
+        self.started_s[worker] = started_s
+        self.ready_s[worker] = ready_s
+        for i in np.flatnonzero(newly):
+            row = self.row_of_worker[worker[i]]
+            slot = self.startup_count[row] % STARTS_REMEMBERED
+            self.startup_s[row, slot] = ready_s[i] - started_s[i]
+            self.startup_count[row] += 1
+
+    def set_half_lives(self, rows: Ints, half_life_s: Ints, now_s: int) -> None:
+        """Set the requests histograms' half-lives, ``[rows, R]``; kept history keeps its weight."""
+        for column, store in enumerate(self.stores):
+            store.requests.set_half_life(rows, half_life_s[:, column], now_s)
+
+    def ingest(
+        self,
+        resource: int,
+        worker: Ints,
+        ts: Ints,
+        value: Floats,
+        *,
+        now_s: int,
+        step_s: int,
+        share: Floats | None = None,
+        throttled_ratio: Floats | None = None,
+        is_frozen: Bools | None = None,
+    ) -> None:
+        """Take samples of one resource, ``[n]`` each, in any order.
+
+        ``share`` is the effective share that could be used, in the resource's unit (VRAM: the
+        limit), ``throttled_ratio`` the share of the interval that launches waited; NaN where not
+        known.  Of a history, hand in each resource once, then ``advance``.  Samples that are not
+        finite, negative, at or after ``now_s``, or of a closed block are counted and left out.
+        """
+        unknown = np.full(len(ts), np.nan)
+        share = unknown if share is None else share
+        throttled_ratio = unknown if throttled_ratio is None else throttled_ratio
+        is_frozen = np.zeros(len(ts), np.bool_) if is_frozen is None else is_frozen
+        usable = self._usable(ts, value, now_s) & ~is_frozen
+        self.counts.frozen += int(is_frozen.sum())
+        worker, ts, value = worker[usable], ts[usable], value[usable].astype(np.float64)
+        share, throttled_ratio = share[usable], throttled_ratio[usable]
+        if len(ts) == 0:
+            return
+        starting = self._note_start(worker, ts)
+        if self.resources[resource].is_compressible:
+            running = ~starting
+            saturated = is_saturated(value, share, throttled_ratio)
+            demand = demand_of(value, share, throttled_ratio, saturated)
+        else:
+            running = np.ones(len(ts), np.bool_)
+            saturated = np.zeros(len(ts), np.bool_)
+            demand = value
+            self._note_vram(resource, worker, ts, value, share, starting)
+        self.counts.startup += int(starting.sum())
+        self._take(
+            resource,
+            worker[running],
+            ts[running],
+            demand[running],
+            saturated[running],
+            now_s,
+            step_s,
+        )
+
+    def deny(self, worker: Ints, ts: Ints, count: Floats) -> None:
+        """Record refused VRAM allocations."""
+        self.denials.add(self.row_of_worker[worker], ts, count)
+
+    def advance(self, now_s: int) -> None:
+        """Close the blocks whose end lies 120 s or more before ``now_s``."""
+        limit_s = closable_until_s(now_s)
+        if limit_s <= self.closed_until_s:
+            return
+        for store in self.stores:
+            store.close(self.row_of_worker, closed_until_s=self.closed_until_s, limit_s=limit_s)
+        self.closed_until_s = limit_s
+        self.denials.fold(now_s)
+
+    def drop_workers(self, worker: Ints) -> None:
+        """Forget workers that are gone; what they added to their workloads stays."""
+        self.workers.free(worker)
+        for store in self.stores:
+            store.clear_workers(worker)
+        self.row_of_worker[worker] = 0
+        self.first_sample_s[worker] = self.started_s[worker] = self.ready_s[worker] = -1
+
+    def drop_workloads(self, rows: Ints) -> None:
+        """Forget workloads and their workers."""
+        gone = np.isin(self.row_of_worker, rows)
+        named = np.array([key is not None for key in self.workers.keys], np.bool_)
+        self.drop_workers(np.flatnonzero(gone & named))
+        self.workloads.free(rows)
+        self.denials.clear(rows)
+        for store in self.stores:
+            store.clear_workloads(rows)
+        self.startup_s[rows] = np.nan
+        self.startup_count[rows] = 0
+
+    def _usable(self, ts: Ints, value: Floats, now_s: int) -> Bools:
+        finite = np.isfinite(value)
+        negative = finite & (value < 0)
+        future = ts >= now_s
+        late = ts < self.closed_until_s
+        self.counts.not_finite += int((~finite).sum())
+        self.counts.negative += int(negative.sum())
+        self.counts.future += int(future.sum())
+        self.counts.late += int(late.sum())
+        return finite & ~negative & ~future & ~late
+
+    def _note_start(self, worker: Ints, ts: Ints) -> Bools:
+        """Return which samples belong to their worker's start-up."""
+        if self.begin_s < 0:
+            self.begin_s = int(ts.min()) + FIRST_STEP_TOLERANCE_S
+        first = np.where(self.first_sample_s < 0, np.iinfo(np.int64).max, self.first_sample_s)
+        np.minimum.at(first, worker, ts)
+        self.first_sample_s[worker] = first[worker]
+        return is_startup(
+            ts, first[worker], self.begin_s, self.started_s[worker], self.ready_s[worker]
+        )
+
+    def _note_vram(
+        self, resource: int, worker: Ints, ts: Ints, value: Floats, share: Floats, starting: Bools
+    ) -> None:
+        store = self.stores[resource]
+        order = np.argsort(ts, kind="stable")
+        known = order[~np.isnan(share[order])]
+        store.plateaus.limit[worker[known]] = share[known]
+        if starting.any():
+            who = worker[starting]
+            begin = np.where(
+                self.started_s[who] >= 0, self.started_s[who], self.first_sample_s[who]
+            )
+            store.load(self.row_of_worker[who], begin, value[starting])
+
+    def _take(
+        self,
+        resource: int,
+        worker: Ints,
+        ts: Ints,
+        demand: Floats,
+        saturated: Bools,
+        now_s: int,
+        step_s: int,
+    ) -> None:
+        if len(ts) == 0:
+            return
+        store = self.stores[resource]
+        store.seen(self.row_of_worker[worker], ts, step_s)
+        self.counts.accepted += len(ts)
+        self.counts.saturated += int(saturated.sum())
+        self.counts.duplicate += store.take(
+            worker,
+            ts,
+            demand,
+            saturated,
+            self.row_of_worker,
+            closed_until_s=self.closed_until_s,
+            now_s=now_s,
+        )
+
+    def _grow_workloads(self, rows: int) -> None:
+        more = rows - len(self.startup_count)
+        if more <= 0:
+            return
+        for store in self.stores:
+            store.grow_workloads(rows)
+        self.startup_s = np.concatenate(
+            [self.startup_s, np.full((more, STARTS_REMEMBERED), np.nan)]
+        )
+        self.startup_count = np.append(self.startup_count, np.zeros(more, np.int64))
+
+    def _grow_workers(self, rows: int) -> None:
+        more = rows - len(self.row_of_worker)
+        if more <= 0:
+            return
+        for store in self.stores:
+            store.grow_workers(rows)
+        self.row_of_worker = np.append(self.row_of_worker, np.zeros(more, np.int64))
+        self.first_sample_s = np.append(self.first_sample_s, np.full(more, -1, np.int64))
+        self.started_s = np.append(self.started_s, np.full(more, -1, np.int64))
+        self.ready_s = np.append(self.ready_s, np.full(more, -1, np.int64))

@@ -1,0 +1,243 @@
+"""Statistics of the usage model at one time, for all workloads at once, for the layers."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommender.observation import Bools, Floats, Ints, UsageStatistics
+from recommender.policy.table import PolicyTable
+from recommender.state import DecisionState
+from recommender.usage.minutes import MINUTE_S
+from recommender.usage.model import UsageModel
+from recommender.usage.quality import STARTUP_WITHOUT_READINESS_S, is_stale
+from recommender.usage.store import HOUR_S, ResourceUsage
+
+COARSE_STEP_S = 15
+"""Above it, samples are too far apart for statistics of seconds."""
+WATCH_S = 1800
+RECENT_S = 300
+VRAM_WINDOW_S = 120
+SETTLING_S = 240
+"""After its start-up a worker's VRAM is watched for so long before pressure counts."""
+STARTUP_LEVEL = 0.9
+
+
+def read_statistics(
+    model: UsageModel, rows: Ints, policies: PolicyTable, state: DecisionState, now_s: int
+) -> UsageStatistics:
+    """Read the statistics of some workloads, ``rows`` in the order of policies and state."""
+    model.set_half_lives(rows, policies.requests.half_life_s, now_s)
+    columns = [
+        _column(model, store, r, rows, policies, state, now_s)
+        for r, store in enumerate(model.stores)
+    ]
+    stacked = {name: np.stack([c[name] for c in columns], axis=1) for name in columns[0]}
+    return UsageStatistics(**stacked, startup_s=_startup(model, rows))
+
+
+def _column(
+    model: UsageModel,
+    store: ResourceUsage,
+    r: int,
+    rows: Ints,
+    policies: PolicyTable,
+    state: DecisionState,
+    now_s: int,
+) -> dict[str, NDArray[np.generic]]:
+    watch_s = _watch_since(state, r, now_s)
+    target, lower, upper = _request_percentiles(store, r, rows, policies)
+    limit_level = _level(policies.limits.percentile[:, r], policies.limits.risk_target[:, r])
+    step_s = np.maximum(store.step_s[rows], 1)
+    span_s = store.last_sample_s[rows] - store.first_sample_s[rows]
+    live = _Live(model, store, now_s)
+    return {
+        "points": store.points[rows],
+        "expected_points": span_s / np.maximum(step_s, MINUTE_S) + 1.0,
+        "first_sample_s": store.first_sample_s[rows],
+        "last_sample_s": store.last_sample_s[rows],
+        "step_s": step_s,
+        "request_target": target,
+        "request_lower": lower,
+        "request_upper": upper,
+        "limit_percentile": store.limits.percentiles(rows, limit_level[:, None])[:, 0],
+        "day_percentile": store.day.percentile(store, limit_level, rows),
+        "burst": live.burst()[rows],
+        "last_three": live.last_three()[rows],
+        "recent_minutes": live.highest(RECENT_S)[rows],
+        "is_saturated": live.is_saturated()[rows],
+        "saturated_minutes": _saturated_minutes(store, rows, watch_s, now_s),
+        "saturated_share_day": store.day.saturated_share(store)[rows],
+        "denials": _denials(model, store, rows, watch_s),
+        "new_denials": _denials(model, store, rows, state.last_limits_tick_s),
+        "resident_peak": live.resident_peak()[rows],
+        "loaded_floor": store.loaded_peak[rows],
+        "is_opaque": live.is_opaque()[rows],
+    }
+
+
+def _level(percentile: Floats, risk_target: Floats) -> Floats:
+    return np.where(np.isnan(risk_target), percentile, 1.0 - risk_target)
+
+
+def _request_percentiles(
+    store: ResourceUsage, r: int, rows: Ints, policies: PolicyTable
+) -> tuple[Floats, Floats, Floats]:
+    rule = policies.requests
+    levels = np.stack(
+        [
+            _level(rule.percentile[:, r], rule.risk_target[:, r]),
+            rule.lower_percentile[:, r],
+            rule.upper_percentile[:, r],
+        ],
+        axis=1,
+    )
+    weighted = (
+        rule.is_load_weighted[:, r]
+        & np.isnan(rule.risk_target[:, r])
+        & store.resource.is_compressible
+    )
+    values = store.requests.percentiles(rows, levels, is_load_weighted=weighted)
+    return values[:, 0], values[:, 1], values[:, 2]
+
+
+def _watch_since(state: DecisionState, r: int, now_s: int) -> Ints:
+    decreased = np.maximum(state.request_decrease_s[:, r], state.limit_decrease_s[:, r])
+    return np.maximum(decreased, now_s - WATCH_S)
+
+
+def _saturated_minutes(store: ResourceUsage, rows: Ints, since_s: Ints, now_s: int) -> Floats:
+    ring = store.minute_saturated
+    slot = ring.held((now_s - WATCH_S) // MINUTE_S, now_s // MINUTE_S)
+    counted = ring.block[slot][:, None] * MINUTE_S >= since_s[None, :]
+    return np.asarray((ring.values[slot][:, rows] & counted).sum(axis=0), np.float64)
+
+
+def _denials(model: UsageModel, store: ResourceUsage, rows: Ints, since_s: Ints) -> Floats:
+    if store.resource.is_compressible:
+        return np.zeros(len(rows))
+    since = np.zeros(len(model.workloads), np.int64)
+    since[rows] = since_s
+    return model.denials.since(since, len(model.workloads))[rows]
+
+
+def _startup(model: UsageModel, rows: Ints) -> Floats:
+    """Return the 90th percentile of the remembered start-up times, ``[W]``."""
+    times = np.sort(model.startup_s[rows], axis=1)
+    count = (~np.isnan(times)).sum(axis=1)
+    index = np.maximum(np.ceil(STARTUP_LEVEL * count).astype(np.int64) - 1, 0)
+    return np.asarray(times[np.arange(len(rows)), index], np.float64)
+
+
+class _Live:
+    """Statistics of running workers, reduced to their workloads by the maximum."""
+
+    def __init__(self, model: UsageModel, store: ResourceUsage, now_s: int) -> None:
+        self._model, self._store, self._now_s = model, store, now_s
+        self._row = model.row_of_worker
+        recent = store.recent
+        self._step_s = np.maximum(store.step_s[self._row], 1)
+        seen = recent.last_sample_s >= 0
+        self._fresh = seen & ~is_stale(recent.last_sample_s, self._step_s, now_s)
+        self._is_coarse = self._step_s > COARSE_STEP_S
+
+    def burst(self) -> Floats:
+        """Use of the last minute or so; VRAM: the highest sample of two minutes."""
+        if self._store.resource.is_compressible:
+            value = self._store.recent.burst(self._now_s)
+            value[self._is_coarse] = np.nan
+        else:
+            value = self._store.recent.highest_since(self._now_s - VRAM_WINDOW_S)
+            value = np.where(np.isnan(value), self._store.recent.last_three[-1], value)
+        return self._most(value)
+
+    def last_three(self) -> Floats:
+        """Highest of each worker's last three samples."""
+        return self._most(np.fmax.reduce(self._store.recent.last_three, axis=0))
+
+    def highest(self, window_s: int) -> Floats:
+        """Highest sample of the window; where steps are longer, of the last three samples."""
+        value = self._store.recent.highest_since(self._now_s - window_s)
+        coarse = self._step_s * 3 > window_s
+        last_three = np.fmax.reduce(self._store.recent.last_three, axis=0)
+        return self._most(np.where(coarse, last_three, value))
+
+    def is_saturated(self) -> Bools:
+        """Whether some worker's newest sample is saturated, and not older than two steps."""
+        recent = self._store.recent
+        new = self._now_s - recent.last_sample_s <= np.maximum(60, 2 * self._step_s)
+        return self._any(recent.last_is_saturated & new)
+
+    def resident_peak(self) -> Floats:
+        """Highest use of the last hour of any running worker; incompressible resources only."""
+        store = self._store
+        if store.resource.is_compressible:
+            return np.full(len(store.points), np.nan)
+        minute = self._now_s // MINUTE_S
+        window = store.minute_top.window(minute - HOUR_S // MINUTE_S, minute)
+        closed = np.fmax.reduce(window, axis=0, initial=np.nan)
+        newest = np.fmax.reduce(store.recent.last_three, axis=0)
+        running = store.recent.highest_since(self._now_s - RECENT_S)
+        return self._most(np.fmax(np.fmax(closed, newest), running))
+
+    def is_opaque(self) -> Bools:
+        """Whether some worker is on an opaque plateau, or too young to tell."""
+        if self._store.resource.is_compressible:
+            return np.zeros(len(self._store.points), np.bool_)
+        model = self._model
+        loaded_s = np.where(
+            model.ready_s >= 0, model.ready_s, model.first_sample_s + STARTUP_WITHOUT_READINESS_S
+        )
+        running_before = (model.ready_s < 0) & (model.first_sample_s <= model.begin_s)
+        settling = (self._now_s - loaded_s < SETTLING_S) & ~running_before
+        is_settling = settling & ~np.isnan(self._store.plateaus.limit)
+        return self._any((self._store.plateaus.is_opaque | is_settling) & self._fresh)
+
+    def _most(self, value: Floats) -> Floats:
+        out = np.full(len(self._store.points), -np.inf)
+        use = self._fresh & ~np.isnan(value)
+        np.maximum.at(out, self._row[use], value[use])
+        out[out == -np.inf] = np.nan
+        return out
+
+    def _any(self, flag: Bools) -> Bools:
+        out = np.zeros(len(self._store.points), np.bool_)
+        out[self._row[flag]] = True
+        return out
+
+
+def read_demand(model: UsageModel, workers: Ints, period_s: Ints, now_s: int) -> Floats:
+    """Return each worker's mean demand over its period in the first compressible resource, ``[K]``.
+
+    NaN where there is no sample in the period (or, for steps longer than it, no fresh sample).
+    """
+    store = next((s for s in model.stores if s.resource.is_compressible), None)
+    out = np.full(len(workers), np.nan)
+    if store is None:
+        return out
+    for period in np.unique(period_s):
+        of_period = period_s == period
+        out[of_period] = _mean_demand(model, store, int(period), now_s)[workers[of_period]]
+    step_s = np.maximum(store.step_s[model.row_of_worker[workers]], 1)
+    last = store.recent.last_sample_s[workers]
+    fresh = (last >= 0) & ~is_stale(last, step_s, now_s)
+    coarse = (step_s >= period_s) & fresh
+    return np.where(coarse, store.recent.last_three[-1][workers], out)
+
+
+def _mean_demand(model: UsageModel, store: ResourceUsage, period_s: int, now_s: int) -> Floats:
+    """Return mean demand per worker over ``[now - period, now)``: closed minutes, then samples."""
+    begin_s = now_s - period_s
+    open_since_s = max(begin_s, min(model.closed_until_s, now_s))
+    total, count = store.recent.sum_between(open_since_s, now_s)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean_of_open = total / count
+    if begin_s >= open_since_s:
+        return mean_of_open
+    window = store.minute_mean.window(begin_s // MINUTE_S, open_since_s // MINUTE_S)
+    present = ~np.isnan(window)
+    open_minutes = np.where(count > 0, (now_s - open_since_s) / MINUTE_S, 0.0)
+    weight = present.sum(axis=0) + open_minutes
+    total = np.where(present, window, 0).sum(axis=0) + np.nan_to_num(mean_of_open) * open_minutes
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(np.where(weight > 0, total / weight, np.nan), np.float64)
