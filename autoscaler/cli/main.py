@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+from collections.abc import Sequence
 from typing import NoReturn
 
 import typer
@@ -39,14 +40,15 @@ app.command("version")(version.command)
 
 def run() -> NoReturn:
     """Run the command of ``sys.argv`` and end the process with its exit code."""
-    sys.exit(_run())
+    sys.exit(main())
 
 
-def _run() -> int:
+def main(arguments: Sequence[str] | None = None) -> ExitCode:
+    """Run one command and return its exit code; None takes ``sys.argv``."""
     try:
-        app()
+        app(arguments)
     except SystemExit as ended:
-        return ended.code if isinstance(ended.code, int) else ExitCode.CANNOT_WORK
+        return ExitCode(ended.code) if isinstance(ended.code, int) else ExitCode.CANNOT_WORK
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     except (AutoscalerError, RecommenderError) as error:

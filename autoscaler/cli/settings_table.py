@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,13 +22,14 @@ from recommender.policy.profiles import read_profiles
 from recommender.policy.resolve import resolve
 from recommender.policy.schema import auto_scaling_config_schema, workloads_row_schema
 from recommender.report.jsonform import report_schema
-from recommender.report.textgrid import grid
 
 if TYPE_CHECKING:
     from autoscaler.cli.config import SchemaOf, TextFormat
     from recommender.policy.model import Policy
 
 PROCESS = "process"
+WIDTH = 100
+"""Characters of a line of meaning."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,8 @@ class ShownSetting:
     scope: str
     """``process``, ``defaults``, or the workload or profile."""
     path: str
+    field: str = ""
+    """Where it is set: the path below ``autoScalingConfig``; empty where it is fixed."""
     value: str
     default: str
     source: str
@@ -102,26 +106,31 @@ def schema_text(of: SchemaOf) -> str:
 
 
 def _table(rows: Sequence[ShownSetting]) -> str:
-    """Return one block per scope; the meaning stands below its setting only where it differs."""
+    """Return a block per scope: value and source on one line, the meaning below it."""
     scopes = list(dict.fromkeys(row.scope for row in rows))
     blocks = []
     for scope in scopes:
-        cells = [
-            (row.path, row.value, row.default, row.source, row.meaning)
-            for row in rows
-            if row.scope == scope
-        ]
-        blocks.append(
-            f"{scope}\n{grid(('SETTING', 'VALUE', 'DEFAULT', 'SOURCE', 'MEANING'), cells)}"
-        )
-    return "\n".join(blocks)
+        lines = [scope]
+        for row in rows:
+            if row.scope == scope:
+                lines += _setting_lines(row)
+        blocks.append("\n".join(lines))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _setting_lines(row: ShownSetting) -> list[str]:
+    source = row.source if row.value == row.default else f"{row.source}; default {row.default}"
+    meaning = textwrap.fill(row.meaning, WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6)
+    field = f", set by {row.field}" if row.field else ""
+    return [f"  {row.path} = {row.value}  ({source}{field})", meaning]
 
 
 def _policy_rows(scope: str, policy: Policy) -> list[ShownSetting]:
     return [
         ShownSetting(
             scope=scope,
-            path=f"{row.path} ({row.field})" if row.field else row.path,
+            path=row.path,
+            field=row.field,
             value=row.value,
             default=row.default,
             source=row.source,

@@ -26,6 +26,7 @@ _DIMENSION = {"tflops": Dimension.COMPUTE, "vram_bytes": Dimension.VRAM}
 def replica_rule(taking: Taking) -> ReplicaRule:
     """Return auto-replicas."""
     least, most = _bounds(taking)
+    remainder = _remainder(taking)
     return ReplicaRule(
         is_enrolled=bool(taking.take(f"{REPLICAS}.enable", "replicas.is_enrolled")),
         mode=_mode(taking),
@@ -33,7 +34,7 @@ def replica_rule(taking: Taking) -> ReplicaRule:
         tolerance_up=TOLERANCE,
         tolerance_down=TOLERANCE,
         scale_up_step=_number(taking, "scaleUpStep", "scale_up_step"),
-        scale_down_step=_remainder(taking),
+        scale_down_step=remainder,
         scale_up_cooldown_s=int(_number(taking, "scaleUpCoolDownTime", "scale_up_cooldown_s")),
         scale_down_cooldown_s=int(
             _number(taking, "scaleDownCoolDownTime", "scale_down_cooldown_s")

@@ -44,7 +44,8 @@ class Taking:
 
     def rank(self, *field_paths: str) -> int:
         """Return the highest precedence among the layers that set one of these fields; -1: none."""
-        return max(s.rank if (s := self.settings.get(path)) else -1 for path in field_paths)
+        settings = [s for path in field_paths if (s := self.settings.get(path)) is not None]
+        return max((setting.rank for setting in settings), default=-1)
 
     def where(self, *field_paths: str) -> str:
         """Return where these fields were written, as far as they were."""

@@ -89,14 +89,14 @@ TESTED_ELSEWHERE = {
 
 
 def nested(path, value):
-    """{"a": {"b": value}} for "a.b"."""
+    """Return {"a": {"b": value}} for "a.b"."""
     for name in reversed(path.split(".")):
         value = {name: value}
     return value
 
 
 def with_context(path, value):
-    """The setting alone, with what it needs beside it to have an effect."""
+    """Return the setting alone, with what it needs beside it to have an effect."""
     config = nested(path, value)
     block = path.partition(".")[0]
     if block == "autoSetResources":

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommender.policy.fields import FIELDS
+from recommender.policy.field import Kind
+from recommender.policy.fields import FIELDS, children_of
 from recommender.policy.model import Buffer, Dimension, LimitBasis, Mode
 from recommender.policy.parse import parse_auto_scaling_config as parse
 from recommender.policy.table import policy_table
@@ -418,6 +419,7 @@ SCALARS = (
     | st.floats()
     | st.text(max_size=8)
     | st.sampled_from(["5m", "95%", "all", "true", "4Gi", "0 8 * * *", "1e99", "apply", "UTC"])
+    | st.sampled_from([0.1, 0.3, 1, 2, 5, 50, "0.2"])
 )
 JSON_LIKE = st.recursive(
     SCALARS,
@@ -425,43 +427,74 @@ JSON_LIKE = st.recursive(
         st.lists(inner, max_size=3)
         | st.dictionaries(st.sampled_from(NAMES) | st.text(max_size=4), inner, max_size=5)
     ),
-    max_leaves=25,
+    max_leaves=10,
 )
 
 
-@given(JSON_LIKE)
-def test_parsing_never_raises_and_always_gives_usable_amounts(config):
-    policy = parse(config)
+def almost_valid(parent=""):
+    """Return objects with the right names at the right places and any values."""
+    members = {}
+    for name, at in children_of(parent).items():
+        if at.kind is Kind.OBJECT:
+            members[name] = almost_valid(at.path) | SCALARS
+        elif at.kind is Kind.LIST:
+            members[name] = st.lists(almost_valid(f"{at.path}[]"), max_size=2)
+        else:
+            members[name] = SCALARS
+    names = st.lists(st.sampled_from(sorted(members)), unique=True, max_size=8)
+    return names.flatmap(lambda chosen: st.fixed_dictionaries({n: members[n] for n in chosen}))
+
+
+def check_amounts(policy):
     for rule in policy.requests.values():
         assert 0 < rule.lower_percentile <= rule.percentile <= rule.upper_percentile <= 1
         assert rule.buffer.factor >= 1
         assert rule.min_allowed is None or rule.min_allowed > 0
-        assert rule.max_allowed is None or rule.max_allowed >= (rule.min_allowed or 0) > -1
+        assert rule.max_allowed is None or rule.max_allowed >= (rule.min_allowed or 0)
         assert rule.history_s > 0
+        assert 0 < rule.min_ratio <= 1 <= rule.max_ratio
     for rule in policy.limits.values():
         assert 0 < rule.percentile <= 1
         assert rule.max_ratio_to_requests >= 1
-    assert 0 < policy.replicas.scale_down_step < 1 or Mode.RECOMMEND is policy.replicas.mode
-    assert 1 <= policy.replicas.min_replicas <= (policy.replicas.max_replicas or math.inf)
+    replicas = policy.replicas
+    assert 0 < replicas.scale_down_step < 1 or replicas.mode is Mode.RECOMMEND
+    assert 1 <= replicas.min_replicas <= (replicas.max_replicas or math.inf)
 
 
 @given(JSON_LIKE)
+def test_parsing_anything_never_raises_and_gives_usable_amounts(config):
+    check_amounts(parse(config))
+
+
+@given(almost_valid())
+def test_parsing_known_names_with_any_values_never_raises_and_gives_usable_amounts(config):
+    policy = parse(config)
+    check_amounts(policy)
+    assert len(policy_table([policy], [TFLOPS, VRAM]).requests.percentile) == 1
+
+
+@given(almost_valid())
 def test_parsing_is_deterministic(config):
     first, second = parse(config), parse(config)
-    assert first == second
-    assert [str(problem) for problem in first.problems] == [str(p) for p in second.problems]
+    assert repr(first) == repr(second)
 
 
-@given(
-    st.sampled_from(sorted(f.path for f in FIELDS if "." in f.path and "[]" not in f.path)), SCALARS
-)
-def test_one_wrong_value_never_enrols_more(path, value):
-    config = {}
-    holder = config
+BOUNDS = sorted(f.path for f in FIELDS if f.is_bound and f.kind is not Kind.OBJECT)
+
+
+@given(st.sampled_from(BOUNDS), SCALARS)
+def test_a_block_never_acts_with_a_wrong_bound(path, value):
     *parents, name = path.split(".")
+    config = {
+        block: {"enable": True}
+        for block in ("autoSetRequests", "autoSetLimits", "autoSetReplicas", "autoSetResources")
+        if block in parents or (not parents and block != "autoSetResources")
+    }
+    if parents[:1] == ["autoSetResources"]:
+        config["autoSetResources"]["targetResource"] = "all"
+    holder = config
     for parent in parents:
         holder = holder.setdefault(parent, {})
     holder[name] = value
     policy = parse(config)
-    if errors(policy):
-        assert acting(policy) == set()
+    assert bool(acting(policy)) != bool(errors(policy)) or value in {"recommend", None, ""}
