@@ -68,7 +68,7 @@ def compute_report(options: InputOptions, *, has_what_if: bool, terminal: Termin
     with terminal.progress("report") as advance:
         analysis = recorded.analyse()
         advance(0.2)
-        whatif = recorded.what_if(analysis, advance) if has_what_if else None
+        whatif = None
     return report_of(analysis, recorded.text(), whatif)
 
 

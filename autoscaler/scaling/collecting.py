@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 DAY_S = 86400
 FIRST_READ_S = 300
 """How far the first increment reaches back where no history was read."""
+STEP_CHECK_S = 600
 UNKNOWN_TIME_S = -1
 SIDE_METRICS = (Metric.EFFECTIVE_SHARE_PERCENT, Metric.THROTTLED_RATIO)
 
@@ -91,6 +92,7 @@ class Collector:
         self._step_s = step_s
         self._end_s: dict[str, int] = {}
         self._learned_step_s: dict[str, int] = {}
+        self._look_again_s: dict[str, int] = {}
         self._card: list[Floats] = [np.empty(0) for _ in model.resources]
         self._limit: list[Floats] = [np.empty(0) for _ in model.resources]
 
@@ -211,10 +213,17 @@ class Collector:
             tally.unlabelled += len(columns) - len(labelled)
             columns = columns.taken(labelled)
         self._end_s[metric] = max(end_s, self._end_s.get(metric, end_s))
+        self._learn_step(metric, columns, end_s)
+        return columns
+
+    def _learn_step(self, metric: str, columns: Columns, end_s: int) -> None:
+        """Learn the source's own step, and look again from time to time."""
+        if end_s < self._look_again_s.get(metric, end_s):
+            return
         step_s = usual_step_s(columns)
         if step_s is not None:
             self._learned_step_s[metric] = step_s
-        return columns
+            self._look_again_s[metric] = end_s + STEP_CHECK_S
 
     def _ingest(self, parts: Mapping[str, Columns | None], now_s: int) -> None:
         shares, throttled = (parts.get(metric) for metric in SIDE_METRICS)

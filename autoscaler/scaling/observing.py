@@ -61,6 +61,8 @@ class Observer:
         self._index = index
         self._policies: tuple[Policy, ...] = ()
         self._table: PolicyTable | None = None
+        self._views: tuple[WorkloadView, ...] = ()
+        self._workloads: Workloads | None = None
 
     def observe(
         self, views: Sequence[WorkloadView], previous: FleetState | None, now_s: int
@@ -69,7 +71,7 @@ class Observer:
         keys = self._index.keys_of(views)
         usage_rows = self._model.workload_rows(keys)
         policies = self._policy_table([view.policy for view in views])
-        workloads = workloads_of(views, keys, self._model.resources)
+        workloads = self._columns(views, keys)
         state = carried_over(previous, keys, workloads.uid, len(self._model.resources))
         workers = self._workers(views, usage_rows, policies, now_s)
         usage = read_statistics(self._model, usage_rows, policies, state, now_s)
@@ -85,11 +87,17 @@ class Observer:
             usage_rows=usage_rows,
         )
 
+    def _columns(self, views: Sequence[WorkloadView], keys: Sequence[RowKey]) -> Workloads:
+        """Return the views as columns; views that are the same objects are not read again."""
+        known = self._workloads
+        gpu_model = tuple(key[2] for key in keys)
+        if known is None or known.gpu_model != gpu_model or not _are_same(views, self._views):
+            self._views = tuple(views)
+            known = self._workloads = workloads_of(views, keys, self._model.resources)
+        return known
+
     def _policy_table(self, policies: Sequence[Policy]) -> PolicyTable:
-        is_same = len(policies) == len(self._policies) and all(
-            new is old for new, old in zip(policies, self._policies, strict=True)
-        )
-        if self._table is None or not is_same:
+        if self._table is None or not _are_same(policies, self._policies):
             self._policies = tuple(policies)
             self._table = policy_table(policies, self._model.resources)
         return self._table
@@ -158,6 +166,10 @@ def workloads_of(
         external_replicas=numbers(view.external_replicas for view in views),
         replica_row=_replica_rows(views),
     )
+
+
+def _are_same(new: Sequence[object], old: Sequence[object]) -> bool:
+    return len(new) == len(old) and all(a is b for a, b in zip(new, old, strict=True))
 
 
 def _is_ready(worker: WorkerView, now_s: int) -> bool:

@@ -9,6 +9,7 @@ gets the model that its workers report.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -45,6 +46,7 @@ class SeriesRows:
     """Some worker has several series, one per device."""
 
 
+@lru_cache(maxsize=1024)
 def canonical_gpu_model(name: str) -> str:
     """Return the table's own name of a GPU model, or the name as it is where it is unknown."""
     known = find_gpu_model(name) if name else None

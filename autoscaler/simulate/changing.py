@@ -130,7 +130,7 @@ class Changes:
         self.slots = self.slots.started_anew(
             mine, self.now_s, ready_s, self._opaque_bytes(row, self.slots.limit)
         )
-        self._note_in_force(row)
+        self._note_in_force(row)  # counts as a change also where no amount differs
 
     def set_paused(self, row: int, *, is_paused: bool) -> None:
         """Set or lift a pause."""

@@ -21,7 +21,7 @@ from autoscaler.simulate.placement import cards_of, free_requests, largest_place
 from autoscaler.sources.source import Metric
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from autoscaler.scaling.cluster import Amounts, Change, Outcome
     from recommender.observation import Floats, Ints
@@ -58,8 +58,9 @@ class SimulatedCluster:
             (moment, row) for row, trace in enumerate(traces) for moment in trace.restarts_s
         )
         self._is_shared = np.array([item.is_shared_load for item in fleet.workloads], bool)
-        self._views: dict[int, tuple[int, tuple[object, ...], WorkloadView]] = {}
-        self._cached_workers: dict[int, tuple[WorkerView, ...]] = {}
+        self._views: dict[int, tuple[tuple[float, ...], WorkloadView]] = {}
+        self._workers_of: dict[int, tuple[WorkerView, ...]] = {}
+        self._placed: tuple[Floats, Floats] | None = None
 
     # ----- time
 
@@ -92,14 +93,12 @@ class SimulatedCluster:
 
     def snapshot(self) -> Sequence[WorkloadView]:
         """Return all workloads."""
-        placeable = self._placeable()
-        return [self._view(row, placeable[row]) for row in range(len(self.fleet.workloads))]
+        return self._views_of(range(len(self.fleet.workloads)))
 
     def reread(self, keys: Sequence[tuple[str, str]]) -> Sequence[WorkloadView]:
         """Return some workloads as they are now; those that are gone are left out."""
-        placeable = self._placeable()
-        rows = [self._changes.row_of[key] for key in keys if key in self._changes.row_of]
-        return [self._view(row, placeable[row]) for row in rows]
+        rows = self._changes.row_of
+        return self._views_of([rows[key] for key in keys if key in rows])
 
     def apply(self, changes: Sequence[Change]) -> Sequence[Outcome]:
         """Apply changes in order, each capped at what its cards can hold."""
@@ -142,26 +141,30 @@ class SimulatedCluster:
         }
         self.metrics.record(ts, slots.series, values, self._is_missing[rows][:, slots.workload])
 
+    def _views_of(self, rows: Iterable[int]) -> list[WorkloadView]:
+        """Return views, each the same object as long as nothing in it changed."""
+        slots = self._changes.slots
+        workloads = len(self.fleet.workloads)
+        ready = np.bincount(slots.workload, slots.ready_s <= self.now_s, minlength=workloads)
+        placeable = self._placeable()
+        views = []
+        for row in rows:
+            seen = (self._changes.standing(row).version, ready[row], *placeable[row])
+            known = self._views.get(row)
+            if known is None or known[0] != seen:
+                known = seen, self._new_view(row, placeable[row])
+                self._views[row] = known
+            views.append(known[1])
+        return views
+
     def _placeable(self) -> Floats:
+        """Return the largest placeable requests, computed when requests or placement changed."""
         slots = self._changes.slots
-        free = free_requests(self._cards, slots)
-        return largest_placeable(self._cards, free, self._changes.suits, slots)
-
-    def _view(self, row: int, placeable: Floats) -> WorkloadView:
-        """Return a view, the same object as long as nothing in it changed."""
-        state = self._changes.standing(row)
-        variable = (placeable.tobytes(), state.is_paused, self._ready_count(row))
-        known = self._views.get(row)
-        if known is not None and known[0] == state.version and known[1] == variable:
-            return known[2]
-        view = self._new_view(row, placeable)
-        self._views[row] = state.version, variable, view
-        return view
-
-    def _ready_count(self, row: int) -> tuple[int, int]:
-        slots = self._changes.slots
-        mine = slots.workload == row
-        return int((slots.ready_s[mine] <= self.now_s).sum()), int(slots.started_s[mine].sum())
+        if self._placed is None or self._placed[0] is not slots.request:
+            free = free_requests(self._cards, slots)
+            largest = largest_placeable(self._cards, free, self._changes.suits, slots)
+            self._placed = slots.request, largest
+        return self._placed[1]
 
     def _new_view(self, row: int, placeable: Floats) -> WorkloadView:
         item, state = self.fleet.workloads[row], self._changes.standing(row)
@@ -201,9 +204,9 @@ class SimulatedCluster:
             )
             for i in mine
         )
-        if self._cached_workers.get(row) != workers:
-            self._cached_workers[row] = workers
-        return self._cached_workers[row]
+        if self._workers_of.get(row) != workers:
+            self._workers_of[row] = workers
+        return self._workers_of[row]
 
 
 def _named(values: tuple[float, float]) -> Amounts:

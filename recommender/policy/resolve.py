@@ -20,12 +20,9 @@ from recommender.policy.annotations import (
 from recommender.policy.fields import OTHER_PROFILE_KEYS, STATEMENTS, suggestion
 from recommender.policy.model import Policy
 from recommender.policy.parse import policy_from
-from recommender.policy.profiles import find_profile, read_profiles
 from recommender.policy.settings import Settings, merged, read_settings
 from recommender.policy.stated import Said, Stated, StatedLayer, combined, read_layer
 from recommender.policy.values import is_unset, shown
-
-__all__ = ["Resolved", "find_profile", "named_profile", "read_profiles", "resolve"]
 
 POOL, PROFILE, ANNOTATION, OVERRIDE = 1, 2, 3, 4
 """Ranks of the layers."""

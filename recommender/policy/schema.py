@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from recommender.policy.describe import PolicyRow, describe_policy
 from recommender.policy.field import Field, Kind
 from recommender.policy.fields import (
     ANNOTATION_PREFIX,
@@ -23,21 +22,14 @@ from recommender.policy.values import allowed_text, default_text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = [
-    "PolicyRow",
-    "auto_scaling_config_schema",
-    "describe_policy",
-    "field_rows",
-    "workloads_row_schema",
-]
-
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 Schema = dict[str, object]
 
 _NUMBER = r"[+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?"
 _DURATION = r"([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h|d|w)"
 _QUANTITY = r"[+]?([0-9]+\.?[0-9]*|\.[0-9]+)([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]+)?"
-_UNSET = {"enum": ["", None]}
+_BLANK = r"^\s*$"
+_UNSET = {"type": ["string", "null"], "pattern": _BLANK}
 
 
 def _spelling(pattern: str, *others: Schema) -> Schema:
@@ -58,7 +50,8 @@ DEFINITIONS: Mapping[str, Schema] = {
     Kind.TEXT: {"type": ["string", "number", "null"]},
     "url": _spelling(r"[Hh][Tt][Tt][Pp][Ss]?://\S+"),
     Kind.AMOUNTS: {
-        "type": ["object", "null"],
+        "type": ["object", "null", "string"],
+        "pattern": _BLANK,
         "additionalProperties": False,
         "properties": {
             name: {"$ref": "#/$defs/quantity"} for name in ("tflops", "vram", "compute")
@@ -114,7 +107,8 @@ def workloads_row_schema() -> Schema:
 def _object(parent: str) -> Schema:
     names = children_of(parent)
     return {
-        "type": ["object", "null"],
+        "type": ["object", "null", "string"],
+        "pattern": _BLANK,
         "properties": {name: _field(at, is_alias=name != at.name) for name, at in names.items()},
         "additionalProperties": False,
     }
@@ -132,10 +126,13 @@ def _field(at: Field, *, is_alias: bool = False) -> Schema:
 
 
 def _value(at: Field) -> Schema:
+    if at.is_ignored:
+        return {}
     if at.kind is Kind.OBJECT:
         return _object(at.path)
     if at.kind is Kind.LIST:
-        return {"type": ["array", "null"], "items": {**_object(f"{at.path}[]"), "type": "object"}}
+        items = {**_object(f"{at.path}[]"), "type": "object"}
+        return {"type": ["array", "null", "string"], "pattern": _BLANK, "items": items}
     if at.kind is Kind.ENUM:
         words = [*at.choices, *(word for word, _ in at.synonyms)]
         insensitive = "|".join(_any_case(word) for word in words)

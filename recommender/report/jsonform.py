@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import orjson
 
 from recommender.errors import InvalidValueError
-from recommender.report.model import SCHEMA, Report
+from recommender.report.blocks import ItemEvidence
+from recommender.report.model import REPLICAS, SCHEMA, Report
 from recommender.report.shape import decode, schema_of
 
 if TYPE_CHECKING:
@@ -43,11 +44,11 @@ def render_jsonl(report: Report, options: RenderOptions | None = None) -> str:
 
 
 def compact_json(report: Report) -> str:
-    """Return valid but short JSON: no plot points, no hourly profiles, no empty fields.
+    """Return valid but short JSON, without what a page shows anyway and without empty fields.
 
-    It is embedded into the page, whose plots already show the points.
+    Left out are plot points, hourly profiles, reasoning, settings, history, queries and patches.
     """
-    items = tuple(_without_points(item) for item in report.items)
+    items = tuple(_shortened(item) for item in report.items)
     plain = orjson.loads(orjson.dumps(replace(report, items=items)))
     return orjson.dumps(_without_empty(plain)).decode()
 
@@ -91,8 +92,18 @@ def render_schema() -> str:
     return orjson.dumps(report_schema(), option=orjson.OPT_INDENT_2).decode() + "\n"
 
 
-def _without_points(item: Item) -> Item:
-    return replace(item, evidence=replace(item.evidence, series=None, hourly_profile=()))
+def _shortened(item: Item) -> Item:
+    return replace(
+        item,
+        evidence=ItemEvidence()
+        if item.resource == REPLICAS
+        else replace(item.evidence, series=None, hourly_profile=()),
+        reasoning=(),
+        settings={},
+        history=(),
+        promql=None,
+        patch=None,
+    )
 
 
 def _without_empty(value: object) -> object:

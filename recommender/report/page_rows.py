@@ -205,7 +205,9 @@ def _next(item: Item) -> str:
 
 def _facts(item: Item) -> list[tuple[str, str]]:
     evidence, resource = item.evidence, item.resource
-    facts = [] if resource == REPLICAS else _use_facts(evidence, resource)
+    if resource == REPLICAS:
+        return [("workers seen", str(evidence.workers_seen))] if evidence.workers_seen else []
+    facts = _use_facts(evidence, resource)
     facts.append(("samples", f"{evidence.points} min in {duration(evidence.span_s)}"))
     if evidence.coverage_ratio is not None:
         facts.append(("coverage", percent(evidence.coverage_ratio)))
@@ -217,7 +219,7 @@ def _facts(item: Item) -> list[tuple[str, str]]:
         ("minutes at the limit", evidence.at_limit_share),
         ("5-min peaks above request", evidence.above_request_share),
     ):
-        if share is not None and share > _SHOWN_SHARE and resource != REPLICAS:
+        if share is not None and share > _SHOWN_SHARE:
             facts.append((name, percent(share)))
     if evidence.denials:
         facts.append(("refused allocations", str(evidence.denials)))

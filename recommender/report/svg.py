@@ -15,15 +15,16 @@ from typing import TYPE_CHECKING
 
 from recommender.report.blocks import CurrentSize, RecommendedSize
 from recommender.report.wording import amount_text, resource_of
+from recommender.resources import VRAM
 from recommender.sentences import amount_parts
 
 if TYPE_CHECKING:
     from recommender.report.blocks import UsageSeries
     from recommender.report.model import Item
 
-WIDTH, HEIGHT = 800, 260
-_LEFT, _RIGHT, _TOP, _BOTTOM = 92, 590, 14, 222
-_LABEL_GAP = 27
+WIDTH, HEIGHT = 400, 130
+_LEFT, _RIGHT, _TOP, _BOTTOM = 42, 294, 8, 112
+_LABEL_GAP = 13
 _HEADROOM = 1.08
 
 
@@ -85,25 +86,29 @@ def _y(value: float, top: float) -> int:
 
 def _axis(resource: str, top: float, series: UsageSeries) -> Iterator[str]:
     step = _nice_step(top, resource)
-    for tick in range(int(top / step) + 1):
-        value = tick * step
-        y = _y(value, top)
-        text = " ".join(amount_parts(value, resource_of(resource))) if tick else "0"
-        yield f'<path class="grid" d="M{_LEFT} {y}H{_RIGHT}"/>'
-        yield f'<text class="tick" x="{_LEFT - 8}" y="{y + 6}">{escape(text)}</text>'
+    values = [tick * step for tick in range(int(top / step) + 1)]
+    yield f'<path class="grid" d="{"".join(f"M{_LEFT} {_y(v, top)}H{_RIGHT}" for v in values)}"/>'
+    for value in values[1:]:
+        text = _tick_text(value, resource)
+        yield f'<text class="tick" x="{_LEFT - 4}" y="{_y(value, top) + 3}">{text}</text>'
     hours = series.step_s * len(series.highest) / 3600
     span = f"{hours / 24:.0f} days" if hours >= 36 else f"{hours:.0f} hours"
-    yield f'<text class="ends" x="{_LEFT}" y="{HEIGHT - 12}">{span} ago</text>'
-    yield f'<text class="tick" x="{_RIGHT}" y="{HEIGHT - 12}">now</text>'
+    yield f'<text x="{_LEFT}" y="{HEIGHT - 6}">{span} ago</text>'
+    yield f'<text class="tick" x="{_RIGHT}" y="{HEIGHT - 6}">now</text>'
+
+
+def _tick_text(value: float, resource: str) -> str:
+    """Return the number, with the unit only where it depends on the number (bytes)."""
+    text, unit = amount_parts(value, resource_of(resource))
+    return f"{text} {unit}" if resource == VRAM.name else text
 
 
 def _nice_step(top: float, resource: str) -> float:
-    """Return a step of 1, 2 or 5 times a power (of two for bytes) with 2 to 4 ticks."""
-    unit = 2.0 ** (10 * math.floor(math.log2(top) / 10)) if resource == "vram_bytes" else 1.0
-    rough = top / unit / 3
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(factor for factor in (1, 2, 5, 10) if rough <= factor * power)
-    return step * power * unit
+    """Return 1, 2 or 5 times a power of ten (bytes: of their unit) that makes 2 to 5 ticks."""
+    unit = 2.0 ** (10 * math.floor(math.log2(top) / 10)) if resource == VRAM.name else 1.0
+    most = top / unit / 2
+    power = 10.0 ** math.floor(math.log10(most))
+    return max(factor for factor in (1, 2, 5) if factor * power <= most) * power * unit
 
 
 def _band(series: UsageSeries, top: float) -> str:
@@ -122,8 +127,8 @@ def _closed(at: Sequence[int], x: Sequence[int], series: UsageSeries, top: float
     upper = [(x[i], _y(series.highest[i] or 0.0, top)) for i in at]
     lower = [(x[i], _y(series.mean[i] or 0.0, top)) for i in reversed(at)]
     if len(at) == 1:  # one point alone is drawn as a short bar, else it would be invisible
-        upper.append((upper[0][0] + 5, upper[0][1]))
-        lower.insert(0, (lower[0][0] + 5, lower[0][1]))
+        upper.append((upper[0][0] + 3, upper[0][1]))
+        lower.insert(0, (lower[0][0] + 3, lower[0][1]))
     points = upper + lower
     text = [f"M{points[0][0]} {points[0][1]}l"]
     for (x0, y0), (x1, y1) in pairwise(points):
@@ -137,8 +142,8 @@ def _level_lines(resource: str, lines: Sequence[_Line], top: float) -> Iterator[
     for line, label_y in zip(lines, placed, strict=True):
         y = _y(line.value, top)
         text = f"{line.label} {amount_parts(line.value, resource_of(resource))[0]}"
-        yield f'<path class="{line.css}" d="M{_LEFT} {y}H{_RIGHT}l14 {label_y - y}"/>'
-        yield f'<text class="{line.css}" x="{_RIGHT + 20}" y="{label_y + 7}">{escape(text)}</text>'
+        yield f'<path class="{line.css}" d="M{_LEFT} {y}H{_RIGHT}l7 {label_y - y}"/>'
+        yield f'<text class="{line.css}" x="{_RIGHT + 10}" y="{label_y + 3}">{escape(text)}</text>'
 
 
 def _spread(heights: Sequence[int]) -> list[int]:

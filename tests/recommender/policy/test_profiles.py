@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommender.policy.resolve import find_profile, read_profiles
+from recommender.policy.profiles import find_profile, read_profiles
 
 PROFILE = """
 apiVersion: tensor-fusion.ai/v1

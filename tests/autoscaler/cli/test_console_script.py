@@ -1,0 +1,69 @@
+import os
+import subprocess
+import sys
+
+import orjson
+import pytest
+
+COMMAND = [sys.executable, "-m", "autoscaler"]
+
+
+def run(*arguments, **options):
+    return subprocess.run(
+        [*COMMAND, *map(str, arguments)], capture_output=True, text=True, check=False, **options
+    )
+
+
+def test_json_parses_with_stderr_apart(usage):
+    ended = run("report", "--from", usage, "--no-what-if", "-o", "json")
+    assert (ended.returncode, orjson.loads(ended.stdout)["meta"]["scanned_workloads"]) == (0, 3)
+
+
+def test_no_colour_and_no_progress_without_a_terminal(usage, workloads):
+    ended = run("report", "--from", usage, "--workloads", workloads, "--no-what-if")
+    assert "\x1b" not in ended.stdout + ended.stderr
+
+
+def test_a_closed_pipe_is_quiet(usage):
+    process = subprocess.Popen(
+        [*COMMAND, "report", "--from", str(usage), "--no-what-if", "-o", "json", "-q"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait() == 0
+
+
+def test_help_names_real_commands_only():
+    ended = run("--help", env={**os.environ, "COLUMNS": "100"})
+    assert ended.returncode == 0
+    for command in ("report", "explain", "render", "diff", "config", "version"):
+        assert command in ended.stdout
+        assert run(command, "--help").returncode == 0
+
+
+@pytest.mark.parametrize("arguments", [["reprot"], ["report"], ["report", "--form", "x"]])
+def test_wrong_usage_ends_with_2(arguments):
+    ended = run(*arguments)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "Traceback" not in ended.stderr
+
+
+def test_version_is_said():
+    assert run("version").stdout.startswith("tfa ")
+
+
+def test_an_interrupt_ends_with_130(tmp_path):
+    fifo = tmp_path / "usage.csv"
+    os.mkfifo(fifo)
+    process = subprocess.Popen(
+        [*COMMAND, "report", "--from", str(fifo)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    with fifo.open("wb"):
+        # The command has opened the pipe and waits for bytes that do not come.
+        process.send_signal(2)
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (130, b"")
+    assert b"Traceback" not in err
