@@ -13,12 +13,12 @@ import numpy as np
 
 from recommender.observation import Bools, Floats, Ints
 from recommender.policy.model import CronRule, Dimension, LimitBasis, Mode
+from recommender.resources import TFLOPS, VRAM, Resource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from recommender.policy.model import LimitRule, Policy, RequestRule
-    from recommender.resources import Resource
 
 T = TypeVar("T")
 
@@ -102,21 +102,27 @@ def dimension_of(resource: Resource) -> Dimension:
     return Dimension.COMPUTE if resource.is_compressible else Dimension.VRAM
 
 
+def takes_amounts(resource: Resource) -> bool:
+    """Return whether amounts of a policy (TFLOPS, bytes) are in this resource's unit."""
+    return resource.name in {TFLOPS.name, VRAM.name}
+
+
 def policy_table(policies: Sequence[Policy], resources: Sequence[Resource]) -> PolicyTable:
     """Turn policies into columns.  Equal policy objects are read once."""
     unique = {id(policy): policy for policy in policies}
     order = {key: i for i, key in enumerate(unique)}
     row = np.array([order[id(policy)] for policy in policies], np.int64)
     distinct = list(unique.values())
-    dimensions = [dimension_of(resource) for resource in resources]
 
     requests = _columns(
-        [[_request(policy.requests[d]) for d in dimensions] for policy in distinct],
+        [[_request(policy.requests[dimension_of(r)], r) for r in resources] for policy in distinct],
         RequestColumns,
         row,
     )
     limits = _columns(
-        [[_limit(policy.limits[d]) for d in dimensions] for policy in distinct], LimitColumns, row
+        [[_limit(policy.limits[dimension_of(r)], r) for r in resources] for policy in distinct],
+        LimitColumns,
+        row,
     )
     replicas = _columns([_replicas(policy) for policy in distinct], ReplicaColumns, row)
     cron = tuple(
@@ -128,7 +134,7 @@ def policy_table(policies: Sequence[Policy], resources: Sequence[Resource]) -> P
     return PolicyTable(requests=requests, limits=limits, replicas=replicas, cron=cron)
 
 
-def _request(rule: RequestRule) -> dict[str, object]:
+def _request(rule: RequestRule, resource: Resource) -> dict[str, object]:
     return {
         "acts": rule.is_enrolled and rule.mode is Mode.APPLY,
         "is_initial": rule.is_enrolled and rule.mode is Mode.INITIAL,
@@ -143,13 +149,13 @@ def _request(rule: RequestRule) -> dict[str, object]:
         "update_threshold": rule.update_threshold,
         "min_ratio": rule.min_ratio,
         "max_ratio": rule.max_ratio,
-        "min_allowed": _unset(rule.min_allowed),
-        "max_allowed": _unset(rule.max_allowed),
+        "min_allowed": _amount(rule.min_allowed, resource),
+        "max_allowed": _amount(rule.max_allowed, resource),
         "initial_delay_s": rule.initial_delay_s,
     }
 
 
-def _limit(rule: LimitRule) -> dict[str, object]:
+def _limit(rule: LimitRule, resource: Resource) -> dict[str, object]:
     return {
         "acts": rule.is_enrolled and rule.mode is Mode.APPLY,
         "is_initial": rule.is_enrolled and rule.mode is Mode.INITIAL,
@@ -163,8 +169,8 @@ def _limit(rule: LimitRule) -> dict[str, object]:
         "max_ratio_to_requests": rule.max_ratio_to_requests,
         "min_ratio": rule.min_ratio,
         "max_ratio": rule.max_ratio,
-        "min_allowed": _unset(rule.min_allowed),
-        "max_allowed": _unset(rule.max_allowed),
+        "min_allowed": _amount(rule.min_allowed, resource),
+        "max_allowed": _amount(rule.max_allowed, resource),
     }
 
 
@@ -183,6 +189,10 @@ def _replicas(policy: Policy) -> dict[str, object]:
         "max_replicas": _unset(rule.max_replicas),
         "evaluation_s": rule.evaluation_s,
     }
+
+
+def _amount(value: float | None, resource: Resource) -> float:
+    return _unset(value) if takes_amounts(resource) else np.nan
 
 
 def _unset(value: float | None) -> float:

@@ -6,13 +6,13 @@ nothing.  NaN and infinity do not occur: what is not known is null.
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
-from typing import TYPE_CHECKING
+from dataclasses import MISSING, Field, asdict, fields, is_dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from recommender.errors import InvalidValueError
-from recommender.report.blocks import ItemEvidence
+from recommender.report.blocks import ItemEvidence, RecommendedSize
 from recommender.report.model import REPLICAS, SCHEMA, Report
 from recommender.report.shape import decode, schema_of
 
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from recommender.report.options import RenderOptions
 
 SCHEMA_ADDRESS = "https://json-schema.org/draft/2020-12/schema"
-_ALWAYS_KEPT = {"current", "recommended", "items"}
-"""Required by the schema even where they hold nothing."""
+_EXACT_BELOW = 2.0**53
 
 
 def render_json(report: Report, options: RenderOptions | None = None) -> str:
@@ -44,13 +43,15 @@ def render_jsonl(report: Report, options: RenderOptions | None = None) -> str:
 
 
 def compact_json(report: Report) -> str:
-    """Return valid but short JSON, without what a page shows anyway and without empty fields.
+    """Return valid but short JSON for the page, which shows the rest anyway.
 
-    Left out are plot points, hourly profiles, reasoning, settings, history, queries and patches.
+    Fields at their default are absent.  Left out are plots, most percentiles, bounds, reasoning,
+    what-if, settings, history, queries and patches.
     """
     items = tuple(_shortened(item) for item in report.items)
-    plain = orjson.loads(orjson.dumps(replace(report, items=items)))
-    return orjson.dumps(_without_empty(plain)).decode()
+    brief = _brief(replace(report, items=items))
+    assert isinstance(brief, dict)
+    return orjson.dumps({"schema": report.schema, "items": [], **brief}).decode()
 
 
 def read_report(text: str | bytes) -> Report:
@@ -93,12 +94,27 @@ def render_schema() -> str:
 
 
 def _shortened(item: Item) -> Item:
+    """Return the item with what a script needs to act on it."""
+    evidence, recommended = item.evidence, item.recommended
+    if isinstance(recommended, RecommendedSize):
+        recommended = RecommendedSize(request=recommended.request, limit=recommended.limit)
     return replace(
         item,
+        recommended=recommended,
+        further=(),
         evidence=ItemEvidence()
         if item.resource == REPLICAS
-        else replace(item.evidence, series=None, hourly_profile=()),
+        else ItemEvidence(
+            points=evidence.points,
+            span_s=evidence.span_s,
+            p95=evidence.p95,
+            highest=evidence.highest,
+            mean=evidence.mean,
+            denials=evidence.denials or None,
+            is_opaque=evidence.is_opaque,
+        ),
         reasoning=(),
+        what_if=None,
         settings={},
         history=(),
         promql=None,
@@ -106,14 +122,20 @@ def _shortened(item: Item) -> Item:
     )
 
 
-def _without_empty(value: object) -> object:
-    if isinstance(value, dict):
-        kept = {key: _without_empty(part) for key, part in value.items()}
+def _brief(value: object) -> object:
+    """Return plain values, fields at their default left out, whole numbers without a point."""
+    if is_dataclass(value) and not isinstance(value, type):
         return {
-            key: part
-            for key, part in kept.items()
-            if key in _ALWAYS_KEPT or (part is not None and part not in ([], {}))
+            part.name: _brief(getattr(value, part.name))
+            for part in fields(value)
+            if getattr(value, part.name) != _default(part)
         }
-    if isinstance(value, list):
-        return [_without_empty(part) for part in value]
+    if isinstance(value, tuple):
+        return [_brief(part) for part in value]
+    if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT_BELOW:
+        return int(value)
     return value
+
+
+def _default(part: Field[Any]) -> object:
+    return part.default if part.default_factory is MISSING else part.default_factory()

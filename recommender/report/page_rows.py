@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 from recommender.report.blocks import Severity
@@ -71,7 +72,7 @@ class PageRow:
     saving: float | None
     items: Sequence[ItemView]
     money: str
-    command: str
+    command: Any
     history: Sequence[tuple[str, str, str, str]]
     promql: Sequence[str]
 
@@ -93,7 +94,7 @@ def page_row(group: WorkloadGroup, number: int) -> PageRow:
         saving=money.saving_per_month if money is not None else None,
         items=[_item_view(item) for item in group.items],
         money=_money(group),
-        command=patch_command(group, patch) if patch else "",
+        command=_text(patch_command(group, patch)) if patch else "",
         history=_history(group),
         promql=[query for item in group.items for query in item.promql or ()],
     )
@@ -178,15 +179,12 @@ def _item_view(item: Item) -> ItemView:
 
 
 def _settings(item: Item) -> str:
-    """Return the values that somebody set, with their sources."""
-    return (
-        "; ".join(
-            f"{path} {number(setting.value) if isinstance(setting.value, float) else setting.value}"
-            f" ({setting.source})"
-            for path, setting in item.settings.items()
-            if setting.source != "default"
-        )
-        or "defaults"
+    """Return the values that somebody set, with their sources; empty where all are defaults."""
+    return "; ".join(
+        f"{path} {number(setting.value) if isinstance(setting.value, float) else setting.value}"
+        f" ({setting.source})"
+        for path, setting in item.settings.items()
+        if setting.source != "default"
     )
 
 
@@ -240,26 +238,20 @@ def _use_facts(evidence: ItemEvidence, resource: str) -> list[tuple[str, str]]:
 
 
 def _what_if(what_if: ItemWhatIf, resource: str) -> list[str]:
-    span = duration(what_if.end_s - what_if.start_s)
     sides = (
         ("request", what_if.request, what_if.current_request),
         ("limit", what_if.limit, what_if.current_limit),
     )
-    parts = [
-        f"the {side} would have been {_score(score, now)}"
-        for side, score, now in sides
-        if score is not None
-    ]
-    lines = [f"Had this been in force for the last {span}: {'; '.join(parts)}."] if parts else []
+    lines = [f"{side} {_score(score, now)}" for side, score, now in sides if score is not None]
     share = what_if.hindsight_above_limit_share
-    amount_name = "limit"
+    side = "limit"
     if share is None:
-        share, amount_name = what_if.hindsight_above_request_share, "request"
+        share, side = what_if.hindsight_above_request_share, "request"
     if share is not None:
-        failed = ", where allocations would have failed" if resource == VRAM.name and share else ""
+        failed = " (allocations would have failed)" if resource == VRAM.name and share else ""
         lines.append(
-            f"In hindsight, {percent(share)} of the 5-minute peaks were above "
-            f"today's recommended {amount_name}{failed}."
+            f"hindsight: {percent(share)} of the 5-minute peaks above "
+            f"the recommended {side}{failed}"
         )
     return lines
 
@@ -268,17 +260,17 @@ def _score(score: WhatIfScore, now: WhatIfScore | None) -> str:
     parts = []
     if score.violated_share is not None:
         today = _today(now.violated_share if now is not None else None)
-        parts.append(f"exceeded in {percent(score.violated_share)} of the time{today}")
+        parts.append(f"exceeded {percent(score.violated_share)} of the time{today}")
     if score.slack_ratio is not None:
         today = _today(now.slack_ratio if now is not None else None)
         parts.append(f"{percent(score.slack_ratio)} above use{today}")
     if score.changes_per_day is not None:
-        parts.append(f"changed {score.changes_per_day:.1f} times a day")
+        parts.append(f"{score.changes_per_day:.1f} changes a day")
     return ", ".join(parts)
 
 
 def _today(share: float | None) -> str:
-    return "" if share is None else f" (in force: {percent(share)})"
+    return "" if share is None else f" (now {percent(share)})"
 
 
 def _money(group: WorkloadGroup) -> str:
@@ -320,3 +312,10 @@ def _anchor(group: WorkloadGroup, number: int) -> str:
     stem = re.sub(r"[^a-z0-9]+", "-", group.name.lower()).strip("-")
     model = re.sub(r"[^a-z0-9]+", "-", (group.identity.gpu_model or "").lower()).strip("-")
     return f"w{number}-{stem}" + (f"-{model}" if model else "")
+
+
+def _text(text: str) -> Any:
+    """Escape text for the inside of an element, where quotes may stay as they are."""
+    from markupsafe import Markup
+
+    return Markup(escape(text, quote=False))  # noqa: S704  escaped here

@@ -47,9 +47,9 @@ def plot(item: Item) -> str:
         return ""
     label = escape(text_alternative(item))
     parts = [
-        f'<svg class="plot" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">',
+        f'<svg class=plot viewBox="0 0 {WIDTH} {HEIGHT}" role=img aria-label="{label}">',
         *_axis(item.resource, top, series),
-        f'<path class="band" d="{_band(series, top)}"/>',
+        f'<path class=band d="{_band(series, top)}"/>',
         *_level_lines(item.resource, lines, top),
         "</svg>",
     ]
@@ -87,14 +87,14 @@ def _y(value: float, top: float) -> int:
 def _axis(resource: str, top: float, series: UsageSeries) -> Iterator[str]:
     step = _nice_step(top, resource)
     values = [tick * step for tick in range(int(top / step) + 1)]
-    yield f'<path class="grid" d="{"".join(f"M{_LEFT} {_y(v, top)}H{_RIGHT}" for v in values)}"/>'
+    yield f'<path class=grid d="{"".join(f"M{_LEFT} {_y(v, top)}H{_RIGHT}" for v in values)}"/>'
     for value in values[1:]:
         text = _tick_text(value, resource)
-        yield f'<text class="tick" x="{_LEFT - 4}" y="{_y(value, top) + 3}">{text}</text>'
+        yield f"<text class=tick x={_LEFT - 4} y={_y(value, top) + 3}>{text}</text>"
     hours = series.step_s * len(series.highest) / 3600
     span = f"{hours / 24:.0f} days" if hours >= 36 else f"{hours:.0f} hours"
-    yield f'<text x="{_LEFT}" y="{HEIGHT - 6}">{span} ago</text>'
-    yield f'<text class="tick" x="{_RIGHT}" y="{HEIGHT - 6}">now</text>'
+    yield f"<text x={_LEFT} y={HEIGHT - 6}>{span} ago</text>"
+    yield f"<text class=tick x={_RIGHT} y={HEIGHT - 6}>now</text>"
 
 
 def _tick_text(value: float, resource: str) -> str:
@@ -125,7 +125,10 @@ def _band(series: UsageSeries, top: float) -> str:
 
 def _closed(at: Sequence[int], x: Sequence[int], series: UsageSeries, top: float) -> str:
     upper = [(x[i], _y(series.highest[i] or 0.0, top)) for i in at]
-    lower = [(x[i], _y(series.mean[i] or 0.0, top)) for i in reversed(at)]
+    sparse = sorted(
+        {*at[::2], at[-1]}, reverse=True
+    )  # means are smooth: every second one is enough
+    lower = [(x[i], _y(series.mean[i] or 0.0, top)) for i in sparse]
     if len(at) == 1:  # one point alone is drawn as a short bar, else it would be invisible
         upper.append((upper[0][0] + 3, upper[0][1]))
         lower.insert(0, (lower[0][0] + 3, lower[0][1]))
@@ -142,8 +145,8 @@ def _level_lines(resource: str, lines: Sequence[_Line], top: float) -> Iterator[
     for line, label_y in zip(lines, placed, strict=True):
         y = _y(line.value, top)
         text = f"{line.label} {amount_parts(line.value, resource_of(resource))[0]}"
-        yield f'<path class="{line.css}" d="M{_LEFT} {y}H{_RIGHT}l7 {label_y - y}"/>'
-        yield f'<text class="{line.css}" x="{_RIGHT + 10}" y="{label_y + 3}">{escape(text)}</text>'
+        yield f'<path class={line.css} d="M{_LEFT} {y}H{_RIGHT}l7 {label_y - y}"/>'
+        yield f"<text class={line.css} x={_RIGHT + 10} y={label_y + 3}>{escape(text)}</text>"
 
 
 def _spread(heights: Sequence[int]) -> list[int]:
