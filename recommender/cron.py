@@ -22,11 +22,14 @@ from recommender.errors import InvalidValueError
 from recommender.policy.model import CronRule
 
 _FIELD_NAMES = ("minute", "hour", "day of month", "month", "day of week")
-_NAMES = {
+_NUMBERS = {
     "month": {
-        "JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC",
+        "JAN": "1", "FEB": "2", "MAR": "3", "APR": "4", "MAY": "5", "JUN": "6",
+        "JUL": "7", "AUG": "8", "SEP": "9", "OCT": "10", "NOV": "11", "DEC": "12",
     },
-    "day of week": {"SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"},
+    "day of week": {
+        "SUN": "0", "MON": "1", "TUE": "2", "WED": "3", "THU": "4", "FRI": "5", "SAT": "6",
+    },
 }  # fmt: skip
 _RANGES = ("0 to 59", "0 to 23", "1 to 31", "1 to 12 or JAN to DEC", "0 to 7 or SUN to SAT")
 _LONGEST_EXPRESSION = 256
@@ -79,7 +82,7 @@ def active_rules(cron: tuple[tuple[int, CronRule], ...], now_s: int) -> list[tup
 
 
 def _window(start: str, end: str, time_zone: str, now_s: int) -> tuple[int, int] | None:
-    windows = _windows_of_hour(start, end, time_zone, now_s // _HOUR_S)
+    windows = _windows_of_hour(start, end, time_zone, int(now_s) // _HOUR_S)
     return next((window for window in windows if window[0] <= now_s < window[1]), None)
 
 
@@ -121,12 +124,9 @@ def _window_at(start: str, end: str, time_zone: str, now_s: int) -> tuple[int, i
 def _next(expression: str, time_zone: str, after_s: int) -> int:
     """Return the first occurrence strictly after a time, in UTC seconds."""
     fields, zone = _parsed(expression, time_zone)
-    for occurrence in CronSim(fields, _local(after_s, zone)):
-        # Within a repeated hour the library may answer with the hour's first pass.
-        occurrence_s = int(occurrence.timestamp())
-        if occurrence_s > after_s:
-            return occurrence_s
-    raise _never(expression)
+    occurrences = CronSim(fields, _local(after_s, zone))
+    # Within a repeated hour the library may answer with the hour's first pass.
+    return next(time_s for time_s in map(_utc_s, occurrences) if time_s > after_s)
 
 
 def _last(expression: str, time_zone: str, until_s: int) -> int:
@@ -139,15 +139,16 @@ def _last(expression: str, time_zone: str, until_s: int) -> int:
         repeated = begin.replace(fold=0).utcoffset() or dt.timedelta()
         repeated -= begin.utcoffset() or dt.timedelta()
         begin = _local(until_s + 1 + int(repeated.total_seconds()), zone)
-    for occurrence in CronSim(fields, begin, reverse=True):
-        occurrence_s = int(occurrence.timestamp())
-        if occurrence_s <= until_s:
-            return occurrence_s
-    raise _never(expression)
+    occurrences = CronSim(fields, begin, reverse=True)
+    return next(time_s for time_s in map(_utc_s, occurrences) if time_s <= until_s)
 
 
 def _local(time_s: int, zone: dt.tzinfo) -> dt.datetime:
     return dt.datetime.fromtimestamp(time_s, zone)
+
+
+def _utc_s(occurrence: dt.datetime) -> int:
+    return int(occurrence.timestamp())
 
 
 @lru_cache(maxsize=4096)
@@ -168,37 +169,26 @@ def _parsed(expression: str, time_zone: str) -> tuple[str, dt.tzinfo]:
         raise InvalidValueError("cron", expression, allowed)
     normal = [_normal_field(expression, i, field) for i, field in enumerate(fields)]
     text = " ".join(normal)
-    try:
-        occurs = next(CronSim(text, _REFERENCE), None)
-    except CronSimError:
-        # Each field was valid by itself.
-        occurs = None
-    if occurs is None:
-        raise _never(expression)
+    if not _occurs(text):
+        raise InvalidValueError("cron", expression, "the date never occurs")
     return text, zone
 
 
-def _normal_field(expression: str, index: int, field: str) -> str:
-    """Check one field and write it so that the library reads it as Kubernetes' CronJob does.
+def _occurs(fields: str) -> bool:
+    """Return whether five fields, each valid by itself, ever come together."""
+    try:
+        return next(CronSim(fields, _REFERENCE), None) is not None
+    except CronSimError:
+        return False
 
-    The library treats any field that begins with ``*`` as unrestricted, also ``*/2``; and its days
-    of the week end at 7, so that ``1/3`` would end on a Sunday.
-    """
+
+def _normal_field(expression: str, index: int, field: str) -> str:
+    """Check one field and write it so that the library reads it as Kubernetes' CronJob does."""
     name = _FIELD_NAMES[index]
-    terms = [_normal_term(term.replace("?", "*"), name) for term in field.split(",")]
-    if "*" in terms:
-        return "*"
-    normal = ",".join(terms)
-    words = re.findall(r"[A-Z]+", normal)
-    is_valid = re.fullmatch(r"[0-9A-Z*,/-]+", normal) and set(words) <= _NAMES.get(name, set())
-    if is_valid:
-        probe = ["0", "0", "*", "*", "*"]
-        probe[index] = normal
-        try:
-            CronSim(" ".join(probe), _REFERENCE)
-        except CronSimError:
-            is_valid = False
-    if not is_valid:
+    terms = [_normal_term(term, name) for term in field.split(",")]
+    # The library takes only a field that begins with a star for unrestricted.
+    normal = "*" if "*" in terms else ",".join(terms)
+    if not _is_readable(normal, index):
         allowed = (
             f"the {name} {field!r} cannot be read; allowed: {_RANGES[index]}, "
             "with * , - and / (step above 0)"
@@ -207,19 +197,41 @@ def _normal_field(expression: str, index: int, field: str) -> str:
     return normal
 
 
+def _is_readable(field: str, index: int) -> bool:
+    # Letters that are left are the library's own L, W and #: not of this dialect.
+    if re.fullmatch(r"[0-9*,/-]+", field) is None:
+        return False
+    fields = ["0", "0", "*", "*", "*"]
+    fields[index] = field
+    try:
+        CronSim(" ".join(fields), _REFERENCE)
+    except CronSimError:
+        return False
+    return True
+
+
 def _normal_term(term: str, name: str) -> str:
-    first, slash, step = term.partition("/")
+    """Write one term of a list without what the library reads in its own way.
+
+    To it ``*/2`` restricts no day, ``1/3`` among the days of the week ends on 7 (a Sunday), and
+    ``0-0/2`` is ``0/2``.
+    """
+    span, slash, step = term.replace("?", "*").partition("/")
+    numbers = _NUMBERS.get(name, {})
+    first, dash, last = (numbers.get(part, part) for part in span.partition("-"))
     if not slash:
-        return term
+        return first + dash + last
     if first == "*" and step == "1":
         return "*"
     if first == "*" and name == "day of month":
-        return f"1-31/{step}"
-    if first == "*" and name == "day of week":
-        return f"0-6/{step}"
-    if name == "day of week" and "-" not in first and first != "7":
-        return f"{first}-6/{step}"
-    return term
+        first, dash, last = "1", "-", "31"
+    elif first == "*" and name == "day of week":
+        first, dash, last = "0", "-", "6"
+    elif name == "day of week" and not dash and first != "7":
+        dash, last = "-", "6"
+    if dash and first == last and re.fullmatch(r"0*[1-9][0-9]*", step):
+        return first
+    return f"{first}{dash}{last}/{step}"
 
 
 @lru_cache(maxsize=1024)
@@ -232,7 +244,3 @@ def _zone(name: str) -> dt.tzinfo:
         # Unknown, no relative path below the data, or a folder of zones such as "America".
         allowed = "allowed: an IANA time zone such as UTC, Europe/Berlin or Asia/Tokyo"
         raise InvalidValueError("time zone", name, allowed) from error
-
-
-def _never(expression: str) -> InvalidValueError:
-    return InvalidValueError("cron", expression, "the date never occurs")

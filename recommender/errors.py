@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+LONGEST_SHOWN = 80
+
 
 class RecommenderError(Exception):
     """Any error that the library raises on purpose."""
@@ -22,7 +24,16 @@ class InvalidValueError(RecommenderError, ValueError):
 
     def __init__(self, field: str, value: object, allowed: str) -> None:
         self.field, self.value, self.allowed = field, value, allowed
-        super().__init__(f"{field}: {value!r} is not valid; allowed: {allowed}")
+        super().__init__(f"{field}: {_shown(value)} is not valid; allowed: {allowed}")
+
+
+def _shown(value: object) -> str:
+    """Return a value for a message; a huge one is cut, and never fails to be shown."""
+    try:
+        text = repr(value)
+    except ValueError:  # an int of more digits than Python converts
+        return f"a {type(value).__name__} of too many digits"
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
 
 
 class CheckpointError(RecommenderError):

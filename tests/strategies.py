@@ -28,10 +28,10 @@ def quantity_values() -> st.SearchStrategy:
 
 
 def durations() -> st.SearchStrategy[str]:
-    """Durations of up to a few years in Go's syntax plus days and weeks."""
+    """Durations of up to some decades in Go's syntax plus days and weeks."""
     part = st.builds(
         "{}{}".format,
-        st.from_regex(r"[0-9]{1,4}(\.[0-9]{0,6})?", fullmatch=True),
+        st.from_regex(r"[0-9]{1,3}(\.[0-9]{0,6})?", fullmatch=True),
         st.sampled_from((*GO_UNITS, *LONG_UNITS)),
     )
     parts = st.lists(part, min_size=1, max_size=4).map("".join)

@@ -13,7 +13,7 @@ from typing import NoReturn
 
 import typer
 
-from autoscaler.cli import config, diff, explain, render, report, version
+from autoscaler.cli import config, diff, explain, render, report, simulate, version
 from autoscaler.cli.exits import ExitCode, code_of
 from autoscaler.cli.terminal import fail
 from autoscaler.errors import AutoscalerError
@@ -32,6 +32,7 @@ app = typer.Typer(
 )
 app.command("report")(report.command)
 app.command("explain")(explain.command)
+app.command("simulate")(simulate.command)
 app.command("render")(render.command)
 app.command("diff")(diff.command)
 app.add_typer(config.app, name="config")

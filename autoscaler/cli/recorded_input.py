@@ -9,6 +9,7 @@ from pathlib import Path
 from autoscaler.cli.terminal import Terminal
 from autoscaler.clock import SystemClock
 from autoscaler.errors import InputError
+from autoscaler.recorded_simulation import enrolled
 from autoscaler.reporting import Analysis, ReportText, analyse
 from autoscaler.scaling.cluster import WorkloadView
 from autoscaler.scaling.recorded_cluster import Fleet, recorded_fleet
@@ -44,6 +45,8 @@ class InputOptions:
     until: str | None = None
     since: str | None = None
     config: Path | None = None
+    enrolled: tuple[str, ...] = ()
+    """Layers to switch on for every workload."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,9 +117,12 @@ def open_input(options: InputOptions, terminal: Terminal) -> RecordedInput:
             f"{options.usage}: no sample from {iso(start_s)} to {iso(now_s)}; "
             f"the file holds {iso(usage.start_s)} to {iso(usage.end_s)}"
         )
+    rows = () if workloads is None else workloads.rows
+    if options.enrolled:
+        rows = enrolled(rows, window.keys(), options.enrolled)
     fleet = recorded_fleet(
         window,
-        rows=() if workloads is None else workloads.rows,
+        rows=rows,
         profiles=profiles,
         gpu_models=GpuModels(
             default=default_model, own=settings.gpu_models, prices=settings.gpu_prices

@@ -12,7 +12,7 @@ from autoscaler.cli.recorded_input import InputOptions, open_input
 from autoscaler.cli.rendering import Look, write_report
 from autoscaler.cli.terminal import Terminal
 from autoscaler.errors import UsageError
-from autoscaler.reporting import report_of
+from autoscaler.reporting import look_back, report_of
 from recommender.report import select
 from recommender.report.blocks import Severity
 from recommender.report.grouping import grouped
@@ -68,7 +68,7 @@ def compute_report(options: InputOptions, *, has_what_if: bool, terminal: Termin
     with terminal.progress("report") as advance:
         analysis = recorded.analyse()
         advance(0.2)
-        whatif = None
+        whatif = look_back(analysis, advance) if has_what_if else None
     return report_of(analysis, recorded.text(), whatif)
 
 

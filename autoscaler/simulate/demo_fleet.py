@@ -275,7 +275,7 @@ def _platform() -> list[SimulatedWorkload]:
     """Workloads that are hard to size."""
     return [
         _workload("platform/ranker", Planned(points=_RANKER, noise_ratio=0.02), A100,
-                  (10, 150, 12, 16), auto={"auto-limits": "true"}),
+                  profile="platform/ranker"),
         _workload("platform/vector-index",
                   GrowingVram(tflops=18.0, first_vram_bytes=9 * GIB, vram_bytes_per_day=3 * GIB),
                   L40S, (30, 60, 10, 12), auto={"auto-limits": "true", "auto-requests": "true"}),
@@ -300,13 +300,14 @@ def _platform() -> list[SimulatedWorkload]:
     ]  # fmt: skip
 
 
+_JUMP_S = 27 * HOUR_S + 600
 _RANKER = (
     (0, 8.0, 9.0),
-    (2 * HOUR_S, 100.0, 10.0),
+    (2 * HOUR_S, 115.0, 10.0),
     (3 * HOUR_S, 8.0, 9.0),
-    (27 * HOUR_S + 600, 22.0, 9.0),
-    (27 * HOUR_S + 960, 42.0, 10.0),
+    (_JUMP_S, 62.0, 10.0),
+    *((_JUMP_S + 60 * minute, 62.0 + 3.0 * (minute - 2), 10.0) for minute in range(3, 10)),
     (30 * HOUR_S, 8.0, 9.0),
 )
-"""A busy hour holds the limit up for a day.  When it is forgotten the limit falls, and ten minutes
-later the load rises in two steps: minutes at the limit follow a decrease, which is rolled back."""
+"""A busy hour holds the limit up for a day.  When it is forgotten the limit falls, and minutes later
+the load jumps and goes on rising: minutes at the limit follow a decrease, which is rolled back."""

@@ -46,6 +46,13 @@ PROFILES: Mapping[str, Mapping[str, object]] = MappingProxyType(
                 },
             },
         },
+        "platform/ranker": {
+            "resources": _resources((10, 150), (12, 16)),
+            "autoScalingConfig": {
+                "autoSetLimits": {"enable": True, "targetResource": "tflops"},
+                "autoSetRequests": {"enable": False, "percentileForAutoRequests": "0.9"},
+            },
+        },
         # Current generation.
         "vision/detector": {
             "resources": _resources((60, 120), (16, 24)),

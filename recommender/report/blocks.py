@@ -122,7 +122,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsageSeries:
-    """Measured use for a plot, at most 84 points; None where nothing was measured."""
+    """Measured use for a plot, at most 56 points; None where nothing was measured."""
 
     start_s: int
     step_s: int

@@ -45,8 +45,8 @@ def render_jsonl(report: Report, options: RenderOptions | None = None) -> str:
 def compact_json(report: Report) -> str:
     """Return valid but short JSON for the page, which shows the rest anyway.
 
-    Fields at their default are absent.  Left out are plots, most percentiles, bounds, reasoning,
-    what-if, settings, history, queries and patches.
+    Fields at their default are absent.  Left out are labels, plots, most of the evidence, bounds,
+    relative changes, reasoning, what-if, enrolment, settings, history, queries and patches.
     """
     items = tuple(_shortened(item) for item in report.items)
     brief = _brief(replace(report, items=items))
@@ -100,7 +100,10 @@ def _shortened(item: Item) -> Item:
         recommended = RecommendedSize(request=recommended.request, limit=recommended.limit)
     return replace(
         item,
+        identity=replace(item.identity, qos=None, labels={}),
         recommended=recommended,
+        change_ratio=None,
+        limit_change_ratio=None,
         further=(),
         evidence=ItemEvidence()
         if item.resource == REPLICAS
@@ -109,12 +112,12 @@ def _shortened(item: Item) -> Item:
             span_s=evidence.span_s,
             p95=evidence.p95,
             highest=evidence.highest,
-            mean=evidence.mean,
             denials=evidence.denials or None,
             is_opaque=evidence.is_opaque,
         ),
         reasoning=(),
         what_if=None,
+        enrolment={},
         settings={},
         history=(),
         promql=None,

@@ -10,6 +10,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from recommender.report.blocks import Severity
+from recommender.report.confidence import FRESH_S
 from recommender.report.model import REPLICAS
 from recommender.report.patches import patch_command, workload_patch
 from recommender.report.svg import plot
@@ -65,6 +66,8 @@ class PageRow:
 
     anchor: str
     group: WorkloadGroup
+    subtitle: str
+    """Owner, pool, devices and QoS."""
     cells: Sequence[Cell | None]
     """By ``COLUMNS``."""
     severities: str
@@ -88,6 +91,7 @@ def page_row(group: WorkloadGroup, number: int) -> PageRow:
     return PageRow(
         anchor=_anchor(group, number),
         group=group,
+        subtitle=_subtitle(group),
         cells=[cells[column] for column in COLUMNS],
         severities=" ".join(dict.fromkeys(str(item.severity) for item in group.items)),
         largest_change=round(max(changes, default=0.0), 4),
@@ -134,6 +138,16 @@ def _by_column(group: WorkloadGroup) -> dict[str, list[Item]]:
     return columns
 
 
+def _subtitle(group: WorkloadGroup) -> str:
+    identity = group.identity
+    kind, _, owner = (identity.owner or "").partition("/")
+    devices = identity.gpu_model or ""
+    if identity.gpu_count > 1:
+        devices = f"{identity.gpu_count} × {devices or 'GPU'}"
+    named = kind if owner == identity.workload else identity.owner
+    return " · ".join(part for part in (named, identity.pool, devices, identity.qos) if part)
+
+
 def _cell(item: Item, column: str) -> Cell:
     now, right = amount_of(item.current, "request"), amount_of(item.recommended, "request")
     limits = amount_of(item.current, "limit"), amount_of(item.recommended, "limit")
@@ -153,6 +167,7 @@ def _cell(item: Item, column: str) -> Cell:
     main = _arrowed(item.resource, now, right)
     if item.resource == REPLICAS:
         main = main.removesuffix(" replicas").removesuffix(" replica")
+        return Cell(column=column, main=main)
     if now is None or right is None or now == right:
         return Cell(column=column, main=main, limit=limit)
     change = percent(right / now - 1, signed=True).replace("-", "\N{MINUS SIGN}")
@@ -206,13 +221,13 @@ def _facts(item: Item) -> list[tuple[str, str]]:
     if resource == REPLICAS:
         return [("workers seen", str(evidence.workers_seen))] if evidence.workers_seen else []
     facts = _use_facts(evidence, resource)
-    facts.append(("samples", f"{evidence.points} min in {duration(evidence.span_s)}"))
-    if evidence.coverage_ratio is not None:
-        facts.append(("coverage", percent(evidence.coverage_ratio)))
+    coverage = evidence.coverage_ratio
+    covered = f", {percent(coverage)} of expected" if coverage is not None else ""
+    facts.append(("samples", f"{evidence.points} min in {duration(evidence.span_s)}{covered}"))
     if evidence.workers_seen:
         facts.append(("workers seen", str(evidence.workers_seen)))
-    if evidence.last_sample_age_s is not None:
-        facts.append(("last sample", f"{duration(evidence.last_sample_age_s)} old"))
+    if (evidence.last_sample_age_s or 0) > FRESH_S:
+        facts.append(("last sample", f"{duration(evidence.last_sample_age_s or 0)} old"))
     for name, share in (
         ("minutes at the limit", evidence.at_limit_share),
         ("5-min peaks above request", evidence.above_request_share),

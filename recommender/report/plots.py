@@ -10,13 +10,13 @@ import numpy as np
 from recommender.observation import Floats, Ints
 from recommender.report.blocks import UsageSeries
 
-MOST_POINTS = 84
-"""Two hours a point over 7 days."""
+MOST_POINTS = 56
+"""Three hours a point over 7 days, which keeps a page of many plots small."""
 _SERIES_DIGITS = 3
 
 
 def usage_series(block_start_s: Ints, block_max: Floats, block_mean: Floats) -> UsageSeries | None:
-    """Condense 5-minute blocks ``[B]`` to at most 84 points: highest of maxima, mean of means.
+    """Condense 5-minute blocks ``[B]`` to at most 56 points: highest of maxima, mean of means.
 
     Blocks before the first measured one are left out; None where nothing was measured.
     """

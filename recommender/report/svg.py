@@ -14,7 +14,7 @@ from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
 from recommender.report.blocks import CurrentSize, RecommendedSize
-from recommender.report.wording import amount_text, resource_of
+from recommender.report.wording import resource_of
 from recommender.resources import VRAM
 from recommender.sentences import amount_parts
 
@@ -57,14 +57,16 @@ def plot(item: Item) -> str:
 
 
 def text_alternative(item: Item) -> str:
-    """Return what the plot shows in a sentence."""
-    evidence, resource = item.evidence, item.resource
-    measured = (
-        f"measured use: mean {amount_text(resource, evidence.mean)}, "
-        f"highest {amount_text(resource, evidence.highest)}"
-    )
-    amounts = [f"{line.label} {amount_text(resource, line.value)}" for line in _lines(item)]
-    return "; ".join([measured, *amounts])
+    """Return what the plot shows in a sentence, the unit where it changes."""
+    evidence, resource = item.evidence, resource_of(item.resource)
+    values = [("mean use", evidence.mean), ("highest", evidence.highest)]
+    values += [(line.label, line.value) for line in _lines(item)]
+    parts, last_unit = [], ""
+    for name, value in reversed(values):
+        text, unit = amount_parts(value, resource)
+        parts.append(f"{name} {text}" + (f" {unit}" if unit != last_unit else ""))
+        last_unit = unit
+    return ", ".join(reversed(parts))
 
 
 def _lines(item: Item) -> list[_Line]:
@@ -144,9 +146,10 @@ def _level_lines(resource: str, lines: Sequence[_Line], top: float) -> Iterator[
     placed = _spread([_y(line.value, top) for line in lines])
     for line, label_y in zip(lines, placed, strict=True):
         y = _y(line.value, top)
+        tail = f"l7 {label_y - y}" if label_y != y else "h7"
         text = f"{line.label} {amount_parts(line.value, resource_of(resource))[0]}"
-        yield f'<path class={line.css} d="M{_LEFT} {y}H{_RIGHT}l7 {label_y - y}"/>'
-        yield f"<text class={line.css} x={_RIGHT + 10} y={label_y + 3}>{escape(text)}</text>"
+        yield f'<path class={line.css} d="M{_LEFT} {y}H{_RIGHT}{tail}"/>'
+        yield f"<text x={_RIGHT + 10} y={label_y + 3}>{escape(text)}</text>"
 
 
 def _spread(heights: Sequence[int]) -> list[int]:

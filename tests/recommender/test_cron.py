@@ -70,6 +70,8 @@ def test_a_schedule_that_can_be_used_has_no_problem(expression, zone):
         ("* * * MON *", "UTC", "the month 'MON'"),
         ("*/0 * * * *", "UTC", "step above 0"),
         ("5-1 * * * *", "UTC", "the minute '5-1'"),
+        ("5-5/0 * * * *", "UTC", "the minute '5-5/0'"),
+        ("5/ * * * *", "UTC", "the minute '5/'"),
         ("1,, * * * *", "UTC", "the minute '1,,'"),
         ("-1 * * * *", "UTC", "the minute '-1'"),
         ("1.5 * * * *", "UTC", "the minute '1.5'"),
@@ -86,6 +88,15 @@ def test_a_schedule_that_can_be_used_has_no_problem(expression, zone):
 )
 def test_a_schedule_that_cannot_be_used_says_why_and_what_is_allowed(expression, zone, problem):
     assert problem in check_cron(expression, zone)
+
+
+@given(st.text() | st.text("0123456789*/,-?LW# MONTZ=", max_size=30), st.text(max_size=8))
+def test_whatever_a_user_writes_is_usable_or_a_problem(expression, zone):
+    if check_cron(expression, zone) is None:
+        assert is_active(expression, expression, zone, 0) is False
+    else:
+        with pytest.raises(InvalidValueError):
+            is_active(expression, expression, zone, 0)
 
 
 def test_a_schedule_that_was_not_checked_raises():
@@ -165,6 +176,11 @@ def test_back_to_back_windows_both_open():
         ("0 0 10 * *", ["10"]),
         ("0 0 */7 * 1", ["01", "02", "08", "09", "15", "16"]),  # a stepped star restricts
         ("0 0 * * 1/3", ["02", "05", "09", "12", "16"]),  # Monday and Thursday, not Sunday
+        ("0 0 */1 * 1", ["02", "09", "16"]),
+        ("0 0 * * */3", ["01", "04", "07", "08", "11", "14", "15"]),  # 0, 3 and 6
+        ("0 0 5-5/2 * *", ["05"]),
+        ("0 0 * * WED-3/2", ["04", "11"]),
+        ("0 0 9/3 * *", ["09", "12", "15"]),
         ("0 0 ? JUN MON", ["02", "09", "16"]),
     ],
 )

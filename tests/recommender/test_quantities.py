@@ -153,6 +153,15 @@ def test_writing_is_canonical_so_that_writing_again_changes_nothing(text, family
     assert format_quantity(parse_quantity(once), family) == once
 
 
+@given(st.text() | st.text("0123456789.+-eEinumkKMG ", max_size=12))
+def test_whatever_a_user_writes_is_a_finite_number_or_refused(text):
+    try:
+        amount = parse_quantity(text)
+    except InvalidValueError:
+        return
+    assert abs(amount) <= LARGEST_QUANTITY
+
+
 @given(quantities(), quantities())
 def test_order_is_preserved(left, right):
     exact_left, exact_right = (reference_parse_quantity(_plain(text)) for text in (left, right))

@@ -4,6 +4,10 @@
   const rows = [...table.tBodies];
   const tools = document.querySelector(".tools");
   const field = (id) => document.getElementById(id);
+  for (const row of rows) {
+    row.dataset.name = row.querySelector("th a").textContent;
+    row.dataset.ns = row.dataset.name.split("/", 1)[0];
+  }
   const texts = new Map(rows.map((row) => [row, row.textContent.toLowerCase()]));
   const pressed = new Set();
   const ascending = { rank: true, name: true, change: false, confidence: true, saving: false };

@@ -1,0 +1,179 @@
+"""A fleet that lives in recorded time: usage model, decision state and amounts in force.
+
+It is what the loop does, without a cluster: hand over samples, let time pass, observe, decide.
+Which samples are shown when, and what becomes of a decision, belongs to ``replay``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from recommender.decide import ALL_LAYERS, decide
+from recommender.decision import Decisions, Layer
+from recommender.observation import Bools, Floats, Ints, Observation, Workers, Workloads
+from recommender.policy.model import Policy
+from recommender.policy.table import policy_table
+from recommender.resources import Resource
+from recommender.state import DecisionState, empty_state
+from recommender.usage.minutes import MINUTE_S, Minutes
+from recommender.usage.model import UsageModel
+from recommender.usage.statistics import read_demand, read_statistics
+
+MEDIUM = 1
+"""Index of the QoS level of workloads that state none."""
+
+
+def unbounded_workloads(
+    keys: Sequence[tuple[str, str]], resources: int, **columns: object
+) -> Workloads:
+    """Return workloads with nothing stated, in force or in their way; ``columns`` replace that.
+
+    ``keys`` are (namespace, workload), one per row; ``[W, R]`` columns are per worker and device.
+    """
+    rows = len(keys)
+    nothing, nothing_per_row = np.full((rows, resources), np.nan), np.full(rows, np.nan)
+    base: dict[str, object] = {
+        "namespace": tuple(namespace for namespace, _ in keys),
+        "workload": tuple(workload for _, workload in keys),
+        "gpu_model": ("",) * rows,
+        "uid": np.array([f"{namespace}/{workload}" for namespace, workload in keys], np.str_),
+        "replicas": nothing_per_row,
+        "stated_replicas": nothing_per_row,
+        "gpu_count": np.ones(rows, np.int64),
+        "qos": np.full(rows, MEDIUM, np.int8),
+        "is_job": np.zeros(rows, np.bool_),
+        "replica_quota": nothing_per_row,
+        "is_paused": np.zeros(rows, np.bool_),
+        "external_replicas": nothing_per_row,
+        "replica_row": np.arange(rows),
+    }
+    amounts = ("stated_request", "stated_limit", "request", "limit", "card", "largest_placeable")
+    for name in (*amounts, "quota", "external_request", "external_limit"):
+        base[name] = nothing
+    return Workloads(**{**base, **columns})  # type: ignore[arg-type]
+
+
+class ReplayedFleet:
+    """Workloads in the order of ``workloads``; series (workers) as ``row_of_series`` says."""
+
+    def __init__(
+        self,
+        resources: Sequence[Resource],
+        policies: Sequence[Policy],
+        workloads: Workloads,
+        row_of_series: Ints,
+        *,
+        step_s: int,
+        begin_s: int,
+    ) -> None:
+        self.step_s = step_s
+        self.workloads = workloads
+        """What is stated and in force; replaced by whoever applies a decision."""
+        self.row_of_series = row_of_series
+        self._model = UsageModel(resources)
+        self._table = policy_table(policies, resources)
+        keys = zip(workloads.namespace, workloads.workload, workloads.gpu_model, strict=True)
+        self._rows = self._model.workload_rows(list(keys))
+        names = [str(i) for i in range(len(row_of_series))]
+        self._workers = self._model.worker_rows(self._rows[row_of_series], names)
+        self._model.set_half_lives(self._rows, self._table.requests.half_life_s, begin_s)
+        self._state: DecisionState = empty_state(workloads.uid, len(self._model.resources))
+        self._is_ready: Bools = np.ones(len(row_of_series), np.bool_)
+
+    def see(
+        self,
+        resource: int,
+        begin_s: int,
+        values: Floats,
+        *,
+        now_s: int,
+        share: Floats | None = None,
+    ) -> None:
+        """Take samples of one resource, ``values[series, n]`` from ``begin_s`` on; NaN: none.
+
+        ``share`` ([series, n], NaN: unknown) is what each sample could have used at most.
+        """
+        series, column = np.nonzero(~np.isnan(values))
+        if len(series) == 0:
+            return
+        self._model.ingest(
+            resource,
+            self._workers[series],
+            begin_s + column * self.step_s,
+            values[series, column].astype(np.float64),
+            now_s=now_s,
+            step_s=self.step_s,
+            share=None if share is None else share[series, column],
+        )
+
+    def see_blocks(self, resource: int, begin_s: int, top: Floats, mean: Floats) -> None:
+        """Take blocks, ``[series, n]`` each, of which only maximum and mean are known.
+
+        A block counts like one minute of samples that reached ``top`` and averaged ``mean``; what
+        needs single samples (bursts of seconds) falls back to the rule for long steps.
+        """
+        series, column = np.nonzero(~np.isnan(top))
+        if len(series) == 0:
+            return
+        store, workers = self._model.stores[resource], self._workers[series]
+        stamp = begin_s + column * self.step_s
+        highest = top[series, column].astype(np.float64)
+        calm = np.zeros(len(series), np.bool_)
+        store.seen(self._model.row_of_worker[workers], stamp, self.step_s)
+        store.recent.remember(workers, stamp, highest, calm)
+        minutes = Minutes(
+            worker=workers,
+            minute=stamp // MINUTE_S,
+            top=highest,
+            mean=np.fmin(mean[series, column].astype(np.float64), highest),
+            is_saturated=calm,
+        )
+        store.absorb(minutes, self._model.row_of_worker)
+
+    def refuse(self, series: Ints, stamp_s: Ints) -> None:
+        """Record one refused VRAM allocation per entry."""
+        if len(series):
+            self._model.deny(self._workers[series], stamp_s, np.ones(len(series)))
+
+    def demand(self, now_s: int) -> Floats:
+        """Return each series' mean demand of its policy's evaluation period, ``[series]``."""
+        period_s = self._table.replicas.evaluation_s[self.row_of_series]
+        return read_demand(self._model, self._workers, period_s, now_s)
+
+    def decide(
+        self,
+        now_s: int,
+        due: frozenset[Layer] = ALL_LAYERS,
+        *,
+        workers: Workers | None = None,
+    ) -> Decisions:
+        """Let time pass up to ``now_s``, observe and decide.
+
+        ``workers`` replaces the series as the workers that replicas are decided on.
+        """
+        self._model.advance(now_s)
+        usage = read_statistics(self._model, self._rows, self._table, self._state, now_s)
+        if workers is None:
+            demand = (
+                self.demand(now_s)
+                if Layer.REPLICAS in due
+                else np.full(len(self.row_of_series), np.nan)
+            )
+            workers = Workers(
+                workload_row=self.row_of_series, demand=demand, is_ready=self._is_ready
+            )
+        observation = Observation(
+            resources=self._model.resources,
+            workloads=self.workloads,
+            workers=workers,
+            usage=usage,
+        )
+        decisions, self._state = decide(observation, self._table, self._state, now_s, due)
+        return decisions
+
+    def put_in_force(self, **columns: Floats) -> None:
+        """Replace amounts in force: ``request``, ``limit`` ``[W, R]``, ``replicas`` ``[W]``."""
+        self.workloads = replace(self.workloads, **columns)  # type: ignore[arg-type]
