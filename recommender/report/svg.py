@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from recommender.report.model import Item
 
 WIDTH, HEIGHT = 400, 130
-_LEFT, _RIGHT, _TOP, _BOTTOM = 42, 294, 8, 112
+_LEFT, _RIGHT, _TOP, _BOTTOM = 42, 282, 8, 112
 _LABEL_GAP = 13
 _HEADROOM = 1.08
 

@@ -64,6 +64,11 @@ def change_text(resource: str, now: float | None, right: float | None) -> str:
     return f"{text} replicas" if resource == REPLICAS else text
 
 
+def change_with_arrow(resource: str, now: float | None, right: float | None) -> str:
+    """Return :func:`change_text` with a typographic arrow, for pages."""
+    return change_text(resource, now, right).replace("->", "\N{RIGHTWARDS ARROW}")
+
+
 def item_change(item: Item, side: str) -> str:
     """Return the change of request or limit with its percentage, as the table shows it."""
     now, right = amount_of(item.current, side), amount_of(item.recommended, side)
