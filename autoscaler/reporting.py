@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from autoscaler.errors import InputError
 from autoscaler.scaling.collecting import Collected, CollectionError, Collector
 from autoscaler.scaling.observing import Observer
+from recommender.backtest.lookback import what_if
 from recommender.decide import ALL_LAYERS, decide
 from recommender.policy.table import policy_table
 from recommender.report.blocks import HistoryEntry, ItemError
@@ -25,7 +26,7 @@ from recommender.usage.evidence_of import read_evidence
 from recommender.usage.model import UsageModel
 
 if TYPE_CHECKING:
-    from autoscaler.scaling.cluster import WorkloadView
+    from autoscaler.scaling.cluster import Cluster, WorkloadView
     from autoscaler.sources.source import MetricsSource
     from recommender.backtest.whatif import WhatIf
     from recommender.decision import Decisions
@@ -75,7 +76,7 @@ class ReportText:
 def analyse(
     *,
     source: MetricsSource,
-    views: Sequence[WorkloadView],
+    cluster: Cluster,
     resources: Sequence[Resource],
     start_s: int,
     now_s: int,
@@ -86,6 +87,7 @@ def analyse(
 
     Metrics that cannot be read are errors of the result, after ``errors``; the others are used.
     """
+    views = tuple(cluster.snapshot())
     model = UsageModel(resources)
     collector = Collector(source, model, step_s=step_s)
     collector.see(views)
@@ -96,7 +98,7 @@ def analyse(
         observed.observation, observed.policies, observed.fleet.state, now_s, ALL_LAYERS
     )
     return Analysis(
-        views=tuple(views),
+        views=views,
         observation=observed.observation,
         decisions=decisions,
         evidence=read_evidence(model, observed.usage_rows, now_s),
@@ -135,9 +137,17 @@ def report_of(analysis: Analysis, text: ReportText, whatif: WhatIf | None = None
 
 
 def look_back(analysis: Analysis, advance: Advance | None = None) -> WhatIf | None:
-    """Return what the last 7 days would have been with the recommendations in force."""
-    del analysis, advance
-    return None
+    """Return what the last 7 days would have been with the recommendations in force.
+
+    Every decision of it sees earlier samples only.  None where nothing was measured.
+    """
+    return what_if(
+        analysis.observation,
+        [view.policy for view in analysis.views],
+        analysis.evidence,
+        now_s=analysis.now_s,
+        progress=advance,
+    )
 
 
 def _set_half_lives(

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from autoscaler.errors import InputError, UsageError
+from autoscaler.errors import UsageError
 from recommender.durations import format_duration, parse_duration_s
 from recommender.errors import InvalidValueError
 from recommender.gpu_models import GpuModel, find_gpu_model, suggest_gpu_models
@@ -78,7 +78,7 @@ class _Setting:
 def load_settings(path: Path | None) -> Settings:
     """Read the settings file; no path: all defaults.
 
-    Raises ``InputError`` when it cannot be read, ``UsageError`` with all problems at once.
+    Raises ``UsageError`` when it cannot be read, and with all problems at once.
     """
     if path is None:
         return Settings()
@@ -87,7 +87,7 @@ def load_settings(path: Path | None) -> Settings:
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from error
+        raise UsageError(f"{path}: cannot be read: {error}") from error
     return settings_of({} if document is None else document, str(path))
 
 

@@ -12,18 +12,19 @@ import numpy as np
 
 from recommender.decision import Code, Decisions, Layer, StepLog
 from recommender.errors import ContractError
-from recommender.layers.budget import within_budget
-from recommender.layers.confidence import confidence_of, stale_samples, unknown_reason
+from recommender.layers import limits, replicas, requests
+from recommender.layers.budget import Granted, within_budget
+from recommender.layers.confidence import confidence_of, stale_samples
 from recommender.layers.context import Tick
-from recommender.layers.cron_floor import CronFloors, cron_floors
+from recommender.layers.cron_floor import cron_floors
 from recommender.layers.limit_pace import next_limits
-from recommender.layers.limits import LimitTargets, limit_targets
+from recommender.layers.limits import LimitTargets
 from recommender.layers.replica_pace import next_replicas
-from recommender.layers.replicas import ReplicaTargets, replica_targets, unknown_replicas
-from recommender.layers.request_pace import next_requests
-from recommender.layers.requests import RequestTargets, request_targets
+from recommender.layers.replicas import ReplicaTargets
+from recommender.layers.request_pace import NextRequests, next_requests
+from recommender.layers.requests import RequestTargets
 from recommender.layers.roll_back import RollBack, roll_backs, rolled_back
-from recommender.observation import Bools, Floats, Ints, Observation
+from recommender.observation import Bools, Floats, Observation
 from recommender.policy.table import PolicyTable
 from recommender.remember import reconciled, remembered
 from recommender.state import DecisionState
@@ -46,170 +47,170 @@ def decide(
     if state.shape != observation.shape:
         raise ContractError(f"state of {state.shape}, observation of {observation.shape}")
     with np.errstate(invalid="ignore", divide="ignore"):
-        return _decide(Tick(observation, policies, state, now_s, StepLog()), due)
+        return _decide(Tick(observation, policies, state, now_s, StepLog(), due))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Targets:
+    """What is right, layer by layer, and how well use is known."""
+
+    requests: RequestTargets
+    limits: LimitTargets
+    replicas: ReplicaTargets
+    confidence: Floats
+    stale: Bools
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Next:
-    """What may be written, before the budget: request, limit ``[W, R]``, replicas ``[W]``."""
+    """What may be written: request, limit ``[W, R]``, replicas ``[W]``."""
 
-    request: Floats
-    start_request: Floats
+    requests: NextRequests
     limit: Floats
     start_limit: Floats
     replicas: Floats
-    urgent: Bools
+    is_urgent: Bools
 
 
-def _decide(tick: Tick, due: frozenset[Layer]) -> tuple[Decisions, DecisionState]:
+def _decide(tick: Tick) -> tuple[Decisions, DecisionState]:
     tick = replace(tick, state=reconciled(tick))
     roll_back = roll_backs(tick)
-    tick = replace(
-        tick, state=replace(tick.state, no_decrease_until_s=roll_back.no_decrease_until_s)
+    until_s = roll_back.no_decrease_until_s
+    tick = replace(tick, state=replace(tick.state, no_decrease_until_s=until_s))
+    targets = _targets(tick)
+    proposed, state = _next(tick, targets, roll_back)
+    affordable, granted = _within_budget(tick, proposed)
+    decisions = _decisions(tick, targets, affordable)
+    return decisions, remembered(
+        tick, state, decisions, targets.requests, proposed.requests, granted
     )
-    confidence, stale = confidence_of(tick), stale_samples(tick)
+
+
+def _targets(tick: Tick) -> _Targets:
     cron = cron_floors(tick)
-    requests = _requests(tick, cron, due)
-    limits = _limits(tick, requests, cron, due)
-    replicas = _replicas(tick, cron, due)
-    proposed, state = _next(
-        tick, due, requests, limits, replicas, roll_back, confidence=confidence, stale=stale
-    )
-    granted, charged_s = _budget(tick, proposed)
-    decisions = _decisions(tick, due, requests, limits, replicas, granted, confidence, stale)
-    return decisions, remembered(tick, state, decisions, charged_s)
-
-
-def _requests(tick: Tick, cron: CronFloors, due: frozenset[Layer]) -> RequestTargets:
-    if Layer.REQUESTS in due:
-        return request_targets(tick, cron.request)
-    state = tick.state
-    return RequestTargets(
-        raw=state.raw_request,
-        target=state.target_request,
-        lower=state.lower_request,
-        upper=state.upper_request,
-        unknown=unknown_reason(tick, tick.usage.request_target),
+    if Layer.REQUESTS in tick.due:
+        request = requests.request_targets(tick, cron.request)
+    else:
+        request = requests.kept_targets(tick)
+    if Layer.LIMITS in tick.due:
+        limit = limits.limit_targets(tick, request.target, cron.limit)
+    else:
+        limit = limits.kept_targets(tick)
+    if Layer.REPLICAS in tick.due:
+        count = replicas.replica_targets(tick, cron.replicas)
+    else:
+        count = replicas.kept_targets(tick)
+    return _Targets(
+        requests=request,
+        limits=limit,
+        replicas=count,
+        confidence=confidence_of(tick),
+        stale=stale_samples(tick),
     )
 
 
-def _limits(
-    tick: Tick, requests: RequestTargets, cron: CronFloors, due: frozenset[Layer]
-) -> LimitTargets:
-    unknown = unknown_reason(tick, tick.usage.limit_percentile)
-    if Layer.LIMITS in due:
-        return limit_targets(tick, requests.target, cron.limit, unknown)
-    state = tick.state
-    return LimitTargets(
-        raw=state.raw_limit,
-        target=state.target_limit,
-        wanted=tick.workloads.limit,
-        unknown=unknown,
-        is_urgent=np.zeros(tick.observation.shape, np.bool_),
-    )
-
-
-def _replicas(tick: Tick, cron: CronFloors, due: frozenset[Layer]) -> ReplicaTargets:
-    if Layer.REPLICAS in due:
-        return replica_targets(tick, cron.replicas)
-    state = tick.state
-    return ReplicaTargets(
-        raw=state.raw_replicas, target=state.target_replicas, unknown=unknown_replicas(tick)
-    )
-
-
-def _next(
-    tick: Tick,
-    due: frozenset[Layer],
-    requests: RequestTargets,
-    limits: LimitTargets,
-    replicas: ReplicaTargets,
-    roll_back: RollBack,
-    *,
-    confidence: Floats,
-    stale: Bools,
-) -> tuple[_Next, DecisionState]:
+def _next(tick: Tick, targets: _Targets, roll_back: RollBack) -> tuple[_Next, DecisionState]:
+    """Return what may be written before the budget, and the state with the replicas' wishes."""
     workloads, state = tick.workloads, tick.state
-    request, start_request = workloads.request, state.start_request
-    if Layer.REQUESTS in due:
-        request, start_request = next_requests(tick, requests.target, confidence, stale)
-    request = rolled_back(tick, Layer.REQUESTS, request, roll_back.request)
-    limit, start_limit = workloads.limit, state.start_limit
-    if Layer.LIMITS in due:
-        limit, start_limit = next_limits(tick, limits, request, confidence, stale)
+    request = _next_requests(tick, targets, roll_back)
+    limit, start_limit = workloads.limit, _known(state.start_limit, workloads.limit)
+    if Layer.LIMITS in tick.due:
+        limit, start_limit = next_limits(
+            tick, targets.limits, request, targets.confidence, targets.stale
+        )
     limit = rolled_back(tick, Layer.LIMITS, limit, roll_back.limit)
     count = workloads.replicas
-    if Layer.REPLICAS in due:
-        count, state = next_replicas(tick, replicas.target)
-    urgent = (limits.is_urgent & (limit > workloads.limit)) | roll_back.happens
+    if Layer.REPLICAS in tick.due:
+        count, state = next_replicas(tick, targets.replicas.target)
+    is_urgent = (targets.limits.is_urgent & (limit > workloads.limit)) | roll_back.happens
     return _Next(
-        request=request,
-        start_request=np.where(np.isnan(start_request), request, start_request),
+        requests=request,
         limit=limit,
-        start_limit=np.where(np.isnan(start_limit), limit, start_limit),
+        start_limit=np.fmax(start_limit, roll_back.limit),
         replicas=count,
-        urgent=urgent,
+        is_urgent=is_urgent,
     ), state
 
 
-def _budget(tick: Tick, proposed: _Next) -> tuple[_Next, Ints]:
-    """Hold back the rows that the fleet's budget has no room for."""
-    workloads = tick.workloads
-    pairs = (
-        (Layer.REQUESTS, proposed.request, workloads.request),
-        (Layer.LIMITS, proposed.limit, workloads.limit),
-        (Layer.REPLICAS, proposed.replicas, workloads.replicas),
+def _next_requests(tick: Tick, targets: _Targets, roll_back: RollBack) -> NextRequests:
+    current, before = tick.workloads.request, roll_back.request
+    if Layer.REQUESTS not in tick.due:
+        return NextRequests(
+            running=current,
+            starting=_known(tick.state.start_request, current),
+            is_planned=np.zeros(current.shape, np.bool_),
+        )
+    value = next_requests(tick, targets.requests, targets.confidence, targets.stale)
+    return replace(
+        value,
+        running=rolled_back(tick, Layer.REQUESTS, value.running, before),
+        starting=np.fmax(value.starting, before),
     )
-    changes = np.zeros(len(workloads.replicas), np.bool_)
-    raises = changes.copy()
-    for _, value, current in pairs:
-        changes |= _any_column((value != current) & ~np.isnan(value))
-        raises |= _any_column(value > current)
-    urgent = _any_column(proposed.urgent)
-    free, charged_s = within_budget(tick, changes, raises, urgent)
-    held = []
-    for layer, value, current in pairs:
-        kept = ~free if value.ndim == 1 else ~free[:, None]
-        # where nothing is in force yet there is nothing to stay at
-        after = np.where(kept & ~np.isnan(current), current, value)
-        held.append(tick.log.changed(layer, Code.BudgetExhausted, value, after))
-    return replace(proposed, request=held[0], limit=held[1], replicas=held[2]), charged_s
 
 
-def _any_column(mask: Bools) -> Bools:
+def _known(value: Floats, otherwise: Floats) -> Floats:
+    return np.where(np.isnan(value), otherwise, value)
+
+
+def _within_budget(tick: Tick, proposed: _Next) -> tuple[_Next, Granted]:
+    """Hold back what the fleet's budget has no room for; urgent raises are exempt."""
+    workloads, urgent = tick.workloads, proposed.is_urgent
+    pairs = (
+        (Layer.REQUESTS, proposed.requests.running, workloads.request, urgent),
+        (Layer.LIMITS, proposed.limit, workloads.limit, urgent),
+        (Layer.REPLICAS, proposed.replicas, workloads.replicas, urgent.any(axis=1)),
+    )
+    asking = np.zeros(len(workloads.replicas), np.bool_)
+    raises = asking.copy()
+    for _, value, current, is_urgent in pairs:
+        is_raise = ~(value <= current) & ~np.isnan(value)
+        asking |= _in_any_column((is_raise & ~is_urgent) | (value < current))
+        raises |= _in_any_column(is_raise & ~is_urgent)
+    granted = within_budget(tick, asking, raises)
+    held, kept = [], []
+    for layer, value, current, is_urgent in pairs:
+        free = granted.is_free if value.ndim == 1 else granted.is_free[:, None]
+        is_held = ~free & (value != current) & ~(is_urgent & (value > current))
+        held.append(is_held)
+        kept.append(np.where(is_held, current, value))
+        tick.log.add(layer, Code.BudgetExhausted, is_held & ~np.isnan(value), value, kept[-1])
+    at_start = [is_held & ~tick.is_vram for is_held in held[:2]]
+    start_request = np.where(at_start[0], workloads.request, proposed.requests.starting)
+    affordable = _Next(
+        requests=replace(proposed.requests, running=kept[0], starting=start_request),
+        limit=kept[1],
+        start_limit=np.where(at_start[1], workloads.limit, proposed.start_limit),
+        replicas=kept[2],
+        is_urgent=urgent,
+    )
+    return affordable, granted
+
+
+def _in_any_column(mask: Bools) -> Bools:
     return mask if mask.ndim == 1 else np.asarray(mask.any(axis=1), np.bool_)
 
 
-def _decisions(
-    tick: Tick,
-    due: frozenset[Layer],
-    requests: RequestTargets,
-    limits: LimitTargets,
-    replicas: ReplicaTargets,
-    granted: _Next,
-    confidence: Floats,
-    stale: Bools,
-) -> Decisions:
+def _decisions(tick: Tick, targets: _Targets, value: _Next) -> Decisions:
     return Decisions(
-        raw_request=requests.raw,
-        target_request=requests.target,
-        lower_request=requests.lower,
-        upper_request=requests.upper,
-        next_request=granted.request,
-        start_request=granted.start_request,
-        raw_limit=limits.raw,
-        target_limit=limits.target,
-        next_limit=granted.limit,
-        start_limit=granted.start_limit,
-        raw_replicas=replicas.raw,
-        target_replicas=replicas.target,
-        next_replicas=granted.replicas,
-        confidence=confidence,
-        is_stale=stale,
-        is_urgent=granted.urgent,
-        unknown_request=requests.unknown,
-        unknown_limit=limits.unknown,
-        unknown_replicas=replicas.unknown,
+        raw_request=targets.requests.raw,
+        target_request=targets.requests.target,
+        lower_request=targets.requests.lower,
+        upper_request=targets.requests.upper,
+        next_request=value.requests.running,
+        start_request=value.requests.starting,
+        raw_limit=targets.limits.raw,
+        target_limit=targets.limits.target,
+        next_limit=value.limit,
+        start_limit=value.start_limit,
+        raw_replicas=targets.replicas.raw,
+        target_replicas=targets.replicas.target,
+        next_replicas=value.replicas,
+        confidence=targets.confidence,
+        is_stale=targets.stale,
+        is_urgent=value.is_urgent,
+        unknown_request=targets.requests.unknown,
+        unknown_limit=targets.limits.unknown,
+        unknown_replicas=targets.replicas.unknown,
         steps=tick.log.table(),
-        due=due,
+        due=tick.due,
     )

@@ -104,6 +104,11 @@ class Code(Enum):
     BudgetExhausted = (72, "the fleet's change budget is used up: stays at {after}")
     Paused = (73, "paused: stays at {after}")
     OpaqueVram = (75, "the allocator takes a constant share of the limit: {after} is kept")
+    LimitNotDue = (
+        76,
+        "limits are decided at another time, so it ends at the limit: {before} -> {after}",
+    )
+    CronWindowEnded = (77, "the cron window is over: {before} -> {after}")
     # no value at all
     NotEnoughHistory = (90, "less than 30 min or 12 samples: no recommendation")
     NoSamples = (91, "no usable sample")
@@ -111,6 +116,8 @@ class Code(Enum):
     NoStatedLimit = (93, "no stated limit to relate the demand to")
     NoReplicas = (94, "the owner has no replicas to scale")
     NoFreshDemand = (95, "no worker has a fresh sample")
+    NotDecidedYet = (96, "its first decision is still to come")
+    ScaledToZero = (97, "scaled to zero by its owner: it stays there")
 
 
 CODES_BY_NUMBER = {code.number: code for code in Code}

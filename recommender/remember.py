@@ -7,66 +7,66 @@ from dataclasses import replace
 import numpy as np
 
 from recommender.decision import Decisions, Layer
+from recommender.layers.bounds import RESOLUTION_RATIO
+from recommender.layers.budget import Granted
 from recommender.layers.context import Tick
-from recommender.layers.replica_pace import remember_scaling
+from recommender.layers.limit_pace import MINUTE_S
+from recommender.layers.replica_pace import remember_scaling, without_undone_scaling
+from recommender.layers.request_pace import NextRequests
+from recommender.layers.requests import RequestTargets
+from recommender.layers.roll_back import WATCH_S
 from recommender.observation import Bools, Floats, Ints
+from recommender.resources import MIB
 from recommender.state import NEVER, DecisionState
-
-MINUTE_S = 60
-WATCH_S = 1800
 
 
 def reconciled(tick: Tick) -> DecisionState:
     """Return the state in the light of what is in force.
 
-    A change that was decided but not applied is no change.  Workers that came up with a lower VRAM
-    amount, which waited for their start, begin to be watched now.
+    A change that was decided but not applied is no change, and a decrease that is no longer in
+    force is not watched.  Workers that came up with a lower VRAM amount, which waited for their
+    start, make a change now, and begin to be watched.
     """
-    state, workloads = tick.state, tick.workloads
-    undone = state.request_change_before[..., 0] == workloads.request
+    workloads, state = tick.workloads, tick.state
+    known = state.request_change_s[..., 0] > NEVER
+    last = state.request_change_before[..., 0]
+    undone = known & ((last == workloads.request) | (np.isnan(last) & np.isnan(workloads.request)))
     at, before = _without_newest(state, undone)
-    lower_request = _started_lower(tick, state.seen_request, workloads.request, state.start_request)
-    lower_limit = _started_lower(tick, state.seen_limit, workloads.limit, state.start_limit)
-    now_s = tick.now_s
-    return replace(
+    state = replace(state, request_change_s=at, request_change_before=before)
+    started = _started_lower(tick, state.seen_request, workloads.request, state.start_request)
+    at, before = _with_newest(state, started, tick.now_s, state.seen_request)
+    request_s, request_before = _still_lowered(
+        state.request_decrease_s, state.request_before_decrease, workloads.request
+    )
+    limit_s, limit_before = _still_lowered(
+        state.limit_decrease_s, state.limit_before_decrease, workloads.limit
+    )
+    limit_started = _started_lower(tick, state.seen_limit, workloads.limit, state.start_limit)
+    state = replace(
         state,
         request_change_s=at,
         request_change_before=before,
-        request_decrease_s=np.where(lower_request, now_s, state.request_decrease_s),
-        request_before_decrease=np.where(
-            lower_request, state.seen_request, state.request_before_decrease
-        ),
-        limit_decrease_s=np.where(lower_limit, now_s, state.limit_decrease_s),
-        limit_before_decrease=np.where(lower_limit, state.seen_limit, state.limit_before_decrease),
+        request_decrease_s=np.where(started, tick.now_s, request_s),
+        request_before_decrease=np.where(started, state.seen_request, request_before),
+        limit_decrease_s=np.where(limit_started, tick.now_s, limit_s),
+        limit_before_decrease=np.where(limit_started, state.seen_limit, limit_before),
     )
+    return without_undone_scaling(state, workloads.replicas)
 
 
 def remembered(
-    tick: Tick, state: DecisionState, decisions: Decisions, charged_s: Ints
+    tick: Tick,
+    state: DecisionState,
+    decisions: Decisions,
+    requests: RequestTargets,
+    proposed: NextRequests,
+    granted: Granted,
 ) -> DecisionState:
     """Return ``state`` (with this tick's wishes) after this tick's decisions."""
     workloads, now_s = tick.workloads, tick.now_s
-    request_changed = _changed(decisions.next_request, workloads.request)
-    at, before = _with_newest(state, request_changed, now_s, workloads.request)
-    request_s, request_before = _watched(
-        tick,
-        decisions.next_request < workloads.request,
-        workloads.request,
-        state.request_decrease_s,
-        state.request_before_decrease,
-    )
-    lowered = decisions.next_limit < workloads.limit
-    limit_s, limit_before = _watched(
-        tick,
-        lowered,
-        workloads.limit,
-        state.limit_decrease_s,
-        state.limit_before_decrease,
-    )
-    new_minute = lowered & (now_s - state.limit_anchor_s >= MINUTE_S)
-    change = np.nan_to_num(decisions.next_replicas - workloads.replicas)
-    limits_ticked = Layer.LIMITS in decisions.due
-    state = remember_scaling(state, now_s, change)
+    state = remember_scaling(state, now_s, workloads.replicas, decisions.next_replicas)
+    state = _with_requests(tick, state, decisions.next_request, requests, proposed)
+    state = _with_limits(tick, state, decisions.next_limit)
     return replace(
         state,
         target_request=decisions.target_request,
@@ -79,22 +79,59 @@ def remembered(
         upper_request=decisions.upper_request,
         start_request=decisions.start_request,
         start_limit=decisions.start_limit,
-        request_change_s=at,
-        request_change_before=before,
-        request_decrease_s=request_s,
-        request_before_decrease=request_before,
-        limit_decrease_s=limit_s,
-        limit_before_decrease=limit_before,
-        limit_anchor_s=np.where(new_minute, now_s, state.limit_anchor_s),
-        limit_anchor=np.where(new_minute, workloads.limit, state.limit_anchor),
-        last_limits_tick_s=(
-            np.full_like(state.last_limits_tick_s, now_s)
-            if limits_ticked
-            else state.last_limits_tick_s
-        ),
         seen_request=workloads.request,
         seen_limit=workloads.limit,
-        budget_s=charged_s,
+        budget_s=granted.charged_s,
+        raise_charged_s=granted.raise_charged_s,
+    )
+
+
+def _with_requests(
+    tick: Tick,
+    state: DecisionState,
+    value: Floats,
+    targets: RequestTargets,
+    proposed: NextRequests,
+) -> DecisionState:
+    """Note changes of requests; what a cron rule moves is neither counted nor watched."""
+    current, now_s = tick.workloads.request, tick.now_s
+    if Layer.REQUESTS not in tick.due:
+        return state
+    is_own = ~proposed.is_planned
+    at, before = _with_newest(state, _changed(value, current) & is_own, now_s, current)
+    decrease_s, before_decrease = _watched(
+        tick, (value < current) & is_own, current, state.request_decrease_s,
+        state.request_before_decrease,
+    )  # fmt: skip
+    before_cron = state.request_before_cron
+    begins = proposed.is_planned & (value > current) & np.isnan(before_cron)
+    returned = np.isnan(targets.planned) & ~(value > np.fmax(before_cron, targets.target))
+    return replace(
+        state,
+        request_change_s=at,
+        request_change_before=before,
+        request_decrease_s=decrease_s,
+        request_before_decrease=before_decrease,
+        request_before_cron=np.where(begins, current, np.where(returned, np.nan, before_cron)),
+    )
+
+
+def _with_limits(tick: Tick, state: DecisionState, value: Floats) -> DecisionState:
+    current, now_s = tick.workloads.limit, tick.now_s
+    if Layer.LIMITS not in tick.due:
+        return state
+    lowered = np.asarray(value < current, np.bool_)
+    decrease_s, before = _watched(
+        tick, lowered, current, state.limit_decrease_s, state.limit_before_decrease
+    )
+    new_minute = lowered & (now_s - state.limit_anchor_s >= MINUTE_S)
+    return replace(
+        state,
+        limit_decrease_s=decrease_s,
+        limit_before_decrease=before,
+        limit_anchor_s=np.where(new_minute, now_s, state.limit_anchor_s),
+        limit_anchor=np.where(new_minute, current, state.limit_anchor),
+        last_limits_tick_s=np.full_like(state.last_limits_tick_s, now_s),
     )
 
 
@@ -111,8 +148,16 @@ def _watched(
     return np.where(lowered, tick.now_s, decrease_s), np.where(lowered, first, before)
 
 
+def _still_lowered(decrease_s: Ints, before: Floats, current: Floats) -> tuple[Ints, Floats]:
+    lowered = current < before
+    return np.where(lowered, decrease_s, NEVER), np.where(lowered, before, np.nan)
+
+
 def _started_lower(tick: Tick, seen: Floats, current: Floats, start: Floats) -> Bools:
-    return np.asarray(tick.is_vram & (current < seen) & (current == start), np.bool_)
+    """Return where workers came up with the lower amount that was stated for their start."""
+    rounding = np.fmax(MIB, RESOLUTION_RATIO * start)
+    is_start = np.abs(current - start) <= rounding
+    return np.asarray(tick.is_vram & (current < seen) & is_start, np.bool_)
 
 
 def _with_newest(

@@ -39,13 +39,15 @@ class DecisionState:
     request_change_s: Ints
     """[W, R, CHANGES_KEPT] newest first; NEVER where there was none."""
     request_change_before: Floats
+    request_before_cron: Floats
+    """In force when a cron rule raised it; NaN: no cron rule did."""
     # pace of limits: value at the start of the running minute of decreases
     limit_anchor_s: Ints
     limit_anchor: Floats
     seen_request: Floats
     """In force at the last tick, to notice when workers start with a lowered VRAM amount."""
     seen_limit: Floats
-    last_limits_tick_s: NDArray[np.int64]
+    last_limits_tick_s: Ints
     """[W]"""
     # watched decreases and roll-backs
     request_decrease_s: Ints
@@ -60,9 +62,12 @@ class DecisionState:
     scaled_s: Ints
     """[W, M] times of changes."""
     scaled_by: Floats
+    scaled_from: Floats
     # fleet budget
     budget_s: Ints
     """[W] when this workload was last charged to the fleet's budget."""
+    raise_charged_s: Ints
+    """[W] when it was last charged for a raise."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -72,6 +77,7 @@ class DecisionState:
 
 _TIMES = {"limit_anchor_s", "request_decrease_s", "limit_decrease_s", "no_decrease_until_s"}
 _ROW_FLOATS = {"target_replicas", "raw_replicas"}
+_ROW_TIMES = {"budget_s", "raise_charged_s", "last_limits_tick_s"}
 
 
 def empty_state(uid: NDArray[np.str_], resources: int) -> DecisionState:
@@ -83,7 +89,7 @@ def empty_state(uid: NDArray[np.str_], resources: int) -> DecisionState:
             continue
         if item.name in _TIMES:
             columns[item.name] = np.full((rows, resources), NEVER)
-        elif item.name in {"budget_s", "last_limits_tick_s"}:
+        elif item.name in _ROW_TIMES:
             columns[item.name] = np.full(rows, NEVER)
         elif item.name == "request_change_s":
             columns[item.name] = np.full((rows, resources, CHANGES_KEPT), NEVER)
@@ -91,7 +97,7 @@ def empty_state(uid: NDArray[np.str_], resources: int) -> DecisionState:
             columns[item.name] = np.full((rows, resources, CHANGES_KEPT), np.nan)
         elif item.name in {"wish_s", "scaled_s"}:
             columns[item.name] = np.full((rows, FIRST_WINDOW), NEVER)
-        elif item.name in {"wish", "scaled_by"}:
+        elif item.name in {"wish", "scaled_by", "scaled_from"}:
             columns[item.name] = np.full((rows, FIRST_WINDOW), np.nan)
         elif item.name in _ROW_FLOATS:
             columns[item.name] = np.full(rows, np.nan)

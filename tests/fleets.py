@@ -1,19 +1,20 @@
 """Small fleets for tests of the numeric core: a usage model, an observation, a state.
 
-``Fleet`` is what the loop does, with nothing around it: it hands samples to the usage model, observes,
-decides and (where asked to) lets the decision take force.
+``Fleet`` is what the loop does, with nothing around it: it hands samples to the usage model,
+observes, decides and (where asked to) lets the decision take force.  ``StatedFleet`` has no usage
+model: a test states the statistics.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 
 from recommender.decide import ALL_LAYERS, decide
 from recommender.decision import Code, Decisions, Layer
-from recommender.observation import Observation, Workers, Workloads
+from recommender.observation import Observation, UsageStatistics, Workers, Workloads
 from recommender.policy.model import Policy
 from recommender.policy.table import policy_table
 from recommender.resources import TFLOPS, VRAM, Resource
@@ -53,6 +54,111 @@ def workloads(rows: int, resources: int, **columns: object) -> Workloads:
         "replica_row": np.arange(rows),
     }
     return Workloads(**{**base, **columns})  # type: ignore[arg-type]
+
+
+def statistics(rows: int, resources: int, now_s: int, **columns: object) -> UsageStatistics:
+    """Use that has been known for two days and says nothing; keyword columns replace the defaults.
+
+    Numbers are spread over all workloads; ``[R]`` sequences over the workloads.
+    """
+    shape = (rows, resources)
+    base: dict[str, object] = {
+        "points": 2880,
+        "expected_points": 2880.0,
+        "first_sample_s": now_s - 2 * 86400,
+        "last_sample_s": now_s - 15,
+        "step_s": 15,
+        "saturated_minutes": 0.0,
+        "saturated_share_day": 0.0,
+        "denials": 0.0,
+        "new_denials": 0.0,
+        "is_saturated": False,
+        "is_opaque": False,
+        "startup_s": np.full(rows, np.nan),
+    }
+    for item in fields(UsageStatistics):
+        value = np.asarray(columns.get(item.name, base.get(item.name, np.nan)))
+        base[item.name] = (
+            value if item.name == "startup_s" else np.broadcast_to(value, shape).copy()
+        )
+    return UsageStatistics(**base)  # type: ignore[arg-type]
+
+
+class StatedFleet:
+    """Workloads whose statistics a test states, decided on with a virtual time."""
+
+    def __init__(
+        self,
+        *policies: Policy,
+        resources: tuple[Resource, ...] = (TFLOPS, VRAM),
+        demand: Sequence[Sequence[float]] | None = None,
+        is_ready: Sequence[Sequence[bool]] | None = None,
+        usage: dict[str, object] | None = None,
+        **columns: object,
+    ) -> None:
+        """``demand`` and ``is_ready`` list the workers of each workload; default: one each."""
+        rows, self.shape = len(policies), (len(policies), len(resources))
+        self.resources = resources
+        self.table = policy_table(policies, resources)
+        self.now_s = BEGIN_S
+        self.usage = dict(usage or {})
+        self.workloads = workloads(rows, len(resources), **self._spread(columns))
+        self.demand = [[np.nan]] * rows if demand is None else demand
+        self.is_ready = [[True] * len(w) for w in self.demand] if is_ready is None else is_ready
+        self.state = empty_state(self.workloads.uid, len(resources))
+
+    def set(self, **columns: object) -> None:
+        """Replace columns of the workloads."""
+        self.workloads = replace(self.workloads, **self._spread(columns))  # type: ignore[arg-type]
+
+    def observe(self) -> Observation:
+        """Return what ``decide`` sees now."""
+        workers = Workers(
+            workload_row=np.array([i for i, w in enumerate(self.demand) for _ in w], np.int64),
+            demand=np.array([demand for w in self.demand for demand in w], np.float64),
+            is_ready=np.array([ready for w in self.is_ready for ready in w], np.bool_),
+        )
+        return Observation(
+            resources=self.resources,
+            workloads=self.workloads,
+            workers=workers,
+            usage=statistics(*self.shape, self.now_s, **self.usage),
+        )
+
+    def decide(
+        self, due: frozenset[Layer] = ALL_LAYERS, *, applies: bool = False, **usage: object
+    ) -> Decisions:
+        """Decide on these statistics; the state is kept, and the decision too where it applies."""
+        self.usage.update(usage)
+        decisions, self.state = decide(self.observe(), self.table, self.state, self.now_s, due)
+        self.last_decisions = decisions
+        if applies:
+            self.set(
+                request=decisions.next_request,
+                limit=decisions.next_limit,
+                replicas=decisions.next_replicas,
+            )
+        return decisions
+
+    def steps(self, layer: Layer, resource: int = 0, row: int = 0) -> dict[Code, tuple]:
+        """Return (before, after) of the last decision's steps by code."""
+        steps = self.last_decisions.steps.of(row, layer, resource)
+        return {step.code: (step.before, step.after) for step in steps}
+
+    def _spread(self, columns: dict[str, object]) -> dict[str, object]:
+        return {
+            name: np.broadcast_to(np.asarray(value, np.float64), self.shape).copy()
+            if name in _AMOUNTS
+            else _SHAPED.get(name, np.asarray)(value)
+            for name, value in columns.items()
+        }
+
+
+_AMOUNTS = (
+    *("stated_request", "stated_limit", "request", "limit", "card", "largest_placeable", "quota"),
+    *("external_request", "external_limit"),
+)
+_SHAPED = {"namespace": tuple, "workload": tuple, "gpu_model": tuple}
 
 
 @dataclass

@@ -9,11 +9,12 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 import typer
 
-from autoscaler.cli import config, diff, explain, render, report, simulate, version
+from autoscaler.cli import backtest, config, diff, explain, render, report, simulate, version
 from autoscaler.cli.exits import ExitCode, code_of
 from autoscaler.cli.terminal import fail
 from autoscaler.errors import AutoscalerError
@@ -33,6 +34,7 @@ app = typer.Typer(
 app.command("report")(report.command)
 app.command("explain")(explain.command)
 app.command("simulate")(simulate.command)
+app.command("backtest")(backtest.command)
 app.command("render")(render.command)
 app.command("diff")(diff.command)
 app.add_typer(config.app, name="config")
@@ -47,7 +49,7 @@ def run() -> NoReturn:
 def main(arguments: Sequence[str] | None = None) -> ExitCode:
     """Run one command and return its exit code; None takes ``sys.argv``."""
     try:
-        app(arguments)
+        app(arguments, prog_name=_name())
     except SystemExit as ended:
         return ExitCode(ended.code) if isinstance(ended.code, int) else ExitCode.CANNOT_WORK
     except KeyboardInterrupt:
@@ -60,3 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> ExitCode:
         traceback.print_exc()
         return ExitCode.CANNOT_WORK
     return ExitCode.OK
+
+
+def _name() -> str:
+    """Return what the user typed: kubectl runs its plugins under a name of their own."""
+    return "kubectl tfa" if Path(sys.argv[0]).name.startswith("kubectl") else "tfa"

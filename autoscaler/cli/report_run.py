@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from autoscaler.cli.exits import ExitCode, strongest
 from autoscaler.cli.options import FailOn, Grade, Only, SeverityName, SortBy
-from autoscaler.cli.output import Destination
+from autoscaler.cli.output import Destination, Format
 from autoscaler.cli.recorded_input import InputOptions, open_input
 from autoscaler.cli.rendering import Look, write_report
 from autoscaler.cli.terminal import Terminal
@@ -18,6 +19,9 @@ from recommender.report.blocks import Severity
 from recommender.report.grouping import grouped
 from recommender.report.model import Report
 from recommender.report.severity import findings_at_least
+
+ANALYSED = 0.2
+"""Share of the work that is done before the back-test."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +62,11 @@ def run_report(
     report = compute_report(options, has_what_if=has_what_if, terminal=terminal)
     report = select.ordered(select.selected(report, selection), select.SortKey(choice.sort))
     write_report(report, destinations, look)
-    terminal.note(summary(report))
+    if not shows_totals(destinations):
+        terminal.note(summary(report))
+    if report.items:
+        usage, name = shlex.quote(str(options.usage)), shlex.quote(report.items[0].name)
+        terminal.hint(f"why: tfa explain --from {usage} {name}   # with the same options")
     return code_of_report(report, fail_on)
 
 
@@ -67,8 +75,13 @@ def compute_report(options: InputOptions, *, has_what_if: bool, terminal: Termin
     recorded = open_input(options, terminal)
     with terminal.progress("report") as advance:
         analysis = recorded.analyse()
-        advance(0.2)
-        whatif = look_back(analysis, advance) if has_what_if else None
+        advance(ANALYSED)
+        rest = 1.0 - ANALYSED
+        whatif = (
+            look_back(analysis, lambda share: advance(ANALYSED + rest * share))
+            if has_what_if
+            else None
+        )
     return report_of(analysis, recorded.text(), whatif)
 
 
@@ -80,6 +93,14 @@ def code_of_report(report: Report, fail_on: FailOn) -> ExitCode:
     if fail_on is not FailOn.NONE and findings_at_least(report, Severity(fail_on.upper())):
         codes.append(ExitCode.FINDINGS)
     return strongest(codes)
+
+
+def shows_totals(destinations: Sequence[Destination]) -> bool:
+    """Return whether stdout says by itself what the summary line would say."""
+    return any(
+        destination.path is None and destination.format in {Format.TABLE, Format.MD}
+        for destination in destinations
+    )
 
 
 def summary(report: Report) -> str:

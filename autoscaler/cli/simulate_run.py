@@ -12,12 +12,12 @@ from autoscaler.cli.options import FailOn
 from autoscaler.cli.output import Destination, Format
 from autoscaler.cli.recorded_input import InputOptions, open_input
 from autoscaler.cli.rendering import Look, write_report
-from autoscaler.cli.report_run import code_of_report, summary
+from autoscaler.cli.report_run import code_of_report, shows_totals, summary
 from autoscaler.cli.terminal import Terminal
 from autoscaler.clock import SystemClock
 from autoscaler.recorded_simulation import simulated_fleet
 from autoscaler.reporting import Analysis, ReportText, look_back, report_of
-from autoscaler.settings import load_settings
+from autoscaler.settings import Settings, load_settings
 from autoscaler.simulate.demo_fleet import BURST_HOUR, demo_fleet
 from autoscaler.simulate.fleet import Fleet
 from autoscaler.simulate.simulation import DAY_S, START_S, SimulationResult, simulate
@@ -26,7 +26,6 @@ from recommender.report.model import Report
 from recommender.report.select import SortKey, ordered
 
 DEMO_DAYS = 3.0
-ROLLED_BACK = "rolled back"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +71,24 @@ def run_simulate(
             start_s=plan.start_s,
             progress=lambda done, total: advance(done / total),
         )
+    report = ordered(_report(result, plan, settings, options), SortKey.RISK)
+    targets = [Destination(format=format_ or Format.TABLE)]
+    if folder is not None:
+        targets.append(Destination(format=Format.HTML, path=folder / "report.html"))
+        targets.append(Destination(format=Format.JSON, path=folder / "report.json"))
+    write_report(report, targets, look)
+    if not shows_totals(targets):
+        terminal.note(summary(report))
+    terminal.note(changes(result))
+    for hint in next_steps(report, folder):
+        terminal.note(hint)
+    return code_of_report(report, fail_on)
+
+
+def _report(
+    result: SimulationResult, plan: _Plan, settings: Settings, options: SimulateOptions
+) -> Report:
+    """Return the report of the end of a simulation."""
     analysis = Analysis(
         views=result.views,
         observation=result.observation,
@@ -93,19 +110,7 @@ def run_simulate(
             if view.price_per_gpu_hour is not None
         },
     )
-    report = ordered(
-        report_of(analysis, text, look_back(analysis) if options.has_what_if else None),
-        SortKey.RISK,
-    )
-    targets = [Destination(format=format_ or Format.TABLE)]
-    if folder is not None:
-        targets.append(Destination(format=Format.HTML, path=folder / "report.html"))
-        targets.append(Destination(format=Format.JSON, path=folder / "report.json"))
-    write_report(report, targets, look)
-    terminal.note(f"{summary(report)}; {changes(result)}")
-    for hint in next_steps(report, folder):
-        terminal.note(hint)
-    return code_of_report(report, fail_on)
+    return report_of(analysis, text, look_back(analysis) if options.has_what_if else None)
 
 
 def changes(result: SimulationResult) -> str:
@@ -117,21 +122,21 @@ def changes(result: SimulationResult) -> str:
 
 def next_steps(report: Report, folder: Path | None) -> list[str]:
     """Return three things to try; the commands can be copied."""
-    where = shlex.quote(str(folder / "report.json")) if folder is not None else "report.json"
-    page = (
-        f"open {folder / 'report.html'} in a browser"
-        if folder is not None
-        else ("tfa simulate --out build/demo   # writes report.html and report.json")
-    )
-    explained = f"tfa explain --report {where} {shlex.quote(_shown_workload(report))}"
+    own = "tfa report --from USAGE --workloads FILE   # on usage of your own"
     if folder is None:
-        explained = "tfa simulate -o md --include-ok   # every workload as Markdown"
-    return [
-        "next:",
-        f"  1. {page}",
-        f"  2. {explained}",
-        "  3. tfa report --from USAGE --workloads FILE   # on usage of your own",
-    ]
+        steps = [
+            "tfa simulate --out build/demo   # also writes a page and the report as JSON",
+            "tfa config show   # every setting, its default and its meaning",
+            own,
+        ]
+    else:
+        saved, name = shlex.quote(str(folder / "report.json")), _shown_workload(report)
+        steps = [
+            f"open {folder / 'report.html'} in a browser",
+            f"tfa explain --report {saved} {shlex.quote(name)}   # every step of one decision",
+            own,
+        ]
+    return ["next:", *(f"  {i}. {step}" for i, step in enumerate(steps, start=1))]
 
 
 def _shown_workload(report: Report) -> str:

@@ -42,6 +42,11 @@ class Terminal:
         if self.verbosity >= 1:
             _say(text)
 
+    def hint(self, text: str) -> None:
+        """Say what could be done next, to a person only: stderr is a terminal."""
+        if self.verbosity >= 0 and sys.stderr.isatty():
+            _say(text)
+
     @contextmanager
     def progress(self, description: str) -> Iterator[Progress]:
         """Show how far a long piece of work is, when stderr is a terminal."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from autoscaler.scaling.records import APPLIED, CAPPED, ROLLED_BACK
 from recommender.decision import Code, Layer
 from recommender.report.blocks import HistoryEntry
 from recommender.state import NEVER
@@ -26,10 +27,6 @@ if TYPE_CHECKING:
     from recommender.observation import Bools
     from recommender.resources import Resource
     from recommender.state import DecisionState
-
-APPLIED = "applied"
-CAPPED = "capped"
-ROLLED_BACK = "rolled back"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +58,7 @@ def history_entries(
             if outcome.applied:
                 after = outcome.capped.get(effect.resource, effect.after)
                 result = APPLIED if after == effect.after else f"{CAPPED}: {outcome.reason}"
-                if effect.code is Code.RolledBack:
+                if effect.code is Code.RolledBack and not effect.is_at_start:
                     result = ROLLED_BACK
             yield _key(plan), _entry(effect, after, result, now_s)
     for item in rejected:
@@ -89,17 +86,18 @@ def _entry(effect: Effect, after: float, outcome: str, now_s: int) -> HistoryEnt
 _REQUEST_COLUMNS = (
     "request_change_s",
     "request_change_before",
+    "request_before_cron",
     "request_decrease_s",
     "request_before_decrease",
 )
 _LIMIT_COLUMNS = (
     "limit_anchor_s",
     "limit_anchor",
-    "safe_limit",
     "limit_decrease_s",
     "limit_before_decrease",
 )
-_REPLICA_COLUMNS = ("scaled_s", "scaled_by")
+_REPLICA_COLUMNS = ("scaled_s", "scaled_by", "scaled_from")
+_BUDGET_COLUMNS = ("budget_s", "raise_charged_s")
 
 
 def without_unapplied(
@@ -131,7 +129,7 @@ def without_unapplied(
         (_REQUEST_COLUMNS, requests),
         (_LIMIT_COLUMNS, limits),
         (_REPLICA_COLUMNS, replicas),
-        (("budget_s",), requests.any(axis=1) | limits.any(axis=1) | replicas),
+        (_BUDGET_COLUMNS, requests.any(axis=1) | limits.any(axis=1) | replicas),
     )
     for names, mask in masks:
         if mask.any():

@@ -142,9 +142,7 @@ class Collector:
         self._end_s.update(ends)
 
     def _set_readiness(self, views: Sequence[WorkloadView], rows: Ints) -> None:
-        parts = [
-            self.index.workers_of(view, int(row)) for view, row in zip(views, rows, strict=True)
-        ]
+        parts = self.index.workers_of(views, rows)
         seen = [worker for view in views for worker in view.workers]
         self._model.set_readiness(
             np.concatenate([*parts, np.empty(0, np.int64)]).astype(np.int64),

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from autoscaler.errors import AutoscalerError, SourceError
+from autoscaler.errors import AutoscalerError, SourceError, UsageError
 from autoscaler.scaling.applying import (
     Applied,
     apply_changes,
@@ -55,6 +55,10 @@ class LoopSettings:
     )
     step_s: int = 15
     """Resolution in which the source is read."""
+
+    def __post_init__(self) -> None:
+        if self.mode is Mode.INITIAL:
+            raise UsageError("mode 'initial' is for workloads; allowed here: recommend, apply")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,7 +187,7 @@ class Loop:
         views = self._snapshot(errors)
         collected = self._collect(now_s, errors)
         seen = Tick(now_s=now_s, due=due, views=views or (), collected=collected, errors=errors)
-        if views is None:
+        if not views:
             return seen, None
         observed = self._observer.observe(views, self._fleet, now_s)
         decisions, state = decide(

@@ -110,10 +110,7 @@ class Observer:
         now_s: int,
     ) -> Workers:
         """Return the workers that take part in decisions."""
-        parts = [
-            self._index.workers_of(view, int(row))
-            for view, row in zip(views, usage_rows, strict=True)
-        ]
+        parts = self._index.workers_of(views, usage_rows)
         seen = [worker for view in views for worker in view.workers]
         row = np.repeat(np.arange(len(views)), [len(part) for part in parts]).astype(np.int64)
         rows = np.concatenate([*parts, np.empty(0, np.int64)]).astype(np.int64)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from autoscaler.scaling.cluster import Change, amounts
-from recommender.decision import CODES_BY_NUMBER, REPLICAS_COLUMN, Code, Layer, Step
+from autoscaler.scaling.reasons import StepIndex, decisive_steps
+from recommender.decision import REPLICAS_COLUMN, Code, Layer
 from recommender.resources import COMPUTE_PERCENT, MIB, TFLOPS, VRAM
 from recommender.sentences import sentence
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from autoscaler.scaling.cluster import WorkloadView
     from autoscaler.scaling.observing import Observed
-    from recommender.decision import Decisions, StepTable
+    from recommender.decision import Decisions
     from recommender.observation import Bools, Floats
     from recommender.resources import Resource
 
@@ -30,8 +31,6 @@ REPLICAS = "replicas"
 _STEPS_PER_UNIT = {TFLOPS.name: 1e3, COMPUTE_PERCENT.name: 1e3, VRAM.name: 1.0 / MIB}
 """What a quantity resolves: milli-TFLOPS, thousandths of a percent, whole MiB."""
 _ROUNDING_SLACK = 1e-6
-_SAME_AMOUNT = 1e-3
-"""Steps are told before amounts are rounded."""
 
 StartKey = tuple[str, str, str]
 """(uid, ``request`` or ``limit``, resource)."""
@@ -129,7 +128,7 @@ class _Planner:
         self._decisions = decisions
         self._start = start
         self._now_s = now_s
-        self._steps = _StepIndex(decisions.steps)
+        self._steps = StepIndex(decisions.steps)
         self._replicas = observed.observation.workloads.replicas
         self._layers = _layers(views, observed, decisions, start)
         self._scales = _scaled_rows(observed, decisions)
@@ -282,59 +281,6 @@ def _scaled_rows(observed: Observed, decisions: Decisions) -> Bools:
     differs = np.isfinite(wanted) & (wanted != workloads.replicas)
     scaled: Bools = observed.policies.replicas.acts & is_own_row & differs
     return scaled
-
-
-_ORIGINS = tuple(code for code in Code if code.number < 10)
-_TURNS = (
-    Code.RolledBack,
-    Code.VramDenied,
-    Code.Saturated,
-    Code.VramPressure,
-    Code.CronFloor,
-    Code.ExternalRecommendation,
-    Code.SafeLimit,
-    Code.DayFloor,
-)
-"""Steps that turn a decision, the strongest first."""
-
-
-def decisive_steps(steps: Sequence[Step], after: float) -> list[Step]:
-    """Return the steps that say most about a change to ``after``, at most two.
-
-    The first is its cause: a turn, else where the value comes from.  The second is the step that
-    made the amount what it is, where that is another one.
-    """
-    strength = {code: rank for rank, code in enumerate((*_TURNS, *_ORIGINS))}
-    causes = sorted(
-        (step for step in steps if step.code in strength), key=lambda step: strength[step.code]
-    )
-    made = [step for step in steps if math.isclose(step.after, after, rel_tol=_SAME_AMOUNT)]
-    chosen = [*causes[:1], *made[-1:]] or list(steps[-1:])
-    return list(dict.fromkeys(chosen))
-
-
-class _StepIndex:
-    """Steps by row, without searching the whole table for each of them."""
-
-    def __init__(self, table: StepTable) -> None:
-        self._table = table
-        self._order = np.argsort(table.row, kind="stable")
-        self._row = table.row[self._order]
-
-    def of(self, row: int, layer: Layer, resource: int) -> list[Step]:
-        first, last = np.searchsorted(self._row, [row, row + 1])
-        table = self._table
-        rows = self._order[first:last]
-        mine = rows[(table.layer[rows] == layer) & (table.resource[rows] == resource)]
-        return [
-            Step(
-                CODES_BY_NUMBER[int(table.code[i])],
-                float(table.before[i]),
-                float(table.after[i]),
-                float(table.arg[i]),
-            )
-            for i in mine
-        ]
 
 
 def _is_written(resources: Sequence[Resource], tables: Sequence[Floats]) -> Bools:

@@ -53,6 +53,8 @@ class Fleet:
     notes: tuple[str, ...]
     report_notes: tuple[str, ...]
     """What a reader of the report must know too."""
+    without_usage: int
+    """Rows of the workloads file whose workload was not measured."""
     price_sources: Mapping[Key, str]
     """Where the price of a GPU hour came from, for workloads that have one."""
 
@@ -93,11 +95,13 @@ def recorded_fleet(
         for key in usage.keys()  # noqa: SIM118 - not a mapping
     )
     report_notes = _unit_notes(labelled, views)
+    missing = _without_usage(rows, usage)
     return Fleet(
         usage=labelled,
         views=views,
-        notes=(*notes, *_without_usage(rows, usage), *report_notes),
+        notes=(*notes, *_missing_note(missing), *report_notes),
         report_notes=report_notes,
+        without_usage=len(missing),
         price_sources={
             view.key: price_source(stated.get(view.key))
             for view in views
@@ -126,10 +130,11 @@ def _statements(
 
 def _without_usage(rows: Sequence[WorkloadRow], usage: RecordedUsage) -> list[str]:
     known = set(usage.keys())
-    missing = [f"{row.namespace}/{row.workload}" for row in rows if row.key not in known]
-    if not missing:
-        return []
-    return [f"workloads without usage, left out: {_listed(missing)}"]
+    return [f"{row.namespace}/{row.workload}" for row in rows if row.key not in known]
+
+
+def _missing_note(missing: Sequence[str]) -> list[str]:
+    return [f"workloads without usage, left out: {_listed(missing)}"] if missing else []
 
 
 def _unit_notes(usage: RecordedUsage, views: Sequence[WorkloadView]) -> tuple[str, ...]:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from recommender.observation import Bools, Floats
 
 HISTORY_KEPT = 500
+APPLIED = "applied"
+CAPPED = "capped"
+ROLLED_BACK = "rolled back"
 DECISIONS_KEPT = 32
 TARGET_MOVED = 0.1
 
@@ -63,9 +66,13 @@ class Records:
         self._last: _Last | None = None
 
     def add_history(self, entries: Iterable[tuple[WorkloadKey, HistoryEntry]]) -> None:
-        """Append tried changes."""
+        """Append tried changes; of one that fails again in the same way the first is kept."""
         for key, entry in entries:
-            self.history.setdefault(key, deque(maxlen=HISTORY_KEPT)).append(entry)
+            ring = self.history.setdefault(key, deque(maxlen=HISTORY_KEPT))
+            last = next((e for e in reversed(ring) if _subject(e) == _subject(entry)), None)
+            is_repeated = last is not None and _result(last) == _result(entry)
+            if not (is_repeated and entry.outcome not in {APPLIED, ROLLED_BACK}):
+                ring.append(entry)
 
     def add_decisions(self, keys: Sequence[RowKey], decisions: Decisions, now_s: int) -> None:
         """Record the decisions that differ from the last ones of their workload."""
@@ -96,6 +103,14 @@ class Records:
     def restore_history(self, history: Mapping[WorkloadKey, Iterable[HistoryEntry]]) -> None:
         """Take over a checkpoint's history."""
         self.history = {key: deque(list_, HISTORY_KEPT) for key, list_ in history.items()}
+
+
+def _subject(entry: HistoryEntry) -> tuple[str, str]:
+    return entry.resource, entry.layer
+
+
+def _result(entry: HistoryEntry) -> tuple[float | None, float | None, str]:
+    return entry.before, entry.after, entry.outcome
 
 
 @dataclass(frozen=True, slots=True)

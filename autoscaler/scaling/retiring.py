@@ -40,8 +40,7 @@ class Retirement:
         for row, key in enumerate(self._model.workers.keys):
             if key is not None:
                 self._seen_s.setdefault(row, now_s)
-        for view, row in zip(views, usage_rows, strict=True):
-            workers = self._index.workers_of(view, int(row))
+        for workers in self._index.workers_of(views, usage_rows):
             self._seen_s.update(dict.fromkeys(workers.tolist(), now_s))
         gone = [
             row

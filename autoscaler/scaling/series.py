@@ -98,15 +98,25 @@ class SeriesIndex:
         self._tables[id(labels)] = labels, rows
         return rows
 
-    def workers_of(self, view: WorkloadView, workload_row: int) -> Ints:
-        """Return the worker rows of a workload's workers, in the view's order."""
-        known = self._view_workers.get(workload_row)
-        if known is not None and known[0] is view.workers:
-            return known[1]
-        names = [worker.name for worker in view.workers]
-        rows = self._model.worker_rows(np.full(len(names), workload_row, np.int64), names)
-        self._view_workers[workload_row] = view.workers, rows
-        return rows
+    def workers_of(self, views: Sequence[WorkloadView], workload_rows: Ints) -> list[Ints]:
+        """Return the worker rows of each workload's workers, in the views' order."""
+        rows = workload_rows.tolist()
+        new = [
+            (row, view)
+            for row, view in zip(rows, views, strict=True)
+            if row not in self._view_workers or self._view_workers[row][0] is not view.workers
+        ]
+        # All new workers in one call: the model grows once.
+        made = self._model.worker_rows(
+            np.repeat([row for row, _ in new], [len(view.workers) for _, view in new]).astype(
+                np.int64
+            ),
+            [worker.name for _, view in new for worker in view.workers],
+        )
+        ends = np.cumsum([len(view.workers) for _, view in new], dtype=np.int64)
+        for (row, view), end in zip(new, ends, strict=True):
+            self._view_workers[row] = view.workers, made[end - len(view.workers) : end]
+        return [self._view_workers[row][1] for row in rows]
 
     def forget(self, workers: Ints) -> None:
         """Drop workers whose rows the model gives to others from now on."""

@@ -86,12 +86,26 @@ class Changes:
         standing = self._standing[row]
         if standing.uid != change.uid:
             return Outcome(change=change, applied=False, reason="the workload was created anew")
+        before = (standing.request, standing.limit, standing.replicas)
         standing.version += 1
         for column_of, values in (
             (standing.start_request, change.start_request),
             (standing.start_limit, change.start_limit),
         ):
             column_of.update({_COLUMN[name]: value for name, value in values.items()})
+        capped = self._set_amounts(row, change)
+        reason = f"the GPUs have no room for more {', '.join(capped)}" if capped else ""
+        after = (standing.request, standing.limit, standing.replicas)
+        has_effect = after != before or bool(change.start_request or change.start_limit)
+        return Outcome(
+            change=change,
+            applied=has_effect or not capped,
+            capped=amounts(capped),
+            reason=reason,
+        )
+
+    def _set_amounts(self, row: int, change: Change) -> dict[str, float]:
+        """Set amounts and replicas; return those that had to be lower, with what was set."""
         capped: dict[str, float] = {}
         for name, value in change.limit.items():
             self._set_limit(row, _COLUMN[name], value)
@@ -103,8 +117,7 @@ class Changes:
             given_replicas = self._scale(row, change.replicas)
             if given_replicas < change.replicas:
                 capped["replicas"] = float(given_replicas)
-        reason = f"the GPUs have no room for more {', '.join(capped)}" if capped else ""
-        return Outcome(change=change, applied=True, capped=amounts(capped), reason=reason)
+        return capped
 
     def recreate(self, row: int) -> None:
         """Replace a workload by a new one of the same name."""

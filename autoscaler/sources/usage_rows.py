@@ -21,7 +21,12 @@ from autoscaler.sources.timestamps import LARGEST_STAMP_S, refuse_milliseconds, 
 from autoscaler.sources.usage_columns import ResourceRows, ordered
 from autoscaler.sources.usage_files import RESOURCE, TIME, VALUE, UsageTable, read_usage_table
 from autoscaler.sources.usage_series import Label, codes, series_of_rows
-from autoscaler.sources.usage_units import above_any_gpu, above_full_gpu, wrong_units
+from autoscaler.sources.usage_units import (
+    above_any_gpu,
+    above_full_gpu,
+    looks_like_ratio,
+    wrong_units,
+)
 from recommender.observation import Bools, Floats, Ints
 
 if TYPE_CHECKING:
@@ -83,6 +88,11 @@ def read_usage(path: Path) -> RecordedUsage:
     if len(rows.row) == 0:
         reasons = [*rows.notes, *(f"{p.namespace}/{p.workload}: {p.reason}" for p in rejected)]
         raise InputError("\n".join([f"{path}: no usable sample", *reasons]))
+    if looks_like_ratio(rows.resource, rows.value, names):
+        rows.notes.append(
+            f"{path}: no value of tflops_pct is above 1; it is a percentage, 0 to 100: "
+            "shares from 0 to 1 would be sized 100 times too small"
+        )
     columns = _columns(rows, names, labels)
     return RecordedUsage(
         path=str(path),

@@ -55,6 +55,13 @@ def above_full_gpu(resource: NDArray[np.int32], value: Floats, names: Sequence[s
     return is_percent[resource] & (value > PERCENT_LIMIT)
 
 
+def looks_like_ratio(resource: NDArray[np.int32], value: Floats, names: Sequence[str]) -> bool:
+    """Return whether all percentages lie between 0 and 1, as shares would."""
+    is_percent = np.array([name == COMPUTE_PERCENT.name for name in names], np.bool_)
+    highest = value[is_percent[resource]].max(initial=0.0)
+    return bool(0 < highest <= 1)
+
+
 def wrong_units(
     series: NDArray[np.int32],
     resource: NDArray[np.int32],

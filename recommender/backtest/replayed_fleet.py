@@ -18,7 +18,6 @@ from recommender.policy.model import Policy
 from recommender.policy.table import policy_table
 from recommender.resources import Resource
 from recommender.state import DecisionState, empty_state
-from recommender.usage.minutes import MINUTE_S, Minutes
 from recommender.usage.model import UsageModel
 from recommender.usage.statistics import read_demand, read_statistics
 
@@ -109,30 +108,6 @@ class ReplayedFleet:
             share=None if share is None else share[series, column],
         )
 
-    def see_blocks(self, resource: int, begin_s: int, top: Floats, mean: Floats) -> None:
-        """Take blocks, ``[series, n]`` each, of which only maximum and mean are known.
-
-        A block counts like one minute of samples that reached ``top`` and averaged ``mean``; what
-        needs single samples (bursts of seconds) falls back to the rule for long steps.
-        """
-        series, column = np.nonzero(~np.isnan(top))
-        if len(series) == 0:
-            return
-        store, workers = self._model.stores[resource], self._workers[series]
-        stamp = begin_s + column * self.step_s
-        highest = top[series, column].astype(np.float64)
-        calm = np.zeros(len(series), np.bool_)
-        store.seen(self._model.row_of_worker[workers], stamp, self.step_s)
-        store.recent.remember(workers, stamp, highest, calm)
-        minutes = Minutes(
-            worker=workers,
-            minute=stamp // MINUTE_S,
-            top=highest,
-            mean=np.fmin(mean[series, column].astype(np.float64), highest),
-            is_saturated=calm,
-        )
-        store.absorb(minutes, self._model.row_of_worker)
-
     def refuse(self, series: Ints, stamp_s: Ints) -> None:
         """Record one refused VRAM allocation per entry."""
         if len(series):
@@ -142,6 +117,22 @@ class ReplayedFleet:
         """Return each series' mean demand of its policy's evaluation period, ``[series]``."""
         period_s = self._table.replicas.evaluation_s[self.row_of_series]
         return read_demand(self._model, self._workers, period_s, now_s)
+
+    def spread_over_replicas(self, now_s: int) -> Workers:
+        """Return as many ready workers as there are replicas, with the demand of all series."""
+        replicas = self.workloads.replicas
+        demand = self.demand(now_s)
+        known = ~np.isnan(demand)
+        row = self.row_of_series[known]
+        total = np.bincount(row, demand[known], minlength=len(replicas))
+        is_measured = np.bincount(row, minlength=len(replicas)) > 0
+        running = np.nan_to_num(replicas).astype(np.int64)
+        each = np.where(is_measured, total / np.maximum(running, 1), np.nan)
+        return Workers(
+            workload_row=np.repeat(np.arange(len(replicas)), running),
+            demand=np.repeat(each, running),
+            is_ready=np.ones(int(running.sum()), np.bool_),
+        )
 
     def decide(
         self,

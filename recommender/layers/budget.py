@@ -2,10 +2,15 @@
 
 A workload is charged once per window with all its workers, whatever layers change it in that time,
 so the budget bounds how much of the fleet a wrong decision can reach.  Urgent raises are exempt.
-The last workload granted may exceed what is left, or one larger than the budget would never change.
+Raises go before decreases, and workloads that were charged longest ago go first.  A part of the
+budget is kept for decreases that ask, or a fleet that rises and falls all day would never lower
+the others.  The last workload granted may exceed what is left, or one larger than the budget would
+never change.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,23 +20,47 @@ from recommender.observation import Bools, Ints
 WINDOW_S = 600
 SHARE = 0.1
 LEAST_WORKERS = 5
+DECREASES_SHARE = 0.2
 
 
-def within_budget(tick: Tick, changes: Bools, raises: Bools, urgent: Bools) -> tuple[Bools, Ints]:
-    """Return which rows may change now, and when each was last charged; ``[W]`` each.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Granted:
+    """``[W]``: which workloads may change now, and when each was last charged."""
 
-    Raises go before decreases, and workloads that were charged longest ago go first.
-    """
-    workers = np.bincount(tick.observation.workers.workload_row, minlength=len(changes)).astype(
-        np.int64
+    is_free: Bools
+    charged_s: Ints
+    raise_charged_s: Ints
+
+
+def within_budget(tick: Tick, asking: Bools, raises: Bools) -> Granted:
+    """Return which workloads may change; ``asking`` are those with a change that is not exempt."""
+    state, rows = tick.state, len(asking)
+    workers = np.bincount(tick.observation.workers.workload_row, minlength=rows)
+    workers = np.maximum(workers, 1).astype(np.int64)
+    running = tick.now_s - state.budget_s < WINDOW_S
+    lowering = running & (state.raise_charged_s != state.budget_s)
+    budget = max(LEAST_WORKERS, int(SHARE * workers.sum()))
+    left = budget - int(workers[running].sum())
+    asking = asking & ~running
+    kept = max(1, int(DECREASES_SHARE * budget)) - int(workers[lowering].sum())
+    kept = max(0, kept) if (asking & ~raises).any() else 0
+
+    up = _granted(tick, asking & raises, workers, left - kept)
+    left -= int(workers[up].sum())
+    down = _granted(tick, asking & ~raises, workers, max(left, kept))
+    granted = up | down
+    return Granted(
+        is_free=~asking | granted,
+        charged_s=np.where(granted, tick.now_s, state.budget_s),
+        raise_charged_s=np.where(up, tick.now_s, state.raise_charged_s),
     )
-    workers = np.maximum(workers, 1)
-    charged_s = tick.state.budget_s
-    running = tick.now_s - charged_s < WINDOW_S
-    left = max(LEAST_WORKERS, int(SHARE * workers.sum())) - int(workers[running].sum())
-    asking = changes & ~urgent & ~running
-    order = np.lexsort((charged_s, ~raises))
-    order = order[asking[order]]
-    granted = np.zeros(len(changes), np.bool_)
+
+
+def _granted(tick: Tick, asking: Bools, workers: Ints, left: int) -> Bools:
+    """Grant from the one that waits longest; between equals names decide, not the order of rows."""
+    rows = np.flatnonzero(asking)
+    model = np.array(tick.workloads.gpu_model, np.str_)[rows]
+    order = rows[np.lexsort((model, tick.workloads.uid[rows], tick.state.budget_s[rows]))]
+    granted = np.zeros(len(asking), np.bool_)
     granted[order] = np.cumsum(workers[order]) - workers[order] < left
-    return ~asking | granted, np.where(granted, tick.now_s, charged_s)
+    return granted

@@ -22,7 +22,7 @@ def confidence_of(tick: Tick) -> Floats:
     usage = tick.usage
     span_s = np.maximum(usage.last_sample_s - usage.first_sample_s, 0)
     coverage = usage.points / usage.expected_points
-    known: Floats = np.minimum(span_s / FULL_SPAN_S, coverage)
+    known: Floats = np.nan_to_num(np.minimum(span_s / FULL_SPAN_S, coverage))
     return known.clip(0.0, 1.0)
 
 
@@ -43,3 +43,9 @@ def unknown_reason(tick: Tick, value: Floats) -> NDArray[np.int16]:
     reason[short] = Code.NotEnoughHistory.number
     reason[usage.points == 0] = Code.NoSamples.number
     return reason
+
+
+def reason_of_kept(target: Floats, reason: NDArray[np.int16]) -> NDArray[np.int16]:
+    """Return why a layer that is not due has no value; 0 where it keeps one."""
+    not_yet = np.where(reason == 0, Code.NotDecidedYet.number, reason)
+    return np.where(np.isnan(target), not_yet, 0).astype(np.int16)

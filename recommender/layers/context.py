@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recommender.decision import StepLog
+from recommender.decision import Layer, StepLog
 from recommender.observation import Bools, Observation, UsageStatistics, Workloads
 from recommender.policy.table import PolicyTable
 from recommender.state import DecisionState
@@ -21,6 +21,7 @@ class Tick:
     state: DecisionState
     now_s: int
     log: StepLog
+    due: frozenset[Layer] = frozenset(Layer)
 
     @property
     def usage(self) -> UsageStatistics:

@@ -26,16 +26,15 @@ def cron_floors(tick: Tick) -> CronFloors:
     request = np.full(tick.observation.shape, np.nan)
     limit = np.full(tick.observation.shape, np.nan)
     replicas = np.full(tick.observation.shape[0], np.nan)
+    # amounts of a rule say nothing in percent or in the unit of a file
     columns = [
-        (column, dimension_of(resource))
-        for column, resource in enumerate(tick.observation.resources)
-        if takes_amounts(resource)
+        dimension_of(resource) if takes_amounts(resource) else None
+        for resource in tick.observation.resources
     ]
     for row, rule in active_rules(tick.policies.cron, tick.now_s):
-        for column, dimension in columns:
-            at = (row, column)
-            request[at] = np.fmax(request[at], rule.requests.get(dimension, np.nan))
-            limit[at] = np.fmax(limit[at], rule.limits.get(dimension, np.nan))
+        for amounts, asked in ((request, rule.requests), (limit, rule.limits)):
+            of_rule = [np.nan if d is None else asked.get(d, np.nan) for d in columns]
+            amounts[row] = np.fmax(amounts[row], of_rule)
         if rule.replicas is not None:
             replicas[row] = np.fmax(replicas[row], rule.replicas)
     return CronFloors(request=request, limit=limit, replicas=replicas)

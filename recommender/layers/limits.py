@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.decision import Code, Layer
-from recommender.layers.bounds import bounded_limit, raised_to
+from recommender.layers.bounds import asked_for, at_most, bounded_limit, raised_to
+from recommender.layers.confidence import reason_of_kept, unknown_reason
 from recommender.layers.context import Tick
 from recommender.observation import Bools, Floats
 from recommender.resources import GIB
@@ -19,6 +20,7 @@ SATURATED_RAISE = 1.5
 PRESSURE_SHARE = 0.9
 PRESSURE_RAISE = 1.2
 PRESSURE_LEAST_BYTES = GIB
+NO_SAMPLES = Code.NoSamples.number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,53 +31,77 @@ class LimitTargets:
     """Before bounds."""
     target: Floats
     wanted: Floats
-    """The target also where history is too short to show one: a burst needs none."""
+    """For ``next``: known also where history is too short to show a target, for a burst needs none.
+    It leaves the request to ``next_limits``, but for VRAM, whose need the request knows best."""
+    asked: Floats
+    """What the external scaler or a cron rule asks for, whatever is known of use."""
     unknown: NDArray[np.int16]
     is_urgent: Bools
     """Saturated, refused or short of VRAM."""
 
 
-def limit_targets(
-    tick: Tick, request: Floats, cron_floor: Floats, unknown: NDArray[np.int16]
-) -> LimitTargets:
+def limit_targets(tick: Tick, request: Floats, cron_floor: Floats) -> LimitTargets:
     """Return burst (or percentile), margin, floors, pressure and bounds of every limit.
 
-    ``request`` is the request target of this tick: a limit is never below it.
+    ``request`` is the request target of this tick: a recommended limit is never below it.
     """
-    value = _base(tick)
+    unknown = unknown_reason(tick, tick.usage.limit_percentile)
+    value = _base(tick, unknown)
     external = tick.workloads.external_limit
-    value = raised_to(tick, LAYER, Code.ExternalRecommendation, value, external)
-    value = raised_to(tick, LAYER, Code.CronFloor, value, cron_floor)
+    value = asked_for(tick, LAYER, Code.ExternalRecommendation, value, external)
+    value = asked_for(tick, LAYER, Code.CronFloor, value, cron_floor)
     saturated = tick.usage.is_saturated & ~tick.is_vram & ~np.isnan(tick.workloads.limit)
     raised = np.where(saturated, SATURATED_RAISE * tick.workloads.limit, np.nan)
-    value = raised_to(tick, LAYER, Code.Saturated, value, raised)
+    value = asked_for(tick, LAYER, Code.Saturated, value, raised)
     value, pressed = _vram_pressure(tick, value)
-    bounded = bounded_limit(tick, value, request)
-    known = unknown == 0
+    asked = np.fmax(external, cron_floor)
+    known = ((unknown == 0) | ~np.isnan(asked)) & ~np.isnan(value)
+    bounded = bounded_limit(tick, value)
+    target = raised_to(tick, LAYER, Code.RequestWins, bounded, np.where(known, request, np.nan))
     return LimitTargets(
         raw=np.where(known, value, np.nan),
-        target=np.where(known, bounded, np.nan),
-        wanted=bounded,
-        unknown=unknown,
+        target=np.where(known, target, np.nan),
+        wanted=np.where(tick.is_vram, target, bounded),
+        asked=at_most(asked, target),
+        unknown=np.where(known, 0, np.where(unknown == 0, NO_SAMPLES, unknown)).astype(np.int16),
         is_urgent=saturated | pressed,
     )
 
 
-def _base(tick: Tick) -> Floats:
-    """Return use with its margin: bursts of the last minute, or what the histograms say."""
+def kept_targets(tick: Tick) -> LimitTargets:
+    """Return the targets of the last tick, while this layer is not due."""
+    state = tick.state
+    reason = unknown_reason(tick, tick.usage.limit_percentile)
+    return LimitTargets(
+        raw=state.raw_limit,
+        target=state.target_limit,
+        wanted=tick.workloads.limit,
+        asked=np.full(tick.observation.shape, np.nan),
+        unknown=reason_of_kept(state.target_limit, reason),
+        is_urgent=np.zeros(tick.observation.shape, np.bool_),
+    )
+
+
+def _base(tick: Tick, unknown: NDArray[np.int16]) -> Floats:
+    """Return use with its margin: bursts of the last minute, or what the histograms say.
+
+    A burst needs no history; the upper percentile of a long time does.
+    """
     usage, rule = tick.usage, tick.policies.limits
     coarse = (usage.step_s > COARSE_STEP_S) | np.isnan(usage.burst)
     recent = np.where(coarse, usage.last_three, usage.burst)
     has_risk = ~np.isnan(rule.risk_target)
     by_percentile = coarse | has_risk | tick.is_vram
     value = np.where(by_percentile, np.fmax(recent, usage.limit_percentile), recent)
-    value = np.where(rule.is_upper_percentile, usage.request_upper, value)
+    upper = np.where(unknown == 0, usage.request_upper, np.nan)
+    value = np.where(rule.is_upper_percentile, upper, value)
     _explain_source(tick, value, coarse, has_risk)
     buffered = np.maximum(value * rule.factor, value + rule.least)
     after = np.where(has_risk, value, buffered)
     value = tick.log.changed(LAYER, Code.Buffer, value, after)
     floor = np.where(has_risk | rule.is_upper_percentile, np.nan, usage.day_percentile)
     value = raised_to(tick, LAYER, Code.DayFloor, value, floor)
+    value = raised_to(tick, LAYER, Code.LoadedModelFloor, value, usage.loaded_floor)
     return _keep_opaque(tick, value)
 
 
@@ -100,7 +126,7 @@ def _explain_source(tick: Tick, value: Floats, coarse: Bools, has_risk: Bools) -
 
 def _keep_opaque(tick: Tick, value: Floats) -> Floats:
     in_force = tick.workloads.limit
-    opaque = tick.usage.is_opaque & ~np.isnan(in_force)
+    opaque = tick.usage.is_opaque & ~np.isnan(in_force) & ~np.isnan(value)
     tick.log.add(LAYER, Code.OpaqueVram, opaque, value, in_force)
     return np.where(opaque, in_force, value)
 
@@ -111,6 +137,6 @@ def _vram_pressure(tick: Tick, value: Floats) -> tuple[Floats, Bools]:
     raised = np.maximum(limit * PRESSURE_RAISE, limit + PRESSURE_LEAST_BYTES)
     denied = tick.is_vram & (usage.new_denials > 0)
     full = tick.is_vram & ~usage.is_opaque & (usage.burst >= PRESSURE_SHARE * limit) & ~denied
-    value = raised_to(tick, LAYER, Code.VramDenied, value, np.where(denied, raised, np.nan))
-    value = raised_to(tick, LAYER, Code.VramPressure, value, np.where(full, raised, np.nan))
-    return value, denied | full
+    value = asked_for(tick, LAYER, Code.VramDenied, value, np.where(denied, raised, np.nan))
+    value = asked_for(tick, LAYER, Code.VramPressure, value, np.where(full, raised, np.nan))
+    return value, (denied | full) & ~np.isnan(limit)

@@ -14,7 +14,8 @@ import numpy as np
 
 from recommender.decision import Code, Layer
 from recommender.layers.context import Tick
-from recommender.observation import Floats, Ints
+from recommender.layers.replicas import replica_bounds
+from recommender.observation import Bools, Floats, Ints
 from recommender.state import NEVER, DecisionState
 
 LAYER = Layer.REPLICAS
@@ -26,20 +27,35 @@ DOWN_PERIOD_S = 60
 def next_replicas(tick: Tick, target: Floats) -> tuple[Floats, DecisionState]:
     """Return the replicas that may be set now, ``[W]``, and the state with this tick's wishes."""
     current, rule, log = tick.workloads.replicas, tick.policies.replicas, tick.log
-    wanted = np.where(np.isnan(target), current, target)
-    state = _remember_wish(tick, target)
-    value = _stabilized(tick, state, wanted)
+    wanted = np.where(rule.acts & ~np.isnan(target), target, current)
+    value = _stabilized(tick, wanted)
     value = _at_rate(tick, value)
-    value = np.where(rule.acts & ~np.isnan(target), value, current)
+    value = _corrected(tick, value)
+    state = _remember_wish(tick, target)
     paused = np.where(tick.workloads.is_paused, current, value)
     return log.changed(LAYER, Code.Paused, value, paused), state
 
 
-def remember_scaling(state: DecisionState, now_s: int, change: Floats) -> DecisionState:
-    """Return the state with this tick's changes of replicas, ``[W]``; 0: none."""
+def remember_scaling(
+    state: DecisionState, now_s: int, current: Floats, value: Floats
+) -> DecisionState:
+    """Return the state with this tick's changes of replicas, ``[W]`` from ``current``."""
+    change = value - current
     made = np.nan_to_num(change) != 0
-    keep_since_s = np.full(len(change), now_s - max(UP_PERIOD_S, DOWN_PERIOD_S))
-    at, by = _put(state.scaled_s, state.scaled_by, made, now_s, change, keep_since_s)
+    oldest_s = np.full(len(change), now_s - max(UP_PERIOD_S, DOWN_PERIOD_S))
+    at, by = _put(state.scaled_s, state.scaled_by, made, now_s, change, oldest_s)
+    _, origin = _put(state.scaled_s, state.scaled_from, made, now_s, current, oldest_s)
+    return replace(state, scaled_s=at, scaled_by=by, scaled_from=origin)
+
+
+def without_undone_scaling(state: DecisionState, current: Floats) -> DecisionState:
+    """Return the state without the newest change where its replicas are not in force (any more)."""
+    newest = state.scaled_s.argmax(axis=1)
+    rows = np.arange(len(current))
+    undone = state.scaled_from[rows, newest] == current
+    rows, newest = rows[undone], newest[undone]
+    at, by = state.scaled_s.copy(), state.scaled_by.copy()
+    at[rows, newest], by[rows, newest] = NEVER, np.nan
     return replace(state, scaled_s=at, scaled_by=by)
 
 
@@ -58,11 +74,12 @@ def _windows(tick: Tick) -> tuple[Ints, Ints]:
     return rule.scale_up_cooldown_s, np.maximum(rule.scale_down_cooldown_s, startup_s)
 
 
-def _stabilized(tick: Tick, state: DecisionState, wanted: Floats) -> Floats:
+def _stabilized(tick: Tick, wanted: Floats) -> Floats:
     up_s, down_s = _windows(tick)
+    state = tick.state
     age_s = tick.now_s - state.wish_s
-    lowest = np.fmin.reduce(np.where(age_s <= up_s[:, None], state.wish, np.nan), axis=1)
-    highest = np.fmax.reduce(np.where(age_s <= down_s[:, None], state.wish, np.nan), axis=1)
+    lowest = np.fmin.reduce(np.where(age_s < up_s[:, None], state.wish, np.nan), axis=1)
+    highest = np.fmax.reduce(np.where(age_s < down_s[:, None], state.wish, np.nan), axis=1)
     current = tick.workloads.replicas
     raised = np.fmax(current, np.fmin(lowest, wanted))
     value = np.fmin(raised, np.fmax(highest, wanted))
@@ -85,19 +102,29 @@ def _at_rate(tick: Tick, value: Floats) -> Floats:
     return tick.log.changed(LAYER, Code.ScaleDownRate, value, raised)
 
 
+def _corrected(tick: Tick, value: Floats) -> Floats:
+    """Bring a count that lies outside minReplicas and maxReplicas back at once, as the HPA does."""
+    current, (least, most) = tick.workloads.replicas, replica_bounds(tick)
+    runs = tick.policies.replicas.acts & (current > 0)
+    above = np.where(runs & (current > most), most, value)
+    value = tick.log.changed(LAYER, Code.MaxReplicas, value, above)
+    below = np.where(runs & (current < least), np.fmax(value, least), value)
+    return tick.log.changed(LAYER, Code.MinReplicas, value, below)
+
+
 def _scaled_since(state: DecisionState, since_s: int) -> Floats:
     counted = state.scaled_s > since_s
     return np.asarray(np.where(counted, state.scaled_by, 0.0).sum(axis=1), np.float64)
 
 
 def _put(
-    at: Ints, value: Floats, where: np.ndarray, now_s: int, new: Floats, oldest_s: Ints
+    at: Ints, value: Floats, where: Bools, now_s: int, new: Floats, oldest_s: Ints
 ) -> tuple[Ints, Floats]:
     """Write one entry per row into its oldest slot; add a slot where all are still needed."""
     at, value = at.copy(), value.copy()
     slot = at.argmin(axis=1)
     rows = np.arange(len(at))
-    if (where & (at[rows, slot] >= oldest_s)).any():
+    if (where & (at[rows, slot] > oldest_s)).any():
         at = np.concatenate([at, np.full(at.shape, NEVER)], axis=1)
         value = np.concatenate([value, np.full(value.shape, np.nan)], axis=1)
         slot = at.argmin(axis=1)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.decision import Code, Layer
+from recommender.layers.confidence import reason_of_kept
 from recommender.layers.context import Tick
 from recommender.observation import Bools, Floats
 
@@ -37,10 +38,14 @@ class _Census:
     """Counts and sums of a workload's workers by what is known of them, ``[W]`` each."""
 
     ready: Floats
-    ready_use: Floats
-    """Sum of demand / stated limit over ready workers with a sample."""
+    """Ready workers with a sample, the demand and the stated limits of which are added up."""
+    ready_demand: Floats
+    ready_limit: Floats
     unready: Floats
+    unready_limit: Floats
     missing: Floats
+    """Ready workers without a sample."""
+    missing_limit: Floats
 
 
 def replica_targets(tick: Tick, cron_floor: Floats) -> ReplicaTargets:
@@ -49,35 +54,41 @@ def replica_targets(tick: Tick, cron_floor: Floats) -> ReplicaTargets:
     unknown = _unknown(tick, census)
     current = tick.workloads.replicas
     desired = np.where(unknown == 0, _desired(tick, census, current), np.nan)
-    _explain(tick, census, current, desired)
-    external = tick.workloads.external_replicas
-    desired = _changed(tick, Code.ExternalRecommendation, desired, np.fmax(desired, external))
-    raw = np.where(current == 0, current, desired)
-    target = _bounded(tick, raw, cron_floor)
-    return ReplicaTargets(raw=raw, target=target, unknown=unknown)
+    raw = _asked(tick, desired, unknown, cron_floor)
+    known = ~np.isnan(raw)
+    reason = np.where(known, 0, unknown).astype(np.int16)
+    return ReplicaTargets(raw=raw, target=_bounded(tick, raw), unknown=reason)
 
 
-def unknown_replicas(tick: Tick) -> NDArray[np.int16]:
-    """Return why there is no count, ``[W]`` of ``Code`` numbers; 0: there is one."""
-    return _unknown(tick, _census(tick))
+def kept_targets(tick: Tick) -> ReplicaTargets:
+    """Return the targets of the last tick, while this layer is not due."""
+    state = tick.state
+    reason = reason_of_kept(state.target_replicas, _unknown(tick, _census(tick)))
+    return ReplicaTargets(raw=state.raw_replicas, target=state.target_replicas, unknown=reason)
 
 
 def _census(tick: Tick) -> _Census:
     workers, rows = tick.observation.workers, len(tick.workloads.replicas)
-    limit = _stated_limit(tick)[workers.workload_row]
     group = tick.workloads.replica_row[workers.workload_row]
-    use = workers.demand / limit
-    sampled = workers.is_ready & ~np.isnan(use)
+    stated = _stated_limit(tick)
+    limit = stated[workers.workload_row]
+    limit = np.where(np.isnan(limit), stated[group], limit)
+    has_sample = ~np.isnan(workers.demand)
 
-    def count(where: Bools, weights: Floats | None = None) -> Floats:
-        selected = None if weights is None else weights[where]
-        return np.bincount(group[where], selected, minlength=rows).astype(np.float64)
+    def counted(where: Bools, values: Floats | None = None) -> Floats:
+        weights = None if values is None else values[where]
+        return np.bincount(group[where], weights, minlength=rows).astype(np.float64)
 
+    ready, unready = workers.is_ready & has_sample, ~workers.is_ready
+    missing = workers.is_ready & ~has_sample
     return _Census(
-        ready=count(sampled),
-        ready_use=count(sampled, use),
-        unready=count(~workers.is_ready),
-        missing=count(workers.is_ready & np.isnan(use)),
+        ready=counted(ready),
+        ready_demand=counted(ready, workers.demand),
+        ready_limit=counted(ready, limit),
+        unready=counted(unready),
+        unready_limit=counted(unready, limit),
+        missing=counted(missing),
+        missing_limit=counted(missing, limit),
     )
 
 
@@ -92,33 +103,54 @@ def _stated_limit(tick: Tick) -> Floats:
 
 
 def _unknown(tick: Tick, census: _Census) -> NDArray[np.int16]:
-    reason = np.zeros(len(census.ready), np.int16)
+    replicas = tick.workloads.replicas
+    reason = np.zeros(len(replicas), np.int16)
     reason[census.ready == 0] = Code.NoFreshDemand.number
     reason[np.isnan(_stated_limit(tick))] = Code.NoStatedLimit.number
+    reason[replicas == 0] = Code.ScaledToZero.number
     other_row = tick.workloads.replica_row != np.arange(len(reason))
-    reason[np.isnan(tick.workloads.replicas) | other_row] = Code.NoReplicas.number
+    reason[np.isnan(replicas) | other_row] = Code.NoReplicas.number
     return reason
 
 
 def _desired(tick: Tick, census: _Census, current: Floats) -> Floats:
-    rule = tick.policies.replicas
-    ratio = census.ready_use / census.ready / rule.target_of_limit
-    plain = (census.unready == 0) & (census.missing == 0)
-    simple = np.where(_tolerated(tick, ratio), current, _ceil(ratio * census.ready))
-    return np.where(plain, simple, _with_doubtful_workers(tick, census, ratio, current))
+    """Return what the HPA would want; workers that are not ready count on the way up only."""
+    rule, log = tick.policies.replicas, tick.log
+    ratio = census.ready_demand / (census.ready_limit * rule.target_of_limit)
+    counts_unready = (census.unready > 0) & (ratio > 1)
+    plain = ~counts_unready & (census.missing == 0)
+    corrected, counted = _with_doubtful_workers(tick, census, ratio)
+    used = np.where(plain, ratio, corrected)
+    desired = _ceil(used * np.where(plain, census.ready, counted))
+    tolerated = _tolerated(tick, used)
+    flipped = ((ratio < 1) & (corrected > 1)) | ((ratio > 1) & (corrected < 1))
+    flipped |= ((corrected < 1) & (desired > current)) | ((corrected > 1) & (desired < current))
+    desired = np.where(tolerated | (~plain & flipped), current, desired)
+    known = (_unknown(tick, census) == 0) & ~np.isnan(desired)
+    log.add(LAYER, Code.ReplicaDemand, known, current, desired, ratio)
+    where = known & (census.missing > 0)
+    log.add(LAYER, Code.MissingMetrics, where, current, desired, census.missing)
+    where = known & counts_unready
+    log.add(LAYER, Code.UnreadyWorkers, where, current, desired, census.unready)
+    tolerance = np.where(used > 1, rule.tolerance_up, rule.tolerance_down)
+    log.add(LAYER, Code.WithinTolerance, known & tolerated, current, desired, tolerance)
+    return desired
 
 
-def _with_doubtful_workers(tick: Tick, census: _Census, ratio: Floats, current: Floats) -> Floats:
-    """Assume the worst for the direction: missing workers are full on the way down, idle up."""
-    up = ratio > 1
-    full = np.maximum(1.0, tick.policies.replicas.target_of_limit)
-    use = census.ready_use + np.where(up, 0.0, census.missing * full)
-    counted = census.ready + census.missing + np.where(up, census.unready, 0.0)
-    corrected = use / counted / tick.policies.replicas.target_of_limit
-    desired = _ceil(corrected * counted)
-    flipped = ((ratio < 1) & (corrected > 1)) | (up & (corrected < 1))
-    against = ((corrected < 1) & (desired > current)) | ((corrected > 1) & (desired < current))
-    return np.where(_tolerated(tick, corrected) | flipped | against, current, desired)
+def _with_doubtful_workers(tick: Tick, census: _Census, ratio: Floats) -> tuple[Floats, Floats]:
+    """Return the ratio, and the workers it counts, when the worst is assumed for its direction.
+
+    On the way down, workers without samples use their whole limit (or the target, where that is
+    more); on the way up they, and those that are not ready, use nothing.
+    """
+    up, down = ratio > 1, ratio < 1
+    target = tick.policies.replicas.target_of_limit
+    full = np.maximum(1.0, target) * census.missing_limit
+    demand = census.ready_demand + np.where(down, full, 0.0)
+    limit = census.ready_limit + np.where(up | down, census.missing_limit, 0.0)
+    limit = limit + np.where(up, census.unready_limit, 0.0)
+    counted = census.ready + np.where(up | down, census.missing, 0.0)
+    return demand / (limit * target), counted + np.where(up, census.unready, 0.0)
 
 
 def _tolerated(tick: Tick, ratio: Floats) -> Bools:
@@ -132,31 +164,35 @@ def _ceil(replicas: Floats) -> Floats:
     return np.asarray(np.ceil(replicas - ROUNDING), np.float64)
 
 
-def _explain(tick: Tick, census: _Census, current: Floats, desired: Floats) -> None:
-    rule, log, known = tick.policies.replicas, tick.log, ~np.isnan(desired)
-    ratio = census.ready_use / census.ready / rule.target_of_limit
-    log.add(LAYER, Code.ReplicaDemand, known, current, desired, ratio)
-    for code, workers in (
-        (Code.MissingMetrics, census.missing),
-        (Code.UnreadyWorkers, census.unready),
-    ):
-        log.add(LAYER, code, known & (workers > 0), current, desired, workers)
-    tolerated = known & _tolerated(tick, ratio)
-    tolerance = np.where(ratio > 1, rule.tolerance_up, rule.tolerance_down)
-    log.add(LAYER, Code.WithinTolerance, tolerated, current, desired, tolerance)
+def _asked(tick: Tick, desired: Floats, unknown: NDArray[np.int16], cron_floor: Floats) -> Floats:
+    """Return the largest wish of all recommenders.
+
+    A failing metric blocks the way down only: without a wish of our own, others may raise.
+    """
+    current, external = tick.workloads.replicas, tick.workloads.external_replicas
+    is_open = ~np.isin(unknown, (Code.NoReplicas.number, Code.ScaledToZero.number))
+    asks = is_open & ~np.isnan(np.fmax(external, cron_floor))
+    value = np.where(np.isnan(desired) & asks, current, desired)
+    asked = np.where(value < external, external, value)
+    value = _changed(tick, Code.ExternalRecommendation, value, asked)
+    return _changed(tick, Code.CronFloor, value, np.where(value < cron_floor, cron_floor, value))
 
 
-def _bounded(tick: Tick, value: Floats, cron_floor: Floats) -> Floats:
-    """Bounds of a running workload; one that was scaled to zero stays there."""
-    rule, workloads = tick.policies.replicas, tick.workloads
-    running = value > 0
-    most = np.where(
-        np.isnan(rule.max_replicas), MAX_TIMES_STATED * workloads.stated_replicas, rule.max_replicas
-    )
-    asked = np.where(running & (value < cron_floor), cron_floor, value)
-    value = _changed(tick, Code.CronFloor, value, asked)
-    raised = np.where(running & (value < rule.min_replicas), rule.min_replicas, value)
-    value = _changed(tick, Code.MinReplicas, value, raised)
+def replica_bounds(tick: Tick) -> tuple[Floats, Floats]:
+    """Return minReplicas and maxReplicas, ``[W]`` each; NaN: no upper bound.
+
+    At least one: zero is for ``scaleToZero`` alone.
+    """
+    rule, stated = tick.policies.replicas, tick.workloads.stated_replicas
+    most = np.where(np.isnan(rule.max_replicas), MAX_TIMES_STATED * stated, rule.max_replicas)
+    most = np.maximum(most, 1.0)
+    least = np.maximum(rule.min_replicas, 1.0)
+    return np.where(least > most, most, least), most
+
+
+def _bounded(tick: Tick, value: Floats) -> Floats:
+    workloads, (least, most) = tick.workloads, replica_bounds(tick)
+    value = _changed(tick, Code.MinReplicas, value, np.where(value < least, least, value))
     value = _changed(tick, Code.MaxReplicas, value, np.where(value > most, most, value))
     # a budget below what runs already stops growth, it takes no worker away
     budget = np.maximum(workloads.replica_quota, workloads.replicas)

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.decision import Code, Layer
-from recommender.layers.bounds import bounded_request, raised_to
-from recommender.layers.confidence import unknown_reason
+from recommender.layers.bounds import asked_for, at_most, bounded_request, raised_to
+from recommender.layers.confidence import reason_of_kept, unknown_reason
 from recommender.layers.context import Tick
 from recommender.observation import Floats
 
@@ -25,6 +25,10 @@ class RequestTargets:
     target: Floats
     lower: Floats
     upper: Floats
+    asked: Floats
+    """What the external scaler or a cron rule asks for, whatever is known of use."""
+    planned: Floats
+    """What an active cron rule asks for: changes at its edges are free of pace."""
     unknown: NDArray[np.int16]
 
 
@@ -34,28 +38,43 @@ def request_targets(tick: Tick, cron_floor: Floats) -> RequestTargets:
     unknown = unknown_reason(tick, usage.request_target)
     value = np.where(unknown == 0, usage.request_target, np.nan)
     _explain_source(tick, value)
-    value = with_buffer(tick, value)
+    value = tick.log.changed(LAYER, Code.Buffer, value, _buffered(tick, value))
     value = raised_to(tick, LAYER, Code.LoadedModelFloor, value, usage.loaded_floor)
     value = _keep_opaque(tick, value)
     external = tick.workloads.external_request
-    value = raised_to(tick, LAYER, Code.ExternalRecommendation, value, external)
-    raw = raised_to(tick, LAYER, Code.CronFloor, value, cron_floor)
+    value = asked_for(tick, LAYER, Code.ExternalRecommendation, value, external)
+    raw = asked_for(tick, LAYER, Code.CronFloor, value, cron_floor)
     target = bounded_request(tick, raw)
+    known = unknown == 0
     return RequestTargets(
         raw=raw,
         target=target,
-        lower=np.fmin(_buffered(tick, usage.request_lower), target),
-        upper=np.fmax(_buffered(tick, usage.request_upper), target),
-        unknown=unknown,
+        lower=np.fmin(np.where(known, _buffered(tick, usage.request_lower), np.nan), target),
+        upper=np.fmax(np.where(known, _buffered(tick, usage.request_upper), np.nan), target),
+        asked=at_most(np.fmax(external, cron_floor), target),
+        planned=at_most(cron_floor, target),
+        unknown=np.where(np.isnan(target), unknown, 0).astype(np.int16),
     )
 
 
-def with_buffer(tick: Tick, value: Floats) -> Floats:
-    """Add the margin; a risk target needs none."""
-    return tick.log.changed(LAYER, Code.Buffer, value, _buffered(tick, value))
+def kept_targets(tick: Tick) -> RequestTargets:
+    """Return the targets of the last tick, while this layer is not due."""
+    state = tick.state
+    nothing = np.full(tick.observation.shape, np.nan)
+    reason = unknown_reason(tick, tick.usage.request_target)
+    return RequestTargets(
+        raw=state.raw_request,
+        target=state.target_request,
+        lower=state.lower_request,
+        upper=state.upper_request,
+        asked=nothing,
+        planned=nothing,
+        unknown=reason_of_kept(state.target_request, reason),
+    )
 
 
 def _buffered(tick: Tick, value: Floats) -> Floats:
+    """Add the margin; a risk target needs none."""
     rule = tick.policies.requests
     buffered = np.maximum(value * rule.factor, value + rule.least)
     return np.where(np.isnan(rule.risk_target), buffered, value)

@@ -2,6 +2,7 @@
 
 Trouble within 30 minutes of a decrease: any refused allocation, or at least three saturated minutes
 that come at least twice as often as over the last day.  Then there is no decrease for 24 h.
+Trouble is found at every tick; a layer takes its decrease back when it is due.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from recommender.decision import Code, Layer
+from recommender.layers.bounds import at_most, highest_limit, highest_request
 from recommender.layers.context import Tick
 from recommender.observation import Bools, Floats, Ints
 
@@ -36,24 +38,42 @@ class RollBack:
 
 def roll_backs(tick: Tick) -> RollBack:
     """Return which watched decreases did harm."""
-    state, workloads = tick.state, tick.workloads
-    since_s = np.maximum(state.request_decrease_s, state.limit_decrease_s)
-    trouble = _trouble(tick, since_s) & ~tick.is_paused
-    request = _before(
-        tick, state.request_decrease_s, state.request_before_decrease, workloads.request
+    state, workloads, policies = tick.state, tick.workloads, tick.policies
+    can_lower = policies.requests.acts | policies.limits.acts
+    watched_s = np.maximum(state.request_decrease_s, state.limit_decrease_s)
+    is_watched = tick.now_s - watched_s <= WATCH_S
+    trouble = is_watched & _trouble(tick, watched_s) & can_lower & ~tick.is_paused
+    is_new = state.no_decrease_until_s - NO_DECREASE_S < watched_s
+    until_s = np.where(trouble & is_new, tick.now_s + NO_DECREASE_S, state.no_decrease_until_s)
+    request = np.where(
+        _is_due(tick, Layer.REQUESTS) & policies.requests.acts,
+        _harmful(until_s, state.request_decrease_s, state.request_before_decrease),
+        np.nan,
     )
-    limit = _before(tick, state.limit_decrease_s, state.limit_before_decrease, workloads.limit)
-    request = np.where(trouble & tick.policies.requests.acts, request, np.nan)
-    limit = np.where(trouble & tick.policies.limits.acts, limit, np.nan)
-    happens = ~np.isnan(request) | ~np.isnan(limit)
-    until = np.where(happens, tick.now_s + NO_DECREASE_S, state.no_decrease_until_s)
-    return RollBack(request=request, limit=limit, no_decrease_until_s=until)
+    # where the limit does not move along, a request ends at it
+    request = at_most(request, np.where(policies.limits.acts, np.nan, workloads.limit))
+    request = at_most(request, highest_request(tick))
+    limit = np.where(
+        _is_due(tick, Layer.LIMITS) & policies.limits.acts,
+        _harmful(until_s, state.limit_decrease_s, state.limit_before_decrease),
+        np.nan,
+    )
+    limit = at_most(limit, highest_limit(tick))
+    return RollBack(
+        request=np.where(request > workloads.request, request, np.nan),
+        limit=np.where(limit > workloads.limit, limit, np.nan),
+        no_decrease_until_s=until_s,
+    )
 
 
 def rolled_back(tick: Tick, layer: Layer, value: Floats, before: Floats) -> Floats:
     """Raise ``value`` to what was in force before the decrease."""
     after = np.where(value < before, before, value)
     return tick.log.changed(layer, Code.RolledBack, value, after)
+
+
+def _is_due(tick: Tick, layer: Layer) -> Bools:
+    return (layer in tick.due) & ~tick.is_paused
 
 
 def _trouble(tick: Tick, since_s: Ints) -> Bools:
@@ -64,7 +84,10 @@ def _trouble(tick: Tick, since_s: Ints) -> Bools:
     return (usage.denials > 0) | saturated
 
 
-def _before(tick: Tick, decrease_s: Ints, before: Floats, current: Floats) -> Floats:
-    """Return the earlier amount where its decrease is watched and still in force."""
-    watched = tick.now_s - decrease_s <= WATCH_S
-    return np.where(watched & (before > current), before, np.nan)
+def _harmful(until_s: Ints, decrease_s: Ints, before: Floats) -> Floats:
+    """Return the amount before a decrease within whose watch trouble was found, be it earlier.
+
+    A decrease that was taken back is forgotten (``remember.reconciled``).
+    """
+    after_s = until_s - NO_DECREASE_S - decrease_s
+    return np.where((after_s >= 0) & (after_s <= WATCH_S), before, np.nan)

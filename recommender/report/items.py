@@ -27,7 +27,6 @@ from recommender.report.confidence import confidence
 from recommender.report.measured import item_evidence, item_what_if
 from recommender.report.model import REPLICAS, Item
 from recommender.report.patches import annotation_name, replicas_patch, size_patch
-from recommender.report.plots import rounded
 from recommender.report.policy_view import (
     OFF,
     replica_enrolment,
@@ -35,6 +34,7 @@ from recommender.report.policy_view import (
     size_enrolment,
     size_settings,
 )
+from recommender.report.rounding import computed_amount, rounded, stated_amount
 from recommender.report.severity import SizeFacts, replica_findings, size_findings
 
 if TYPE_CHECKING:
@@ -50,9 +50,6 @@ if TYPE_CHECKING:
 
 AUTOSCALER = "autoscaler"
 """Source of a value in force that is not the stated one."""
-
-_WHOLE_FROM = 1e7
-_AMOUNT_DIGITS = 9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +124,8 @@ def replica_item(source: ReportInput, i: int) -> Item:
             replicas=now, sources={REPLICAS: stated} if stated is not None else {}
         ),
         recommended=RecommendedReplicas(
-            replicas=right, raw=_computed(decisions.raw_replicas[i]) if right is not None else None
+            replicas=right,
+            raw=computed_amount(decisions.raw_replicas[i]) if right is not None else None,
         ),
         next=NextReplicas(replicas=_count(decisions.next_replicas[i]))
         if enrolment["replicas"] != OFF
@@ -163,7 +161,7 @@ def _facts(
         limit=current.limit,
         recommended_request=recommended.request,
         recommended_limit=recommended.limit,
-        card=_amount(source.observation.workloads.card[i, r]),
+        card=stated_amount(source.observation.workloads.card[i, r]),
         held_share=rounded(float(source.held_share[i])),
         request_threshold=policy.requests[dimension].update_threshold,
         limit_threshold=policy.limits[dimension].ignored_delta,
@@ -199,20 +197,22 @@ def _current(source: ReportInput, i: int, r: int) -> CurrentSize:
     sources = {}
     for side, (in_force, declared) in values.items():
         origin = stated.get(annotation_name(resource.name, side))
-        if _amount(in_force) is None:
+        if stated_amount(in_force) is None:
             continue
         if in_force == declared:
             sources.update({side: origin} if origin is not None else {})
         elif np.isfinite(declared):
             sources[side] = AUTOSCALER
     return CurrentSize(
-        request=_amount(work.request[i, r]), limit=_amount(work.limit[i, r]), sources=sources
+        request=stated_amount(work.request[i, r]),
+        limit=stated_amount(work.limit[i, r]),
+        sources=sources,
     )
 
 
 def _recommended(decisions: Decisions, i: int, r: int) -> RecommendedSize:
-    request = _computed(decisions.target_request[i, r])
-    limit = _computed(decisions.target_limit[i, r])
+    request = computed_amount(decisions.target_request[i, r])
+    limit = computed_amount(decisions.target_limit[i, r])
     if decisions.unknown_request[i, r]:
         request = None
     if decisions.unknown_limit[i, r]:
@@ -221,10 +221,10 @@ def _recommended(decisions: Decisions, i: int, r: int) -> RecommendedSize:
     return RecommendedSize(
         request=request,
         limit=limit,
-        lower=_computed(decisions.lower_request[i, r]) if has_request else None,
-        upper=_computed(decisions.upper_request[i, r]) if has_request else None,
-        raw=_computed(decisions.raw_request[i, r]) if has_request else None,
-        raw_limit=_computed(decisions.raw_limit[i, r]) if has_limit else None,
+        lower=computed_amount(decisions.lower_request[i, r]) if has_request else None,
+        upper=computed_amount(decisions.upper_request[i, r]) if has_request else None,
+        raw=computed_amount(decisions.raw_request[i, r]) if has_request else None,
+        raw_limit=computed_amount(decisions.raw_limit[i, r]) if has_limit else None,
     )
 
 
@@ -233,8 +233,8 @@ def _next(decisions: Decisions, i: int, r: int, enrolment: Mapping[str, str]) ->
         return None
     request, limit = decisions.next_request[i, r], decisions.next_limit[i, r]
     return NextSize(
-        request=_computed(request) if enrolment["requests"] != OFF else None,
-        limit=_computed(limit) if enrolment["limits"] != OFF else None,
+        request=computed_amount(request) if enrolment["requests"] != OFF else None,
+        limit=computed_amount(limit) if enrolment["limits"] != OFF else None,
     )
 
 
@@ -265,19 +265,6 @@ def _change(now: float | None, right: float | None) -> float | None:
     return rounded(right / now - 1)
 
 
-def _amount(value: float) -> float | None:
-    """Return an amount; None for NaN, infinity and anything that is not above zero."""
-    return float(value) if math.isfinite(value) and value > 0 else None
-
-
-def _computed(value: float) -> float | None:
-    """Return an amount without the noise of arithmetic: 9 digits, large numbers whole (bytes)."""
-    known = _amount(value)
-    if known is None:
-        return None
-    return float(round(known)) if known >= _WHOLE_FROM else rounded(known, _AMOUNT_DIGITS)
-
-
 def _count(value: float) -> int | None:
-    known = _amount(value)
+    known = stated_amount(value)
     return None if known is None else round(known) or None

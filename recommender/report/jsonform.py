@@ -108,9 +108,6 @@ def _shortened(item: Item) -> Item:
         evidence=ItemEvidence()
         if item.resource == REPLICAS
         else ItemEvidence(
-            points=evidence.points,
-            span_s=evidence.span_s,
-            p95=evidence.p95,
             highest=evidence.highest,
             denials=evidence.denials or None,
             is_opaque=evidence.is_opaque,

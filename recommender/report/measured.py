@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recommender.report.blocks import ItemEvidence, ItemWhatIf, WhatIfScore
-from recommender.report.plots import rounded, share_above, usage_series
+from recommender.report.plots import share_above, usage_series
+from recommender.report.rounding import computed_amount, rounded
 
 if TYPE_CHECKING:
     from recommender.backtest.whatif import Scores, WhatIf
@@ -41,12 +42,12 @@ def item_evidence(
         coverage_ratio=_number(evidence.coverage[i, r]),
         workers_seen=int(evidence.workers_seen[i, r]),
         last_sample_age_s=_number(evidence.last_sample_age_s[i, r]),
-        p50=_number(evidence.p50[i, r]),
-        p90=_number(evidence.p90[i, r]),
-        p95=_number(evidence.p95[i, r]),
-        p99=_number(evidence.p99[i, r]),
-        highest=_number(evidence.highest[i, r]),
-        mean=_number(evidence.mean[i, r]),
+        p50=_use(evidence.p50[i, r]),
+        p90=_use(evidence.p90[i, r]),
+        p95=_use(evidence.p95[i, r]),
+        p99=_use(evidence.p99[i, r]),
+        highest=_use(evidence.highest[i, r]),
+        mean=_use(evidence.mean[i, r]),
         at_limit_share=_number(evidence.saturated_share[i, r]),
         above_request_share=share_above(evidence.block_max[i, r], request),
         denials=round(denials) if math.isfinite(denials) else None,
@@ -89,6 +90,11 @@ def _score(scores: Scores, i: int, r: int) -> WhatIfScore | None:
 
 def _number(value: float) -> float | None:
     return rounded(float(value))
+
+
+def _use(value: float) -> float | None:
+    """Return measured use; zero is a measurement, unlike in an amount."""
+    return 0.0 if value == 0 else computed_amount(float(value))
 
 
 def _profile_value(value: float) -> float | None:

@@ -17,7 +17,7 @@ from recommender.observation import Bools, Floats
 from recommender.pricing import Prices, gpus_needed, releasable_gpus, worker_cost_per_hour
 from recommender.report.blocks import HOURS_PER_MONTH, Money
 from recommender.report.model import PoolTotals
-from recommender.report.plots import rounded
+from recommender.report.rounding import rounded
 from recommender.resources import COMPUTE_PERCENT, TFLOPS, VRAM
 
 if TYPE_CHECKING:
@@ -71,38 +71,24 @@ def fleet_money(
     workers: Floats,
 ) -> FleetMoney:
     """Price every row.  ``adopted`` [W, R] says which recommendations a verdict asks for."""
-    work = observation.workloads
-    # A request that is not set is taken from the limit, as at admission.
-    request = np.where(np.isfinite(work.request), work.request, work.limit)
-    is_adopted = adopted & np.isfinite(request)
-    target_request = np.where(
-        np.isfinite(decisions.target_request), decisions.target_request, request
-    )
-    target_limit = np.where(np.isfinite(decisions.target_limit), decisions.target_limit, work.limit)
-    now = _sizes(observation, request, work.limit)
-    right = _sizes(
-        observation,
-        np.where(is_adopted, target_request, request),
-        np.where(is_adopted, target_limit, work.limit),
-    )
+    now, right = _before_and_after(observation, decisions, adopted)
     costs_now, is_estimated = _costs(subjects, observation, now)
     costs_right, _ = _costs(subjects, observation, right)
+    # Where nothing can be recommended, "no saving" would be a claim.
+    is_known = np.isfinite(decisions.target_request) | np.isfinite(decisions.target_limit)
+    costs_right = np.where(is_known.any(axis=1), costs_right, np.nan)
+    devices = observation.workloads.gpu_count * workers
     with np.errstate(invalid="ignore"):
-        freed = (np.fmax(*now.shares.T) - np.fmax(*right.shares.T)) * work.gpu_count * workers
+        freed = (np.fmax(*now.shares.T) - np.fmax(*right.shares.T)) * devices
+        freed = np.where(is_known.any(axis=1), freed, np.nan)
     money = tuple(
         _money(subject, float(before), float(after), bool(estimated), float(share))
         for subject, before, after, estimated, share in zip(
             subjects, costs_now * workers, costs_right * workers, is_estimated, freed, strict=True
         )
     )
-    is_vram = np.nan_to_num(now.shares[:, 1], nan=-1.0) > np.nan_to_num(now.shares[:, 0], nan=-1.0)
-    has_tflops = np.isfinite(now.tflops)
-    carrier = tuple(
-        VRAM.name if vram else TFLOPS.name if tflops else COMPUTE_PERCENT.name
-        for vram, tflops in zip(is_vram, has_tflops, strict=True)
-    )
     pools = _pools(subjects, observation, now.shares, right.shares, workers)
-    return FleetMoney(money=money, carrier=carrier, pools=pools)
+    return FleetMoney(money=money, carrier=_carriers(now), pools=pools)
 
 
 def held_shares(observation: Observation) -> Floats:
@@ -111,6 +97,34 @@ def held_shares(observation: Observation) -> Floats:
     request = np.where(np.isfinite(work.request), work.request, work.limit)
     held: Floats = np.fmax(*_sizes(observation, request, work.limit).shares.T)
     return held
+
+
+def _before_and_after(
+    observation: Observation, decisions: Decisions, adopted: Bools
+) -> tuple[_Sizes, _Sizes]:
+    """Return the sizes in force, and the same with the adopted recommendations in their place."""
+    work = observation.workloads
+    # A request that is not set is taken from the limit, as at admission.
+    request = np.where(np.isfinite(work.request), work.request, work.limit)
+    is_adopted = adopted & np.isfinite(request)
+    target_request, target_limit = decisions.target_request, decisions.target_limit
+    takes_request = is_adopted & np.isfinite(target_request)
+    takes_limit = is_adopted & np.isfinite(target_limit)
+    return _sizes(observation, request, work.limit), _sizes(
+        observation,
+        np.where(takes_request, target_request, request),
+        np.where(takes_limit, target_limit, work.limit),
+    )
+
+
+def _carriers(now: _Sizes) -> tuple[str, ...]:
+    """Return per row the name of the resource that holds the larger share of a device."""
+    compute, vram = np.nan_to_num(now.shares, nan=-1.0).T
+    has_tflops = np.isfinite(now.tflops)
+    return tuple(
+        VRAM.name if is_vram else TFLOPS.name if is_tflops else COMPUTE_PERCENT.name
+        for is_vram, is_tflops in zip(vram > compute, has_tflops, strict=True)
+    )
 
 
 def _sizes(observation: Observation, request: Floats, limit: Floats) -> _Sizes:

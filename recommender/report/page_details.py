@@ -44,6 +44,7 @@ class ItemView:
     facts: Sequence[tuple[str, str]]
     what_if: Sequence[str]
     settings: str
+    layers: str
     next: str
 
 
@@ -58,6 +59,7 @@ def item_view(item: Item) -> ItemView:
         facts=_facts(item),
         what_if=_what_if(item.what_if, item.resource) if item.what_if is not None else (),
         settings=_settings(item),
+        layers=_layers(item),
         next=_next(item),
     )
 
@@ -70,6 +72,12 @@ def _settings(item: Item) -> str:
         for path, setting in item.settings.items()
         if setting.source != "default"
     )
+
+
+def _layers(item: Item) -> str:
+    """Return how far each enrolled layer may go; empty where none is enrolled."""
+    enrolled = [f"{layer} {reach}" for layer, reach in item.enrolment.items() if reach != "off"]
+    return ", ".join(enrolled)
 
 
 def _next(item: Item) -> str:
@@ -115,9 +123,8 @@ def _use_facts(evidence: ItemEvidence, resource: str) -> list[tuple[str, str]]:
     facts = [(name, amount(value, kind)) for name, value in values if value is not None]
     hours = [(v, hour) for hour, v in enumerate(evidence.hourly_profile) if v is not None]
     if hours and min(hours)[0] < max(hours)[0]:
-        (high, busiest), (low, quietest) = max(hours), min(hours)
-        facts.append(("busiest hour", f"{busiest:02}:00 UTC, {amount(high, kind)}"))
-        facts.append(("quietest hour", f"{quietest:02}:00 UTC, {amount(low, kind)}"))
+        most, least = max(hours)[1], min(hours)[1]
+        facts.append(("hours, UTC", f"most {most:02}:00, least {least:02}:00"))
     return facts
 
 
@@ -149,7 +156,7 @@ def _score(score: WhatIfScore, now: WhatIfScore | None) -> str:
         today = _today(now.slack_ratio if now is not None else None)
         parts.append(f"{percent(score.slack_ratio)} above use{today}")
     if score.changes_per_day is not None:
-        parts.append(f"{score.changes_per_day:.1f} changes a day")
+        parts.append(f"{number(score.changes_per_day, 2)} changes a day")
     return ", ".join(parts)
 
 

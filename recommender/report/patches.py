@@ -7,6 +7,7 @@ what this report recommends is in it; enrolment and policy stay as they are.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -88,7 +89,7 @@ def render_patch(report: Report, options: RenderOptions | None = None) -> str:
     for group in by_workload(report.items):
         patch = workload_patch(group)
         if patch:
-            documents.append(_comments(group, documents=patch) + _yaml(patch))
+            documents.append(_comments(group, patch) + _yaml(patch))
     return "---\n".join(documents) or "# Nothing to change.\n"
 
 
@@ -132,9 +133,8 @@ def patch_command(group: WorkloadGroup, patch: Mapping[str, object]) -> str:
     import orjson
 
     kind, name = _target(group)
-    text = orjson.dumps(patch).decode().replace("'", "'\\''")
-    target = f"kubectl -n {group.identity.namespace} patch {kind.lower()} {name}"
-    return f"{target} --type merge -p '{text}'"
+    words = ("kubectl", "-n", group.identity.namespace, "patch", kind.lower(), name)
+    return shlex.join((*words, "--type", "merge", "-p", orjson.dumps(patch).decode()))
 
 
 def _quantity(resource: str, value: float) -> str:
@@ -169,8 +169,9 @@ def _merged(first: Mapping[str, object], second: Mapping[str, object]) -> dict[s
     return merged
 
 
-def _comments(group: WorkloadGroup, *, documents: Mapping[str, object]) -> str:
-    return f"{_verdicts(group)}# {patch_command(group, documents)}\n"
+def _comments(group: WorkloadGroup, patch: Mapping[str, object]) -> str:
+    command = " ".join(patch_command(group, patch).splitlines())
+    return f"{_verdicts(group)}# {command}\n"
 
 
 def _verdicts(group: WorkloadGroup) -> str:

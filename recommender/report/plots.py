@@ -9,6 +9,7 @@ import numpy as np
 
 from recommender.observation import Floats, Ints
 from recommender.report.blocks import UsageSeries
+from recommender.report.rounding import rounded
 
 MOST_POINTS = 56
 """Three hours a point over 7 days, which keeps a page of many plots small."""
@@ -44,11 +45,6 @@ def share_above(values: Floats, amount: float | None) -> float | None:
     if amount is None or len(measured) == 0:
         return None
     return rounded(float(np.mean(measured > amount)))
-
-
-def rounded(value: float, digits: int = 5) -> float | None:
-    """Return a number with ``digits`` significant digits; None for NaN and infinity."""
-    return float(f"{value:.{digits}g}") if math.isfinite(value) else None
 
 
 def _rows(values: Floats, per_row: int) -> Floats:

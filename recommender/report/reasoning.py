@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from recommender.decision import CODES_BY_NUMBER, REPLICAS_COLUMN, Layer, Step
 from recommender.observation import Ints
 from recommender.report.blocks import ReasonStep
-from recommender.report.plots import rounded
+from recommender.report.rounding import rounded
 from recommender.sentences import sentence
 
 if TYPE_CHECKING:

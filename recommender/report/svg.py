@@ -110,7 +110,7 @@ def _nice_step(top: float, resource: str) -> float:
     unit = 2.0 ** (10 * math.floor(math.log2(top) / 10)) if resource == VRAM.name else 1.0
     most = top / unit / 2
     power = 10.0 ** math.floor(math.log10(most))
-    return max(factor for factor in (1, 2, 5) if factor * power <= most) * power * unit
+    return max((1, *(factor for factor in (2, 5) if factor * power <= most))) * power * unit
 
 
 def _band(series: UsageSeries, top: float) -> str:

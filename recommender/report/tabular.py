@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from recommender.report.model import Item, Report
     from recommender.report.options import RenderOptions
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t")
+_EXACT_BELOW = 2.0**53
 
 COLUMNS = (
     "namespace", "workload", "owner", "pool", "gpu_model", "qos", "gpu_count", "resource",
@@ -89,8 +90,10 @@ def _amounts(item: Item) -> dict[str, object]:
 
 
 def _guarded(value: object) -> object:
-    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
-        return f"'{value}"
-    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+    """Keep text on one line and harmless, and write whole numbers without a point."""
+    if isinstance(value, str):
+        flat = value.replace("\r", " ").replace("\n", " ")
+        return f"'{flat}" if flat.startswith(_FORMULA_STARTS) else flat
+    if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT_BELOW:
         return int(value)
     return value

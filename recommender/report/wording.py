@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from recommender.resources import Resource
 
 UNSET_TEXT = "-"
+_END_OF_CALENDAR_S = 253_402_300_800
+"""Start of the year 10000."""
 
 
 def resource_of(name: str) -> Resource | None:
@@ -106,6 +108,8 @@ def headline(totals: Totals, currency: str) -> str:
 
 
 def utc(time_s: int) -> str:
-    """Return ``2026-11-25 18:00 UTC``."""
+    """Return ``2026-11-25 18:00 UTC``; a time that no calendar has stays a number."""
+    if not 0 <= time_s < _END_OF_CALENDAR_S:
+        return f"{time_s} s since 1970"
     moment = dt.datetime.fromtimestamp(time_s, tz=dt.UTC)
     return f"{moment:%Y-%m-%d %H:%M} UTC"

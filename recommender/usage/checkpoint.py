@@ -1,4 +1,4 @@
-"""The usage model as bytes and back: a zip of arrays with a checksum each, no pickle.
+"""The usage model as bytes and back: a digest and a zip of arrays, no pickle.
 
 A checkpoint is a cache.  One that is damaged, or of another version or another set of resources,
 raises ``CheckpointError``, and the caller rebuilds the model from its metrics source.
@@ -6,9 +6,9 @@ raises ``CheckpointError``, and the caller rebuilds the model from its metrics s
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
-import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -18,9 +18,12 @@ from numpy.typing import NDArray
 
 from recommender.errors import CheckpointError
 from recommender.resources import Resource
+from recommender.usage.backlog import Backlog
+from recommender.usage.blocks import Blocks
 from recommender.usage.denials import Denials
 from recommender.usage.histograms import HistogramBank
 from recommender.usage.model import UsageModel
+from recommender.usage.peaks import PeakWindows
 from recommender.usage.plateau import Plateaus
 from recommender.usage.quality import SampleCounts
 from recommender.usage.recent import RecentSamples
@@ -28,7 +31,19 @@ from recommender.usage.rings import TimeRing
 from recommender.usage.store import ResourceUsage
 
 VERSION = 1
-_PARTS = (ResourceUsage, RecentSamples, TimeRing, HistogramBank, Plateaus, Denials)
+_MAGIC = b"tfa-usage\0"
+_DIGEST_BYTES = 32
+_PARTS = (
+    ResourceUsage,
+    RecentSamples,
+    Backlog,
+    Blocks,
+    TimeRing,
+    HistogramBank,
+    PeakWindows,
+    Plateaus,
+    Denials,
+)
 
 
 def model_to_bytes(model: UsageModel) -> bytes:
@@ -47,17 +62,18 @@ def model_to_bytes(model: UsageModel) -> bytes:
     arrays: dict[str, Any] = {path: array for path, array, _, _ in _arrays(model)}
     text = np.frombuffer(json.dumps(header).encode(), np.uint8)
     np.savez(buffer, header=text, **arrays)
-    return buffer.getvalue()
+    body = buffer.getvalue()
+    return _MAGIC + hashlib.sha256(body).digest() + body
 
 
 def model_from_bytes(data: bytes, resources: Sequence[Resource]) -> UsageModel:
-    """Return the model of a checkpoint that was made for the same ``resources``."""
-    try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-            header = json.loads(archive["header"].tobytes())
-            arrays = {name: archive[name] for name in archive.files if name != "header"}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise CheckpointError(f"damaged checkpoint: {error}") from error
+    """Return the model of a checkpoint that was made for the same ``resources``.
+
+    Raises ``CheckpointError`` for damage, another version and other resources.
+    """
+    with np.load(io.BytesIO(_intact(data)), allow_pickle=False) as archive:
+        header = json.loads(archive["header"].tobytes())
+        arrays = {name: archive[name] for name in archive.files if name != "header"}
     if header.get("version") != VERSION:
         found = header.get("version")
         raise CheckpointError(f"checkpoint of version {found}, this program reads {VERSION}")
@@ -65,6 +81,17 @@ def model_from_bytes(data: bytes, resources: Sequence[Resource]) -> UsageModel:
         names = ", ".join(str(resource["name"]) for resource in header["resources"])
         raise CheckpointError(f"checkpoint of other resources: {names}")
     return _restored(header, arrays, resources)
+
+
+def _intact(data: bytes) -> bytes:
+    """Return the archive, of which every byte is as it was written."""
+    digest_end = len(_MAGIC) + _DIGEST_BYTES
+    if data[: len(_MAGIC)] != _MAGIC or len(data) < digest_end:
+        raise CheckpointError(f"these {len(data)} bytes are no checkpoint of usage")
+    body = data[digest_end:]
+    if hashlib.sha256(body).digest() != data[len(_MAGIC) : digest_end]:
+        raise CheckpointError(f"damaged checkpoint: the digest of its {len(body)} bytes differs")
+    return body
 
 
 def _restored(
@@ -79,7 +106,7 @@ def _restored(
         store.closed_block = closed_block
     for path, current, owner, name in _arrays(model):
         if path not in arrays or arrays[path].dtype != current.dtype:
-            raise CheckpointError(f"damaged checkpoint: no usable array {path}")
+            raise CheckpointError(f"checkpoint of another layout: no usable array {path}")
         setattr(owner, name, arrays[path])
     return model
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recommender.observation import Floats, Ints
+from recommender.usage.blocks import minutes_per_block
 
 if TYPE_CHECKING:
     from recommender.usage.store import ResourceUsage
 
 DAY_BLOCKS = 288
-MINUTES_PER_BLOCK = 5
 
 
 class DayCache:
@@ -35,7 +35,7 @@ class DayCache:
         return np.asarray(self._sorted[rank, rows], np.float64)
 
     def saturated_share(self, store: ResourceUsage) -> Floats:
-        """Return the share of saturated minutes, ``[workloads]``; 0 where nothing was seen."""
+        """Return the saturated share of measured minutes, ``[workloads]``; 0: nothing was seen."""
         self._refresh(store)
         return self._saturated_share
 
@@ -45,10 +45,10 @@ class DayCache:
         if key == self._key:
             return
         self._key = key
-        window = store.block_top.window(last - DAY_BLOCKS, last)
+        window = store.blocks.top.window(last - DAY_BLOCKS, last)
         # NaN sorts last: the first `count` of each column are its values
         self._sorted = np.sort(window, axis=0)
         self._count = (~np.isnan(window)).sum(axis=0)
-        saturated = store.block_saturated.window(last - DAY_BLOCKS, last)
-        minutes = np.maximum(self._count * MINUTES_PER_BLOCK, 1)
-        self._saturated_share = saturated.sum(axis=0) / minutes
+        saturated = store.blocks.saturated.window(last - DAY_BLOCKS, last).sum(axis=0)
+        minutes = self._count * minutes_per_block(store.step_s)
+        self._saturated_share = np.minimum(saturated / np.maximum(minutes, 1), 1.0)

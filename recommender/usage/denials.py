@@ -20,12 +20,12 @@ class Denials:
         self.count: Floats = np.empty(0)
 
     def add(self, row: Ints, ts: Ints, count: Floats) -> None:
-        """Record events; a count of zero is none.
+        """Record events; a count that is no positive number is none.
 
         An event that is delivered again under the same row and time counts once, with the larger
         count, so that overlapping reads are harmless.
         """
-        real = count > 0
+        real = (count > 0) & np.isfinite(count)
         rows = np.append(self.row, row[real])
         stamps = np.append(self.ts, ts[real])
         counts = np.append(self.count, count[real])
@@ -48,6 +48,8 @@ class Denials:
 
     def fold(self, now_s: int) -> None:
         """Drop what is older than a week, sum what is older than an hour."""
+        if len(self.row) == 0:
+            return
         keep = self.ts >= now_s - KEPT_S
         row, ts, count = self.row[keep], self.ts[keep], self.count[keep]
         old = ts < now_s - EXACT_S

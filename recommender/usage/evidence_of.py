@@ -6,13 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.observation import Floats, Ints
+from recommender.usage.blocks import BLOCK_S, BLOCKS_KEPT, minutes_per_block
 from recommender.usage.evidence import Evidence
 from recommender.usage.minutes import MINUTE_S
 from recommender.usage.model import UsageModel
-from recommender.usage.store import BLOCK_S, BLOCKS_KEPT, HOUR_S, ResourceUsage
+from recommender.usage.peaks import HOUR_S
+from recommender.usage.rings import TimeRing
+from recommender.usage.store import ResourceUsage
 
 LEVELS = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "highest": 1.0}
-MINUTES_PER_BLOCK = BLOCK_S // MINUTE_S
 
 
 def read_evidence(model: UsageModel, rows: Ints, now_s: int) -> Evidence:
@@ -26,7 +28,7 @@ def read_evidence(model: UsageModel, rows: Ints, now_s: int) -> Evidence:
 
 def _first_block(model: UsageModel, last: int) -> int:
     """Return the oldest block with samples: a day's record needs no week of emptiness."""
-    held = [store.block_top.block for store in model.stores]
+    held = [store.blocks.top.block for store in model.stores]
     known = [int(block[block >= 0].min()) for block in held if (block >= 0).any()]
     return max(last - BLOCKS_KEPT, min(known, default=last))
 
@@ -34,11 +36,11 @@ def _first_block(model: UsageModel, last: int) -> int:
 def _column(
     model: UsageModel, store: ResourceUsage, rows: Ints, blocks: Ints, now_s: int
 ) -> dict[str, NDArray[np.generic]]:
-    top = _aligned(store.block_top.block, store.block_top.values, blocks, rows)
-    mean = _aligned(store.block_mean.block, store.block_mean.values, blocks, rows)
+    top = _aligned(store.blocks.top, blocks, rows)
+    mean = _aligned(store.blocks.mean, blocks, rows)
     saturated = np.zeros(len(rows))
     if len(blocks):
-        window = store.block_saturated.window(int(blocks[0]), int(blocks[-1]) + 1)
+        window = store.blocks.saturated.window(int(blocks[0]), int(blocks[-1]) + 1)
         saturated = window[:, rows].sum(axis=0)
     count = (~np.isnan(top)).sum(axis=1)
     span_s = store.last_sample_s[rows] - store.first_sample_s[rows]
@@ -55,7 +57,7 @@ def _column(
         "last_sample_age_s": np.where(
             store.last_sample_s[rows] >= 0, now_s - store.last_sample_s[rows], np.nan
         ).astype(np.float64),
-        "saturated_share": saturated / np.maximum(count * MINUTES_PER_BLOCK, 1),
+        "saturated_share": _share(saturated, count * minutes_per_block(store.step_s[rows])),
         "denials": _denials(model, store, rows),
         "is_opaque": _opaque(model, store, rows),
         "hourly_profile": _hourly(top, blocks),
@@ -64,15 +66,17 @@ def _column(
     }
 
 
-def _aligned(
-    held: Ints, values: NDArray[np.float32], blocks: Ints, rows: Ints
-) -> NDArray[np.float32]:
+def _aligned(ring: TimeRing, blocks: Ints, rows: Ints) -> NDArray[np.float32]:
     """Return ``[rows, blocks]``; NaN for blocks that are not held."""
     out = np.full((len(rows), len(blocks)), np.nan, np.float32)
-    slot = blocks % len(held)
-    there = held[slot] == blocks
-    out[:, there] = values[slot[there]][:, rows].T
+    slot = blocks % ring.length
+    there = ring.block[slot] == blocks
+    out[:, there] = ring.values[slot[there]][:, rows].T
     return out
+
+
+def _share(part: Floats, whole: Ints) -> Floats:
+    return np.minimum(part / np.maximum(whole, 1), 1.0)
 
 
 def _percentiles(top: NDArray[np.float32], count: Ints) -> dict[str, NDArray[np.generic]]:

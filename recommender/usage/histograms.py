@@ -3,6 +3,10 @@
 Weights grow with time instead of old ones shrinking: a sample at ``t`` weighs
 ``2**((t - reference) / half_life)``, so adding one touches one bucket.  Layout, percentile and the
 shift of the reference follow the Kubernetes VPA (``recommender/util/decaying_histogram.go``).
+
+One thing differs: a bucket counts as empty below epsilon times the weight of the newest sample,
+where the VPA compares with the weight at the reference.  There, what an old peak counts depends on
+when the reference last moved; here a history read at once and the same one read step by step agree.
 """
 
 from __future__ import annotations
@@ -30,6 +34,8 @@ class HistogramBank:
         self.reference_s: Ints = np.zeros(0, np.int64)
         self.half_life_s: Ints = np.zeros(0, np.int64)
         self.first: Floats = np.zeros(0)
+        self.newest_weight: Floats = np.zeros(0)
+        """Weight of a sample at the newest time seen, on the scale of ``weights``."""
 
     @property
     def rows(self) -> int:
@@ -45,20 +51,28 @@ class HistogramBank:
         self.reference_s = np.concatenate([self.reference_s, np.zeros(more, np.int64)])
         self.half_life_s = np.concatenate([self.half_life_s, np.full(more, half_life_s, np.int64)])
         self.first = np.concatenate([self.first, np.full(more, self._default_first)])
+        self.newest_weight = np.concatenate([self.newest_weight, np.zeros(more)])
 
-    def clear(self, rows: Ints) -> None:
+    def clear(self, rows: Ints, half_life_s: int) -> None:
         """Empty some histograms for reuse."""
         self.weights[rows] = 0.0
+        self.newest_weight[rows] = 0.0
         self.reference_s[rows] = 0
+        self.half_life_s[rows] = half_life_s
         self.first[rows] = self._default_first
 
     def set_half_life(self, rows: Ints, half_life_s: Ints, now_s: int) -> None:
-        """Change half-lives from ``now_s`` on; what is in the histograms is kept."""
+        """Change half-lives from ``now_s`` on; what is in the histograms is kept.
+
+        The weights stay as they are.  The reference moves to where a sample of ``now_s`` weighs
+        the same with the new half-life as with the old one.
+        """
         changed = self.half_life_s[rows] != half_life_s
         if not changed.any():
             return
         rows, half_life_s = rows[changed], half_life_s[changed]
-        self._shift(rows, np.full(len(rows), now_s, np.int64))
+        exponent = (now_s - self.reference_s[rows]) / self.half_life_s[rows]
+        self.reference_s[rows] = np.rint(now_s - exponent * half_life_s).astype(np.int64)
         self.half_life_s[rows] = half_life_s
 
     def add(self, row: Ints, value: Floats, ts: Ints, weight: float = 1.0) -> None:
@@ -66,8 +80,9 @@ class HistogramBank:
         if len(row) == 0:
             return
         self._learn_first(row, value)
-        factor = self._decay_factor(row, ts) * weight
-        np.add.at(self.weights, (row, self._bucket(row, value)), factor)
+        factor = self._decay_factor(row, ts)
+        np.maximum.at(self.newest_weight, row, factor)
+        np.add.at(self.weights, (row, self._bucket(row, value)), factor * weight)
 
     def subtract(self, row: Ints, value: Floats, ts: Ints, weight: float = 1.0) -> None:
         """Take samples back that were added at the same ``ts``; what is below epsilon becomes 0."""
@@ -77,7 +92,7 @@ class HistogramBank:
         bucket = self._bucket(row, value)
         np.subtract.at(self.weights, (row, bucket), factor)
         left = self.weights[row, bucket]
-        self.weights[row, bucket] = np.where(left < self.layout.epsilon, 0.0, left)
+        self.weights[row, bucket] = np.where(left < self._least(row), 0.0, left)
 
     def merge(self, other: HistogramBank) -> None:
         """Add another bank row by row; half-lives, layout and first buckets must be equal."""
@@ -93,6 +108,7 @@ class HistogramBank:
         self._shift(every, later)
         factor = np.exp2((other.reference_s - later) / np.maximum(self.half_life_s, 1))
         self.weights += other.weights * factor[:, None]
+        self.newest_weight = np.maximum(self.newest_weight, other.newest_weight * factor)
 
     def percentiles(
         self, rows: Ints, levels: Floats, *, is_load_weighted: Bools | None = None
@@ -114,13 +130,13 @@ class HistogramBank:
 
     def is_empty(self, rows: Ints) -> Bools:
         """Return which histograms hold nothing."""
-        filled = (self.weights[rows] >= self.layout.epsilon).any(axis=1)
+        filled = (self.weights[rows] >= self._least(rows)[:, None]).any(axis=1)
         return ~np.asarray(filled, np.bool_)
 
     def _percentiles(self, rows: Ints, levels: Floats, is_load_weighted: Bools) -> Floats:
         weights = self.weights[rows]
         reported = self.layout.reported()
-        filled = weights >= self.layout.epsilon
+        filled = weights >= self._least(rows)[:, None]
         if is_load_weighted.any():
             weights = np.where(is_load_weighted[:, None], weights * reported, weights)
         lowest = filled.argmax(axis=1)
@@ -134,6 +150,13 @@ class HistogramBank:
         out *= self.first[rows][:, None]
         out[~filled.any(axis=1)] = np.nan
         return out
+
+    def _least(self, rows: Ints) -> Floats:
+        """Return the weight below which a bucket counts as empty; never 0."""
+        least: Floats = np.maximum(
+            self.layout.epsilon * self.newest_weight[rows], np.finfo(np.float64).tiny
+        )
+        return least
 
     def _bucket(self, row: Ints, value: Floats) -> Ints:
         with np.errstate(invalid="ignore"):
@@ -154,6 +177,7 @@ class HistogramBank:
     def _shift(self, rows: Ints, reference_s: Ints) -> None:
         exponent = (self.reference_s[rows] - reference_s) / np.maximum(self.half_life_s[rows], 1)
         self.weights[rows] *= np.exp2(exponent)[:, None]
+        self.newest_weight[rows] *= np.exp2(exponent)
         self.reference_s[rows] = reference_s
 
     def _learn_first(self, row: Ints, value: Floats) -> None:

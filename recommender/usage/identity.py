@@ -1,7 +1,11 @@
-"""Which row belongs to whom; freed rows are given out again."""
+"""Which row belongs to whom; freed rows are given out again, the lowest one first.
+
+The order of use depends on the keys alone, so that a restored index goes on like the saved one.
+"""
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Generic, TypeVar
 
@@ -39,7 +43,7 @@ class RowIndex(Generic[K]):
             if key is not None:
                 del self._row[key]
                 self.keys[row] = None
-                self._free.append(row)
+                heapq.heappush(self._free, row)
 
     def restore(self, keys: Sequence[K | None]) -> None:
         """Take over rows from a checkpoint."""
@@ -50,7 +54,7 @@ class RowIndex(Generic[K]):
     def _of(self, key: K) -> int:
         row = self._row.get(key)
         if row is None:
-            row = self._free.pop() if self._free else len(self.keys)
+            row = heapq.heappop(self._free) if self._free else len(self.keys)
             if row == len(self.keys):
                 self.keys.append(key)
             else:

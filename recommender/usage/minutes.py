@@ -21,6 +21,8 @@ class Minutes:
     top: Floats
     mean: Floats
     is_saturated: Bools
+    duplicates: int = 0
+    """Samples that fell on a stamp of their worker that was there already."""
 
     def __len__(self) -> int:
         return len(self.worker)
@@ -61,6 +63,7 @@ def grouped(major: Ints, minor: Ints) -> Groups:
 def minutes_of(worker: Ints, ts: Ints, value: Floats, saturated: Bools) -> Minutes:
     """Reduce samples (at least one) to minutes; of two under one stamp the larger counts."""
     stamps = grouped(worker, ts)
+    duplicates = len(ts) - len(stamps.first)
     worker, ts = worker[stamps.first], ts[stamps.first]
     value = stamps.largest(value)
     saturated = stamps.largest(saturated.astype(np.float64)) > 0
@@ -72,4 +75,5 @@ def minutes_of(worker: Ints, ts: Ints, value: Floats, saturated: Bools) -> Minut
         top=groups.largest(value),
         mean=groups.total(value) / groups.size(),
         is_saturated=groups.largest(saturated.astype(np.float64)) > 0,
+        duplicates=duplicates,
     )

@@ -1,7 +1,7 @@
 """The usage model: the only mutable part of the recommender.
 
 It belongs to the loop, takes samples of all workers in columns, closes blocks as time passes, and
-is checkpointed.  What is read from it stands in ``statistics``, ``demand`` and ``evidence_of``.
+is checkpointed.  What is read from it stands in ``statistics`` and ``evidence_of``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,13 @@ from recommender.observation import Bools, Floats, Ints
 from recommender.resources import Resource
 from recommender.usage.denials import Denials
 from recommender.usage.identity import RowIndex
-from recommender.usage.quality import SampleCounts, demand_of, is_saturated, is_startup
+from recommender.usage.quality import (
+    LARGEST_VALUE,
+    SampleCounts,
+    demand_of,
+    is_saturated,
+    is_startup,
+)
 from recommender.usage.store import ResourceUsage, closable_until_s
 
 STARTS_REMEMBERED = 16
@@ -57,20 +63,26 @@ class UsageModel:
         return rows
 
     def set_readiness(self, worker: Ints, started_s: Ints, ready_s: Ints) -> None:
-        """Say when workers started (-1: unknown) and became Ready (-1: not yet)."""
-        newly = (ready_s >= 0) & (self.ready_s[worker] < 0) & (started_s >= 0)
+        """Say when workers started (-1: unknown) and became Ready (-1: not now).
+
+        A worker that was Ready once since it started is not starting when it is no longer Ready:
+        it may be overloaded, and its use counts.
+        """
+        was_ready = (self.ready_s[worker] >= 0) & (self.started_s[worker] == started_s)
+        newly = (ready_s >= 0) & ~was_ready & (started_s >= 0)
+        ready_s = np.where(was_ready, self.ready_s[worker], ready_s)
         self.started_s[worker] = started_s
         self.ready_s[worker] = ready_s
         for i in np.flatnonzero(newly):
             row = self.row_of_worker[worker[i]]
             slot = self.startup_count[row] % STARTS_REMEMBERED
-            self.startup_s[row, slot] = ready_s[i] - started_s[i]
+            self.startup_s[row, slot] = max(0, ready_s[i] - started_s[i])
             self.startup_count[row] += 1
 
     def set_half_lives(self, rows: Ints, half_life_s: Ints, now_s: int) -> None:
         """Set the requests histograms' half-lives, ``[rows, R]``; kept history keeps its weight."""
         for column, store in enumerate(self.stores):
-            store.requests.set_half_life(rows, half_life_s[:, column], now_s)
+            store.set_half_life(rows, half_life_s[:, column], now_s, self.row_of_worker)
 
     def ingest(
         self,
@@ -89,30 +101,29 @@ class UsageModel:
 
         ``share`` is the effective share that could be used, in the resource's unit (VRAM: the
         limit), ``throttled_ratio`` the share of the interval that launches waited; NaN where not
-        known.  Of a history, hand in each resource once, then ``advance``.  Samples that are not
-        finite, negative, at or after ``now_s``, or of a closed block are counted and left out.
+        known.  Samples that are not finite, negative, at or after ``now_s``, or of a closed block
+        are counted and left out.  Stamps closer than 5 s count as one, with the largest value.
         """
         unknown = np.full(len(ts), np.nan)
         share = unknown if share is None else share
         throttled_ratio = unknown if throttled_ratio is None else throttled_ratio
         is_frozen = np.zeros(len(ts), np.bool_) if is_frozen is None else is_frozen
-        usable = self._usable(ts, value, now_s) & ~is_frozen
-        self.counts.frozen += int(is_frozen.sum())
+        usable = self._usable(ts, value, is_frozen, now_s)
         worker, ts, value = worker[usable], ts[usable], value[usable].astype(np.float64)
         share, throttled_ratio = share[usable], throttled_ratio[usable]
         if len(ts) == 0:
             return
-        starting = self._note_start(worker, ts)
+        starting = self._note_start(worker, ts, step_s)
         if self.resources[resource].is_compressible:
             running = ~starting
             saturated = is_saturated(value, share, throttled_ratio)
             demand = demand_of(value, share, throttled_ratio, saturated)
+            self.counts.startup += int(starting.sum())
         else:
             running = np.ones(len(ts), np.bool_)
             saturated = np.zeros(len(ts), np.bool_)
             demand = value
             self._note_vram(resource, worker, ts, value, share, starting)
-        self.counts.startup += int(starting.sum())
         self._take(
             resource,
             worker[running],
@@ -133,7 +144,9 @@ class UsageModel:
         if limit_s <= self.closed_until_s:
             return
         for store in self.stores:
-            store.close(self.row_of_worker, closed_until_s=self.closed_until_s, limit_s=limit_s)
+            self.counts.duplicate += store.close(
+                self.row_of_worker, closed_until_s=self.closed_until_s, limit_s=limit_s
+            )
         self.closed_until_s = limit_s
         self.denials.fold(now_s)
 
@@ -157,21 +170,26 @@ class UsageModel:
         self.startup_s[rows] = np.nan
         self.startup_count[rows] = 0
 
-    def _usable(self, ts: Ints, value: Floats, now_s: int) -> Bools:
-        finite = np.isfinite(value)
-        negative = finite & (value < 0)
-        future = ts >= now_s
-        late = ts < self.closed_until_s
-        self.counts.not_finite += int((~finite).sum())
-        self.counts.negative += int(negative.sum())
-        self.counts.future += int(future.sum())
-        self.counts.late += int(late.sum())
-        return finite & ~negative & ~future & ~late
+    def _usable(self, ts: Ints, value: Floats, is_frozen: Bools, now_s: int) -> Bools:
+        """Return which samples count; the others are counted by the first reason that holds."""
+        usable = np.ones(len(ts), np.bool_)
+        reasons = {
+            "not_finite": ~(np.abs(value) <= LARGEST_VALUE),
+            "negative": value < 0,
+            "future": ts >= now_s,
+            "late": ts < self.closed_until_s,
+            "frozen": is_frozen,
+        }
+        for name, holds in reasons.items():
+            left_out = usable & holds
+            setattr(self.counts, name, getattr(self.counts, name) + int(left_out.sum()))
+            usable &= ~holds
+        return usable
 
-    def _note_start(self, worker: Ints, ts: Ints) -> Bools:
+    def _note_start(self, worker: Ints, ts: Ints, step_s: int) -> Bools:
         """Return which samples belong to their worker's start-up."""
         if self.begin_s < 0:
-            self.begin_s = int(ts.min()) + FIRST_STEP_TOLERANCE_S
+            self.begin_s = int(ts.min()) + max(FIRST_STEP_TOLERANCE_S, step_s)
         first = np.where(self.first_sample_s < 0, np.iinfo(np.int64).max, self.first_sample_s)
         np.minimum.at(first, worker, ts)
         self.first_sample_s[worker] = first[worker]
@@ -212,9 +230,9 @@ class UsageModel:
         self.counts.duplicate += store.take(
             worker,
             ts,
-            demand,
+            # the precision of everything that is kept, so that all ways in give the same
+            demand.astype(np.float32).astype(np.float64),
             saturated,
-            self.row_of_worker,
             closed_until_s=self.closed_until_s,
             now_s=now_s,
         )

@@ -18,6 +18,8 @@ SATURATED_THROTTLED_RATIO = 0.2
 HIDDEN_DEMAND_CAP = 1.25
 """A saturated sample stands for at most this multiple of the share that held it down."""
 STARTUP_WITHOUT_READINESS_S = 300
+LARGEST_VALUE = 1e18
+"""Larger samples are left out like infinite ones: no unit has them, and their squares overflow."""
 
 
 class Quality(StrEnum):
@@ -33,16 +35,22 @@ class Quality(StrEnum):
 
 @dataclass(slots=True, kw_only=True)
 class SampleCounts:
-    """How many samples were taken or left out, and why, since the model was made."""
+    """How many samples were taken or left out, and why, since the model was made.
+
+    Each sample counts once in ``accepted`` or in the reason why it was left out.
+    """
 
     accepted: int = 0
     saturated: int = 0
+    """Of the accepted ones."""
+    duplicate: int = 0
+    """Of the accepted ones."""
     startup: int = 0
     frozen: int = 0
-    duplicate: int = 0
     late: int = 0
     future: int = 0
     not_finite: int = 0
+    """NaN, infinite, or above ``LARGEST_VALUE``."""
     negative: int = 0
 
 
@@ -62,11 +70,12 @@ def demand_of(value: Floats, share: Floats, throttled_ratio: Floats, saturated: 
     """Return the demand behind each sample; use itself where nothing was hidden.
 
     Saturated: device time / (interval - throttled time), at least the use and at most 1.25 x the
-    share.  Where the throttled time is not measured, 1.25 x the share.
+    share.  Where the throttled time is not measured, 1.25 x the share; where the share is not
+    known, the use stands for it.
     """
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore"):
         measured = value / np.maximum(1.0 - throttled_ratio, 1e-3)
-    cap = np.where(np.isnan(share), np.inf, HIDDEN_DEMAND_CAP * share)
+    cap = HIDDEN_DEMAND_CAP * np.where(np.isnan(share), value, share)
     hidden = np.where(np.isnan(throttled_ratio), cap, np.minimum(measured, cap))
     return np.where(saturated, np.maximum(value, hidden), value)
 

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.observation import Bools, Floats, Ints
-from recommender.usage.minutes import MINUTE_S, Minutes
+from recommender.usage.minutes import MINUTE_S, Minutes, grouped
 from recommender.usage.rings import TimeRing
 
 GRID_S = 5
 SLOTS = 64
-KEPT_S = 240
-"""Older samples go straight into minutes; the rest of the ring is room for open minutes."""
+KEPT_S = 300
+"""Older samples go to the backlog; the ring is longer than this by a few slots."""
 EWMA_S = 30.0
 PEAK_WINDOW_S = 60
 BURST_WINDOW_S = 120
@@ -56,24 +56,37 @@ class RecentSamples:
 
     def put(self, worker: Ints, ts: Ints, demand: Floats, saturated: Bools) -> int:
         """Lay samples on the grid; return how many fell on one that was there already."""
+        if len(worker) == 0:
+            return 0
         slot = self.demand.slots(ts // GRID_S)
         self.saturated.slots(ts // GRID_S)
-        assert (slot >= 0).all(), "older samples belong into minutes"
+        assert (slot >= 0).all(), "older samples belong into the backlog"
         values, flags = self.demand.values, self.saturated.values
-        duplicates = int((~np.isnan(values[slot, worker])).sum())
+        empty_before = np.count_nonzero(np.isnan(values))
         np.fmax.at(values, (slot, worker), demand.astype(np.float32))
         np.logical_or.at(flags, (slot, worker), saturated)
-        return duplicates
+        filled = empty_before - np.count_nonzero(np.isnan(values))
+        return int(len(worker) - filled)
 
     def remember(self, worker: Ints, ts: Ints, demand: Floats, saturated: Bools) -> None:
-        """Update what the newest samples said; samples that are not newer change nothing."""
+        """Update what the newest samples said; older samples change nothing.
+
+        A sample that comes again under the newest stamp counts where it is larger: it may have been
+        incomplete when it was first read.
+        """
+        again = ts == self.last_sample_s[worker]
+        np.fmax.at(self.last_three[-1], worker[again], demand[again])
+        np.logical_or.at(self.last_is_saturated, worker[again], saturated[again])
         newer = np.flatnonzero(ts > self.last_sample_s[worker])
         if len(newer) == 0:
             return
-        order = newer[np.lexsort((demand[newer], ts[newer], worker[newer]))]
-        # of two under one stamp the larger, which sorts last
-        changes = (np.diff(worker[order]) != 0) | (np.diff(ts[order]) != 0)
-        order = order[np.append(changes, [True])]
+        stamps = grouped(worker[newer], ts[newer])
+        order = newer[stamps.order]
+        if len(stamps.start) < len(order):
+            # of two under one stamp the larger, which sorts last
+            order = newer[np.lexsort((demand[newer], ts[newer], worker[newer]))]
+            changes = (np.diff(worker[order]) != 0) | (np.diff(ts[order]) != 0)
+            order = order[np.append(changes, [True])]
         worker, ts, demand, saturated = worker[order], ts[order], demand[order], saturated[order]
         from_end = _rank_from_end(worker)
         for rank in (2, 1, 0):
@@ -103,16 +116,22 @@ class RecentSamples:
             is_saturated=np.concatenate([part.is_saturated for part in parts]),
         )
 
-    def take_out(self, first_s: int, limit_s: int) -> tuple[Ints, Ints, Floats, Bools]:
-        """Remove the samples of ``[first_s, limit_s)``; return worker, ts, demand, saturated."""
+    def samples_between(self, first_s: int, limit_s: int) -> tuple[Ints, Ints, Floats, Bools]:
+        """Return worker, ts, demand, saturated of the samples of ``[first_s, limit_s)``."""
         slot = self.demand.held(first_s // GRID_S, limit_s // GRID_S)
         part = self.demand.values[slot]
         where = np.nonzero(~np.isnan(part))
         ts = self.demand.block[slot][where[0]] * GRID_S
         flags = self.saturated.values[slot][where].astype(np.bool_)
+        return where[1], ts, part[where].astype(np.float64), flags
+
+    def take_out(self, first_s: int, limit_s: int) -> tuple[Ints, Ints, Floats, Bools]:
+        """Remove and return the samples of ``[first_s, limit_s)``."""
+        samples = self.samples_between(first_s, limit_s)
+        slot = self.demand.held(first_s // GRID_S, limit_s // GRID_S)
         self.demand.values[slot] = np.nan
         self.saturated.values[slot] = False
-        return where[1], ts, part[where].astype(np.float64), flags
+        return samples
 
     def burst(self, now_s: int) -> Floats:
         """Return max(EWMA of 30 s + 3 sigma, p99 of 60 s) per worker, ``[workers]``.

@@ -41,8 +41,9 @@ class TimeRing:
 
     def slots(self, block: Ints) -> Ints:
         """Return the slot of each block, making room; -1 where the ring has moved past it."""
-        wanted = np.unique(block)
-        wanted = wanted[wanted > max(self.newest, int(wanted[-1])) - self.length]
+        if len(block) == 0:
+            return np.empty(0, np.int64)
+        wanted = np.unique(block[block > max(self.newest, int(block.max())) - self.length])
         stale = wanted[self.block[wanted % self.length] < wanted]
         if len(stale):
             self.values[stale % self.length] = self.empty
@@ -51,9 +52,22 @@ class TimeRing:
         slot[self.block[slot] != block] = -1
         return slot
 
+    def put(self, block: Ints, row: Ints, value: NDArray[Any]) -> None:
+        """Write values; blocks that the ring has moved past are left out."""
+        slot = self.slots(block)
+        kept = slot >= 0
+        self.values[slot[kept], row[kept]] = value[kept]
+
+    def at(self, block: Ints, row: Ints) -> NDArray[Any]:
+        """Return the value of each (block, row); where the block is not held, an empty one."""
+        slot = block % self.length
+        held = self.block[slot] == block
+        return np.where(held, self.values[slot, row], self.values.dtype.type(self.empty))
+
     def held(self, first: int, last: int) -> Ints:
         """Return the slots of the blocks ``first <= block < last`` that are held, oldest first."""
-        first = max(first, last - self.length)
+        last = min(last, self.newest + 1)
+        first = max(first, last - self.length, 0)
         blocks = np.arange(first, last)
         slot: Ints = blocks % self.length
         return np.asarray(slot[self.block[slot] == blocks], np.int64)

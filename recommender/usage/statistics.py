@@ -10,8 +10,9 @@ from recommender.policy.table import PolicyTable
 from recommender.state import DecisionState
 from recommender.usage.minutes import MINUTE_S
 from recommender.usage.model import UsageModel
+from recommender.usage.peaks import HOUR_S
 from recommender.usage.quality import STARTUP_WITHOUT_READINESS_S, is_stale
-from recommender.usage.store import HOUR_S, ResourceUsage
+from recommender.usage.store import DAY_S, ResourceUsage
 
 COARSE_STEP_S = 15
 """Above it, samples are too far apart for statistics of seconds."""
@@ -69,7 +70,9 @@ def _column(
         "saturated_minutes": _saturated_minutes(store, rows, watch_s, now_s),
         "saturated_share_day": store.day.saturated_share(store)[rows],
         "denials": _denials(model, store, rows, watch_s),
-        "new_denials": _denials(model, store, rows, state.last_limits_tick_s),
+        "new_denials": _denials(
+            model, store, rows, np.maximum(state.last_limits_tick_s, now_s - DAY_S)
+        ),
         "resident_peak": live.resident_peak()[rows],
         "loaded_floor": store.loaded_peak[rows],
         "is_opaque": live.is_opaque()[rows],
@@ -189,7 +192,8 @@ class _Live:
             model.ready_s >= 0, model.ready_s, model.first_sample_s + STARTUP_WITHOUT_READINESS_S
         )
         running_before = (model.ready_s < 0) & (model.first_sample_s <= model.begin_s)
-        settling = (self._now_s - loaded_s < SETTLING_S) & ~running_before
+        loading = (model.started_s >= 0) & (model.ready_s < 0)
+        settling = loading | ((self._now_s - loaded_s < SETTLING_S) & ~running_before)
         is_settling = settling & ~np.isnan(self._store.plateaus.limit)
         return self._any((self._store.plateaus.is_opaque | is_settling) & self._fresh)
 
@@ -236,7 +240,8 @@ def _mean_demand(model: UsageModel, store: ResourceUsage, period_s: int, now_s: 
         return mean_of_open
     window = store.minute_mean.window(begin_s // MINUTE_S, open_since_s // MINUTE_S)
     present = ~np.isnan(window)
-    open_minutes = np.where(count > 0, (now_s - open_since_s) / MINUTE_S, 0.0)
+    # as many minutes as it covers; samples further apart than a minute count as one minute each
+    open_minutes = np.minimum(count, (now_s - open_since_s) / MINUTE_S)
     weight = present.sum(axis=0) + open_minutes
     total = np.where(present, window, 0).sum(axis=0) + np.nan_to_num(mean_of_open) * open_minutes
     with np.errstate(invalid="ignore", divide="ignore"):

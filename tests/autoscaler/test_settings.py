@@ -2,7 +2,7 @@ from dataclasses import fields
 
 import pytest
 
-from autoscaler.errors import InputError, UsageError
+from autoscaler.errors import UsageError
 from autoscaler.settings import SETTINGS, Settings, load_settings, settings_of
 from recommender.report.thresholds import Thresholds
 
@@ -77,10 +77,10 @@ def test_a_wrong_value_says_what_is_allowed(document, words):
 
 
 @pytest.mark.parametrize("text", ["a: [", "\x00"])
-def test_a_file_that_is_no_yaml_is_an_input_error(tmp_path, text):
+def test_a_file_that_is_no_yaml_is_an_error(tmp_path, text):
     path = tmp_path / "s.yaml"
     path.write_text(text)
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(UsageError, match="cannot be read"):
         load_settings(path)
 
 

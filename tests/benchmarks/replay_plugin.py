@@ -16,7 +16,7 @@ import numpy as np
 
 from recommender.backtest.replayed_fleet import ReplayedFleet, unbounded_workloads
 from recommender.decision import Layer
-from recommender.observation import Floats, Workers
+from recommender.observation import Floats
 from recommender.policy.model import Buffer, Dimension, Policy
 from recommender.policy.parse import parse_auto_scaling_config
 from recommender.resources import Resource, resource_named
@@ -103,23 +103,14 @@ class Method:
 
     def _target(self, fleet: ReplayedFleet, now_s: int) -> Floats:
         decisions = fleet.decide(now_s, frozenset({self._layer}))
-        target = (
-            decisions.target_limit if self._layer is Layer.LIMITS else decisions.target_request
-        )
+        target = decisions.target_limit if self._layer is Layer.LIMITS else decisions.target_request
         return target[:, 0]
 
     def _wanted_replicas(self, fleet: ReplayedFleet, now_s: int) -> Floats:
-        """Spread each service's demand evenly over the replicas that were wanted last."""
-        replicas = fleet.workloads.replicas
-        row = np.repeat(np.arange(len(replicas)), replicas.astype(np.int64))
-        workers = Workers(
-            workload_row=row,
-            demand=(fleet.demand(now_s) / replicas)[row],
-            is_ready=np.ones(len(row), np.bool_),
-        )
-        decisions = fleet.decide(now_s, frozenset({Layer.REPLICAS}), workers=workers)
-        target = decisions.target_replicas
-        wanted = np.where(np.isnan(target), replicas, target)
+        """Decide on each service's demand, spread evenly over the replicas wanted last."""
+        workers = fleet.spread_over_replicas(now_s)
+        target = fleet.decide(now_s, frozenset({Layer.REPLICAS}), workers=workers).target_replicas
+        wanted = np.where(np.isnan(target), fleet.workloads.replicas, target)
         fleet.put_in_force(replicas=wanted)
         return wanted
 

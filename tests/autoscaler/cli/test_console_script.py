@@ -39,7 +39,16 @@ def test_a_closed_pipe_is_quiet(usage):
 def test_help_names_real_commands_only():
     ended = run("--help", env={**os.environ, "COLUMNS": "100"})
     assert ended.returncode == 0
-    for command in ("report", "explain", "render", "diff", "config", "version"):
+    for command in (
+        "report",
+        "explain",
+        "simulate",
+        "backtest",
+        "render",
+        "diff",
+        "config",
+        "version",
+    ):
         assert command in ended.stdout
         assert run(command, "--help").returncode == 0
 

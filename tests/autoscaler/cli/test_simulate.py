@@ -9,7 +9,7 @@ def test_the_demonstration_writes_a_report_and_names_commands_that_work(tfa, tmp
     assert ended.code == 0
     assert {path.name for path in folder.iterdir()} == {"report.html", "report.json"}
     hints = [line for line in ended.err.splitlines() if "tfa explain" in line]
-    words = shlex.split(hints[0])
+    words = shlex.split(hints[0], comments=True)
     assert tfa(*words[words.index("explain") :]).code == 0
 
 

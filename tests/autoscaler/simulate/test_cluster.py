@@ -286,3 +286,14 @@ def test_a_workload_without_cards_in_its_pool_is_refused():
 
     with pytest.raises(UsageError, match="pool 'elsewhere' has no GPU"):
         Fleet(cards=(CardGroup(pool="p", gpu_model="A100", count=1),), workloads=(chat,))
+
+
+def test_a_raise_without_any_effect_is_not_applied():
+    other = _chat(name="team/other", annotations={"replicas": "1", "tflops-request": "272",
+                                                  "tflops-limit": "300"})  # fmt: skip
+    cluster = _cluster(other, _chat(annotations={"replicas": "1"}), cards=1)
+
+    (outcome,) = cluster.apply([_change(cluster, request={"tflops": 60.0})])
+
+    assert not outcome.applied
+    assert "no room for more tflops" in outcome.reason

@@ -196,6 +196,21 @@ def test_one_percentage_in_many_above_100_goes_alone(read):
     assert notes == ["1 row left out: more than 100 % of a GPU; the first is 180 on line 202"]
 
 
+def test_percent_that_looks_like_a_share_is_pointed_out(read):
+    usage, notes = read("a,1772323200,tflops_pct,0.5", "b,1772323200,tflops_pct,1")
+    assert usage.rejected == ()
+    assert notes == [
+        (
+            "no value of tflops_pct is above 1; it is a percentage, 0 to 100: shares from 0 to 1 "
+            "would be sized 100 times too small"
+        )
+    ]
+
+
+def test_an_idle_gpu_is_no_share(read):
+    assert read("a,1772323200,tflops_pct,0")[1] == []
+
+
 def test_vram_that_looks_like_mib_is_left_out_whole(read):
     usage, _ = read("a,1772323200,vram_bytes,24000", "b,1772323200,vram_bytes,2e10")
     [rejected] = usage.rejected

@@ -307,14 +307,14 @@ def evidence(rows, blocks: int = 2016) -> Evidence:
         highest=highest,
         mean=highest * 0.3,
         points=table(rows, "points").astype(np.int64),
-        span_s=np.repeat([[row.span_s] for row in rows], 2, axis=1).reshape(w, 2),
+        span_s=np.array([[row.span_s] * 2 for row in rows], np.int64).reshape(w, 2),
         coverage=np.full((w, 2), 0.99),
         workers_seen=np.full((w, 2), 2),
         last_sample_age_s=np.full((w, 2), 30.0),
         saturated_share=table(rows, "at_limit_share"),
         denials=table(rows, "denials"),
         is_opaque=table(rows, "is_opaque").astype(bool),
-        hourly_profile=np.repeat(highest[:, :, None], 24, axis=2) * 0.5,
+        hourly_profile=highest[:, :, None] * np.linspace(0.3, 0.8, 24),
         block_start_s=np.arange(blocks, dtype=np.int64) * BLOCK_S + NOW_S - blocks * BLOCK_S,
         block_max=block_max,
         block_mean=block_max * 0.6,
@@ -324,8 +324,8 @@ def evidence(rows, blocks: int = 2016) -> Evidence:
 def day_wave(blocks: int, highest: float, phase: int = 0):
     """Return a daily wave whose maximum is ``highest``."""
     hours = np.arange(blocks) * BLOCK_S / 3600 + phase
-    noise = np.random.default_rng(phase).uniform(0.85, 1.0, blocks)
-    wave = (0.55 + 0.45 * np.sin(2 * np.pi * hours / 24)) * noise
+    jitter = 0.85 + 0.15 * np.abs(np.sin(np.arange(blocks) * 12.9898 + phase))
+    wave = (0.55 + 0.45 * np.sin(2 * np.pi * hours / 24)) * jitter
     return wave * highest / wave.max()
 
 

@@ -1,0 +1,140 @@
+"""What a report says of a recommendation: had it been in force over the last 7 days.
+
+Each workload is replayed on its own recorded blocks; every decision saw earlier blocks only.
+Beside it stands today's value over the same time, which is hindsight and labelled so.  Recorded use
+is taken as the demand: what an earlier limit cut off cannot be seen (open loop).
+
+Two passes feed the usage model what its histograms take: means of blocks for requests of
+compressible resources, maxima for limits and for VRAM.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+import numpy as np
+
+from recommender.backtest.actuation import InForce
+from recommender.backtest.frame import UsageFrame, frame_of_evidence
+from recommender.backtest.judging import judged, unchanged
+from recommender.backtest.plan import ReplayPlan
+from recommender.backtest.replay import Progress, replay
+from recommender.backtest.whatif import WhatIf
+from recommender.decision import Layer
+from recommender.observation import Floats, Observation, Workloads
+from recommender.policy.model import Policy
+from recommender.usage.evidence import Evidence
+
+WINDOW_S = 7 * 86400
+REQUESTS_STEP_S = 3600
+LIMITS_STEP_S = 1800
+REQUESTS_PLAN = ReplayPlan(steps_s=MappingProxyType({Layer.REQUESTS: REQUESTS_STEP_S}))
+LIMITS_PLAN = ReplayPlan(steps_s=MappingProxyType({Layer.LIMITS: LIMITS_STEP_S}))
+
+
+def what_if(
+    observation: Observation,
+    policies: Sequence[Policy],
+    evidence: Evidence,
+    *,
+    now_s: int,
+    progress: Progress | None = None,
+) -> WhatIf | None:
+    """Return the back-test of the last 7 days (or what there is); None where there is no block.
+
+    ``policies`` and the rows of ``evidence`` are in the order of ``observation``.  Amounts in force
+    follow the targets: raised at once, lowered when more than the update threshold below.
+    """
+    workloads = observation.workloads
+    keys = list(zip(workloads.namespace, _row_names(workloads), strict=True))
+    frame = frame_of_evidence(evidence, keys, observation.resources)
+    if frame is None:
+        return None
+    frame = frame.between(now_s - WINDOW_S, now_s)
+    if frame.steps == 0:
+        return None
+    start = _nothing_in_force(workloads)
+    report = progress or _silent
+    of_requests = replay(
+        _means_for_requests(frame),
+        policies,
+        REQUESTS_PLAN,
+        workloads=start,
+        progress=_part(report, 0.0, 0.4),
+    ).in_force[Layer.REQUESTS]
+    of_limits = replay(
+        frame, policies, LIMITS_PLAN, workloads=start, progress=_part(report, 0.4, 1.0)
+    ).in_force[Layer.LIMITS]
+    of_limits = _never_below(of_limits, of_requests)
+    return WhatIf(
+        start_s=frame.t0_s,
+        end_s=frame.end_s,
+        decision_step_s=LIMITS_STEP_S,
+        requests=judged(frame, of_requests).scores,
+        limits=judged(frame, of_limits).scores,
+        current_requests=judged(frame, unchanged(workloads.request, of_requests)).scores,
+        current_limits=judged(frame, unchanged(workloads.limit, of_limits)).scores,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Progress of one of several passes."""
+
+    whole: Progress
+    begin: float
+    end: float
+
+    def __call__(self, share: float) -> None:
+        self.whole(self.begin + share * (self.end - self.begin))
+
+
+def _part(whole: Progress, begin: float, end: float) -> Progress:
+    return _Part(whole, begin, end)
+
+
+def _silent(_share: float) -> None:
+    """Tell nobody."""
+
+
+def _row_names(workloads: Workloads) -> list[str]:
+    """Return names that are unique per row: a workload on two GPU models has two rows."""
+    pairs = zip(workloads.workload, workloads.gpu_model, strict=True)
+    return [f"{name} on {model}" if model else name for name, model in pairs]
+
+
+def _nothing_in_force(workloads: Workloads) -> Workloads:
+    """Return the workloads as they are stated, before anything was recommended."""
+    nothing = np.full(workloads.request.shape, np.nan)
+    rows = np.arange(len(workloads.workload))
+    return replace(
+        workloads,
+        request=nothing,
+        limit=nothing,
+        replica_row=rows,
+        external_request=nothing,
+        external_limit=nothing,
+        largest_placeable=nothing,
+        quota=nothing,
+        is_paused=np.zeros(len(rows), np.bool_),
+    )
+
+
+def _means_for_requests(frame: UsageFrame) -> UsageFrame:
+    values = frame.values.copy()
+    for r, resource in enumerate(frame.resources):
+        if resource.is_compressible:
+            values[r] = frame.means[r]
+    return replace(frame, values=values)
+
+
+def _never_below(limits: InForce, requests: InForce) -> InForce:
+    """Return limits that are at least the request in force at the same time."""
+    which = np.searchsorted(requests.since_s, limits.since_s, side="right") - 1
+    floor: Floats = np.full(limits.amounts.shape, np.nan)
+    known = which >= 0
+    floor[known] = requests.amounts[which[known]]
+    raised = np.where(limits.amounts < floor, floor, limits.amounts)
+    return replace(limits, amounts=raised)

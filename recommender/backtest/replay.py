@@ -1,0 +1,179 @@
+"""Causal replay of recorded usage through the same ``decide`` that runs live.
+
+A decision at ``t`` sees steps that ended at or before ``t``; it is in force from ``t`` + delay on,
+until the next one.  In the closed loop the recommender is shown min(demand, allocation in force):
+a limit that is too low hides the demand above it, as it would live.  Scores are in ``scores``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from recommender.backtest.actuation import InForce, put_in_force
+from recommender.backtest.frame import UsageFrame
+from recommender.backtest.plan import Amounts, ReplayPlan
+from recommender.backtest.replayed_fleet import ReplayedFleet, unbounded_workloads
+from recommender.decision import Decisions, Layer
+from recommender.errors import ContractError
+from recommender.observation import Floats, Workloads
+from recommender.policy.model import Policy
+from recommender.policy.table import PolicyTable, policy_table
+
+Progress = Callable[[float], None]
+"""Told how much is done, 0 to 1."""
+_COLUMN_OF_LAYER = {Layer.REQUESTS: "request", Layer.LIMITS: "limit", Layer.REPLICAS: "replicas"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replayed:
+    """Amounts in force of every layer that took part: ``[D, W, R]``, replicas ``[D, W]``."""
+
+    in_force: dict[Layer, InForce]
+    plan: ReplayPlan
+
+
+def replay(
+    frame: UsageFrame,
+    policies: Sequence[Policy],
+    plan: ReplayPlan,
+    *,
+    workloads: Workloads | None = None,
+    progress: Progress | None = None,
+) -> Replayed:
+    """Replay all workloads of ``frame`` together.
+
+    ``policies`` and ``workloads`` (what is stated and in force at the start, by default nothing)
+    are in the order of ``frame.workloads``.  Raises ``InvalidValueError`` for a plan that does not
+    fit the frame's step, ``ContractError`` for rows that do not match.
+    """
+    plan.checked(frame.step_s)
+    keys = frame.workloads
+    if workloads is None:
+        workloads = unbounded_workloads(keys, len(frame.resources))
+    if not len(policies) == len(keys) == len(workloads.workload):
+        raise ContractError(f"{len(keys)} workloads in the frame, {len(policies)} policies")
+    run = _Run(frame, policies, plan, workloads)
+    tick_s = plan.tick_s()
+    first_s = -(-(frame.t0_s + frame.step_s) // tick_s) * tick_s
+    ticks = range(first_s, frame.end_s, tick_s)
+    for i, now_s in enumerate(ticks):
+        run.tick(now_s)
+        if progress is not None:
+            progress((i + 1) / len(ticks))
+    return Replayed(in_force=run.in_force(), plan=plan)
+
+
+class _Run:
+    """One pass over a frame."""
+
+    def __init__(
+        self,
+        frame: UsageFrame,
+        policies: Sequence[Policy],
+        plan: ReplayPlan,
+        workloads: Workloads,
+    ) -> None:
+        self._frame, self._plan = frame, plan
+        self._row = frame.row_of_series
+        if Layer.REPLICAS in plan.steps_s:
+            workloads = replace(workloads, replicas=self._replicas_at_start(workloads))
+        self._fleet = ReplayedFleet(
+            frame.resources,
+            policies,
+            workloads,
+            self._row,
+            step_s=frame.step_s,
+            begin_s=frame.t0_s,
+        )
+        self._lower_below = _lower_below(policy_table(policies, frame.resources))
+        self._limit_at_start = workloads.limit
+        self._seen = 0
+        self._since_s: dict[Layer, list[int]] = {layer: [] for layer in plan.steps_s}
+        self._amounts: dict[Layer, list[Floats]] = {layer: [] for layer in plan.steps_s}
+
+    def tick(self, now_s: int) -> None:
+        """Show what happened since the last tick, decide, and let the decision take force."""
+        self._show(now_s)
+        due = self._plan.due(now_s)
+        workers = None
+        if Layer.REPLICAS in due:
+            workers = self._fleet.spread_over_replicas(now_s)
+        decisions = self._fleet.decide(now_s, due, workers=workers)
+        for layer in due:
+            amounts = self._applied(layer, decisions)
+            self._fleet.put_in_force(**{_COLUMN_OF_LAYER[layer]: amounts})
+            self._since_s[layer].append(now_s + self._plan.delay_s)
+            self._amounts[layer].append(amounts)
+
+    def in_force(self) -> dict[Layer, InForce]:
+        """Return everything that took force."""
+        shape = (0, len(self._frame.workloads), len(self._frame.resources))
+        return {
+            layer: InForce(
+                since_s=np.array(self._since_s[layer], np.int64),
+                amounts=np.stack(amounts)
+                if amounts
+                else np.empty(shape[:2] if layer is Layer.REPLICAS else shape),
+            )
+            for layer, amounts in self._amounts.items()
+        }
+
+    def _applied(self, layer: Layer, decisions: Decisions) -> Floats:
+        name = _COLUMN_OF_LAYER[layer]
+        if self._plan.amounts is Amounts.NEXT:
+            return np.asarray(getattr(decisions, f"next_{name}"), np.float64)
+        target = getattr(decisions, f"target_{name}")
+        current = getattr(self._fleet.workloads, name)
+        return put_in_force(target, current, self._lower_below[layer])
+
+    def _show(self, now_s: int) -> None:
+        frame = self._frame
+        until = min(frame.steps, (now_s - frame.t0_s) // frame.step_s)
+        begin_s = frame.t0_s + self._seen * frame.step_s
+        for r, resource in enumerate(frame.resources):
+            demand = frame.values[r, :, self._seen : until].astype(np.float64)
+            if not self._plan.is_closed_loop:
+                self._fleet.see(r, begin_s, demand, now_s=now_s)
+                continue
+            share = self._share(r, begin_s, demand.shape[1])
+            self._fleet.see(r, begin_s, np.fmin(demand, share), now_s=now_s, share=share)
+            if not resource.is_compressible:
+                series, column = np.nonzero(demand > share)
+                self._fleet.refuse(series, begin_s + column * frame.step_s)
+        self._seen = until
+
+    def _share(self, resource: int, begin_s: int, columns: int) -> Floats:
+        """Return what each series could use at most in some steps, ``[S, columns]``.
+
+        The limit in force; where limits take no part and none is in force, the request.
+        """
+        limit = self._limit_at_start[self._row, resource][:, None]
+        layer = Layer.LIMITS if Layer.LIMITS in self._plan.steps_s else Layer.REQUESTS
+        if not self._amounts.get(layer):
+            return np.broadcast_to(limit, (len(self._row), columns))
+        needed = -(3 + self._plan.delay_s // self._plan.steps_s[layer])
+        held = InForce(
+            since_s=np.array(self._since_s[layer][needed:], np.int64),
+            amounts=np.stack([a[:, resource] for a in self._amounts[layer][needed:]]),
+        )
+        times_s = begin_s + np.arange(columns) * self._frame.step_s
+        decided = held.at(times_s, self._row).astype(np.float64)
+        if layer is Layer.REQUESTS:
+            return np.where(np.isnan(limit), decided, limit)
+        return np.where(np.isnan(decided), limit, decided)
+
+    def _replicas_at_start(self, workloads: Workloads) -> Floats:
+        series = np.bincount(self._row, minlength=len(workloads.workload)).astype(np.float64)
+        return np.where(np.isnan(workloads.replicas), series, workloads.replicas)
+
+
+def _lower_below(table: PolicyTable) -> dict[Layer, Floats | float]:
+    """Return by which share a target must lie below what is in force to lower it."""
+    return {
+        Layer.REQUESTS: table.requests.update_threshold,
+        Layer.LIMITS: table.limits.ignored_delta,
+        Layer.REPLICAS: 0.0,
+    }

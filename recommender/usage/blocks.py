@@ -1,0 +1,60 @@
+"""What is kept of a workload's week: maximum and mean of use, saturated minutes, per 5 minutes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from recommender.observation import Floats, Ints
+from recommender.usage.minutes import MINUTE_S
+from recommender.usage.rings import TimeRing
+
+BLOCK_S = 300
+MINUTES_PER_BLOCK = BLOCK_S // MINUTE_S
+BLOCKS_KEPT = 7 * 86400 // BLOCK_S
+COUNTS_KEPT = 4
+"""Minutes close in the order of time, so only the newest blocks still take some."""
+
+
+class Blocks:
+    """5-minute blocks of all workloads in one resource."""
+
+    def __init__(self) -> None:
+        self.top = TimeRing(BLOCK_S, BLOCKS_KEPT, np.float32, np.nan)
+        self.mean = TimeRing(BLOCK_S, BLOCKS_KEPT, np.float32, np.nan)
+        self.saturated = TimeRing(BLOCK_S, BLOCKS_KEPT, np.uint8, 0)
+        """Minutes with a saturated sample."""
+        self.count = TimeRing(BLOCK_S, COUNTS_KEPT, np.float32, 0)
+        """Minutes of workers that the mean is made of."""
+
+    def grow(self, workloads: int) -> None:
+        """Append workloads until there are so many."""
+        for ring in self._rings():
+            ring.grow(workloads)
+
+    def clear(self, rows: Ints) -> None:
+        """Empty some workloads for reuse."""
+        for ring in self._rings():
+            ring.clear(rows)
+
+    def add(
+        self, row: Ints, block: Ints, *, top: Floats, total: Floats, count: Floats, saturated: Ints
+    ) -> None:
+        """Fold in minutes, ``[n]`` each, every (row, block) once.
+
+        ``total`` is the sum of the means of ``count`` minutes of workers.
+        """
+        before = self.count.at(block, row).astype(np.float64)
+        mean = np.nan_to_num(self.mean.at(block, row).astype(np.float64))
+        self.top.put(block, row, np.fmax(self.top.at(block, row), top))
+        self.mean.put(block, row, (mean * before + total) / (before + count))
+        self.saturated.put(block, row, self.saturated.at(block, row) + saturated)
+        self.count.put(block, row, before + count)
+
+    def _rings(self) -> tuple[TimeRing, ...]:
+        return self.top, self.mean, self.saturated, self.count
+
+
+def minutes_per_block(step_s: Ints) -> Ints:
+    """Return how many minutes of a 5-minute block can hold samples that are ``step_s`` apart."""
+    minutes: Ints = np.clip(BLOCK_S // np.maximum(step_s, MINUTE_S), 1, MINUTES_PER_BLOCK)
+    return minutes

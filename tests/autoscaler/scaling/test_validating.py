@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from autoscaler.scaling.cluster import Change, amounts
+from autoscaler.scaling.planning import Effect, PlannedChange
+from autoscaler.scaling.validating import Rejection, rejection_counts, validate
+from recommender.decision import Layer
+from recommender.resources import GIB
+from tests.autoscaler.scaling.builders import START, policy, view
+
+CHAT = view("chat", "auto-requests", "auto-limits", "auto-replicas")
+
+
+def _plan(layer=Layer.LIMITS, resource="tflops", before=80.0, after=100.0, row=0, **more):
+    kind = {Layer.REQUESTS: "request", Layer.LIMITS: "limit"}.get(layer)
+    amount = {kind: amounts({resource: after})} if kind else {"replicas": int(after)}
+    change = Change(
+        namespace="team", workload="chat", uid=more.pop("uid", CHAT.uid), decided_s=START, **amount
+    )
+    effect = Effect(
+        layer=layer, resource=resource, before=before, after=after, reason="", code=None, **more
+    )
+    return PlannedChange(row=row, change=change, effects=(effect,))
+
+
+def _reason(plan, now, decided_from=CHAT):
+    validated = validate([plan], [decided_from], [] if now is None else [now])
+    assert len(validated.accepted) + len(validated.rejected) == 1
+    return validated.rejected[0].reason if validated.rejected else None
+
+
+def test_a_change_whose_premises_hold_is_accepted():
+    assert _reason(_plan(), CHAT) is None
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [
+        (None, Rejection.GONE),
+        (replace(CHAT, uid="team-chat-2"), Rejection.RECREATED),
+        (replace(CHAT, is_paused=True), Rejection.PAUSED),
+        (replace(CHAT, policy=policy("auto-requests")), Rejection.NOT_ENROLLED),
+        (
+            replace(CHAT, stated_limit=amounts({"tflops": 90.0, "vram_bytes": 16 * GIB})),
+            Rejection.STATED_CHANGED,
+        ),
+        (
+            replace(CHAT, limit=amounts({"tflops": 81.0, "vram_bytes": 16 * GIB})),
+            Rejection.IN_FORCE_CHANGED,
+        ),
+        (replace(CHAT, card=amounts({"tflops": 99.0})), Rejection.ABOVE_CARD),
+    ],
+)
+def test_a_change_is_dropped_with_the_reason_why_it_no_longer_holds(now, expected):
+    assert _reason(_plan(), now) is expected
+
+
+def test_a_request_above_the_limit_in_force_is_dropped():
+    plan = _plan(Layer.REQUESTS, before=40.0, after=90.0)
+
+    assert _reason(plan, CHAT) is Rejection.REQUEST_ABOVE_LIMIT
+
+
+def test_replicas_that_somebody_else_set_are_left_alone():
+    plan = _plan(Layer.REPLICAS, "replicas", before=1.0, after=2.0)
+
+    assert _reason(plan, replace(CHAT, replicas=4)) is Rejection.IN_FORCE_CHANGED
+
+
+def test_a_change_of_another_number_does_not_matter():
+    now = replace(CHAT, replicas=7, request=amounts({"tflops": 41.0, "vram_bytes": 10 * GIB}))
+
+    assert _reason(_plan(), now) is None
+
+
+def test_vertical_changes_of_a_workload_on_several_gpu_models_are_dropped():
+    other = replace(CHAT, gpu_model="H100")
+
+    validated = validate([_plan()], [CHAT, other], [CHAT, other])
+
+    assert [item.reason for item in validated.rejected] == [Rejection.SEVERAL_GPU_MODELS]
+
+
+def test_one_bad_change_does_not_cost_the_others():
+    good, bad = _plan(), _plan(uid="another")
+
+    validated = validate([bad, good], [CHAT], [CHAT])
+
+    assert validated.accepted == (good,)
+    assert rejection_counts(validated.rejected) == {Rejection.RECREATED: 1}

@@ -1,0 +1,120 @@
+"""What ``make bench`` measures, one function per subject."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from recommender.backtest.frame import UsageFrame
+from recommender.backtest.plan import ReplayPlan
+from recommender.backtest.replay import replay
+from recommender.decision import Layer
+from recommender.policy.parse import parse_auto_scaling_config
+from recommender.report.page import render_page
+from recommender.resources import TFLOPS, VRAM
+from tests.benchmarks.targets import Measured
+from tests.recommender.report.fleets import large_report
+
+ROOT = Path(__file__).parents[2]
+MIB = 2.0**20
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+FLEET, SMALL_FLEET = 10_000, 1_000
+TICK_S, TICK_MIB = 2.0, 1024.0
+STARTS = 7
+
+
+def decision_tick() -> Iterator[Measured]:
+    """Ticks of a large fleet (CPU seconds of one core), their memory, growth and stages."""
+    large, small = (_tick(rows) for rows in (FLEET, SMALL_FLEET))
+    name = f"tick, {FLEET} workloads x 4 workers x 2 resources"
+    for kind, label in (("ordinary", "ordinary"), ("closing", "closes a 5-minute block")):
+        seconds = sum(large[kind].values())
+        yield Measured(what=f"{name}: {label}", value=seconds, unit="s", target=TICK_S)
+    peak_mib = large["peak_bytes"] / MIB
+    yield Measured(what="its peak memory", value=peak_mib, unit="MiB", target=TICK_MIB)
+    growth = sum(large["ordinary"].values()) / sum(small["ordinary"].values())
+    ratio = FLEET / SMALL_FLEET
+    yield Measured(
+        what=f"its growth from {SMALL_FLEET} to {FLEET}", value=growth, unit="x", target=ratio
+    )
+    for stage, seconds in large["ordinary"].items():
+        yield Measured(what=f"  of it: {stage}", value=seconds, unit="s")
+
+
+def report_page() -> Iterator[Measured]:
+    """The HTML page of 500 workloads, from a finished report."""
+    report = large_report(500)
+    begin = time.process_time()
+    page = render_page(report, None).encode()
+    seconds = time.process_time() - begin
+    yield Measured(what="HTML page, 500 workloads: time", value=seconds, unit="s", target=2.0)
+    yield Measured(what="its size", value=len(page) / 1e6, unit="MB", target=4.0)
+    packed = len(gzip.compress(page)) / 1e6
+    yield Measured(what="its size, compressed", value=packed, unit="MB", target=1.0)
+
+
+def start_up() -> Iterator[Measured]:
+    """Wall time of ``tfa --help``, best of several processes, beside that of a bare Python."""
+    bare_s = min(_wall_s([sys.executable, "-c", "pass"]) for _ in range(STARTS))
+    help_s = min(_wall_s([sys.executable, "-m", "autoscaler", "--help"]) for _ in range(STARTS))
+    yield Measured(what="tfa --help", value=help_s, unit="s", target=0.4)
+    yield Measured(what="  of it: Python alone", value=bare_s, unit="s")
+
+
+def replays() -> Iterator[Measured]:
+    """Back-tests of generated usage on one core."""
+    day = _seconds_of_replay(65, 1440, 60, {Layer.LIMITS: 300})
+    yield Measured(
+        what="back-test, 65 series x 24 h, limits every 5 min", value=day, unit="s", target=3.0
+    )
+    week = _seconds_of_replay(500, 2016, 300, {Layer.REQUESTS: 3600, Layer.LIMITS: 1800})
+    yield Measured(
+        what="back-test, 500 x 2 series x 7 d, requests 1 h, limits 30 min",
+        value=week,
+        unit="s",
+        target=15.0,
+    )
+
+
+def _tick(rows: int) -> dict:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.benchmarks.tick", str(rows)],
+        cwd=ROOT,
+        env={**os.environ, **ONE_THREAD},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout)
+
+
+def _wall_s(command: list[str]) -> float:
+    begin = time.perf_counter()
+    subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
+    return time.perf_counter() - begin
+
+
+def _seconds_of_replay(rows: int, steps: int, step_s: int, steps_s: dict[Layer, int]) -> float:
+    resources = (TFLOPS,) if Layer.REQUESTS not in steps_s else (TFLOPS, VRAM)
+    use = np.random.default_rng(3).gamma(2.0, 5.0, (len(resources), rows, steps))
+    use *= np.array([1.0, 1e9])[: len(resources), None, None]
+    frame = UsageFrame(
+        series=tuple(("team", f"w{i}", "0") for i in range(rows)),
+        resources=resources,
+        values=use.astype(np.float32),
+        means=use.astype(np.float32),
+        t0_s=20_000 * 86_400,
+        step_s=step_s,
+    )
+    policies = [parse_auto_scaling_config({})] * rows
+    begin = time.process_time()
+    replay(frame, policies, ReplayPlan(steps_s=steps_s))
+    return time.process_time() - begin

@@ -1,0 +1,36 @@
+"""What the golden files should contain."""
+
+from pathlib import Path
+
+from recommender.report.diff import compare, render_diff_json, render_diff_table
+from recommender.report.jsonform import render_schema
+from recommender.report.options import RenderOptions
+from recommender.report.renderers import RENDERERS
+from recommender.resources import GIB
+from tests.recommender.report.builders import Row, report, tflops, vram
+from tests.recommender.report.fleets import varied_report
+
+FOLDER = Path(__file__).parent
+SCHEMA = FOLDER.parents[1] / "deploy" / "schema" / "report-v1.schema.json"
+
+
+def golden_files() -> dict[Path, str]:
+    """Return every golden file and its contents."""
+    fleet = varied_report()
+    small = report(Row(tflops=tflops(target_request=6.0, blocks=(4.0, 5.0, 20.0))))
+    later = report(Row(workload="new"), Row(vram=vram(denials=1, target_limit=10 * GIB)))
+    wide = RenderOptions(is_wide=True, include_ok=True, group_by="namespace")
+    diff = compare(small, later)
+    contents = {
+        "report.json": RENDERERS["json"](small, None),
+        "report.csv": RENDERERS["csv"](fleet, None),
+        "report.md": RENDERERS["md"](fleet, None),
+        "report.txt": RENDERERS["table"](fleet, None),
+        "report-wide.txt": RENDERERS["table"](fleet, wide),
+        "report.patch.yaml": RENDERERS["patch"](fleet, None),
+        "report.kustomize.yaml": RENDERERS["kustomize"](fleet, None),
+        "diff.txt": render_diff_table(diff),
+        "diff.json": render_diff_json(diff),
+    }
+    files = {FOLDER / name: text for name, text in contents.items()}
+    return files | {SCHEMA: render_schema()}

@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+
+from recommender.backtest.lookback import what_if
+from recommender.usage.evidence_of import read_evidence
+from tests.builders import policy
+from tests.fleets import GIB, Fleet
+from tests.recommender.backtest.frames import daily
+
+HOURS = 30
+
+
+@pytest.fixture(scope="module")
+def fleet():
+    amount = np.array([[100.0, 40 * GIB], [5.0, 10 * GIB]])
+    made = Fleet(
+        [policy(), policy()],
+        columns={"request": amount, "limit": amount * 2, "stated_limit": amount * 2},
+        applies=False,
+    )
+    use = daily(1, HOURS)[0]
+    made.use(use, step_s=60)
+    made.use(np.full(len(use), 20 * GIB), step_s=60, resource=1)
+    made.pass_time(HOURS * 3600)
+    return made
+
+
+@pytest.fixture(scope="module")
+def result(fleet):
+    evidence = read_evidence(fleet.model, fleet.rows, fleet.now_s)
+    return what_if(fleet.observe(), fleet.policies, evidence, now_s=fleet.now_s)
+
+
+def test_the_replay_spans_what_was_recorded(fleet, result):
+    assert result.start_s == fleet.begin_s
+    assert fleet.now_s - 600 <= result.end_s <= fleet.now_s
+
+
+def test_a_generous_request_has_more_slack_than_the_recommended_one(result):
+    assert 0 < result.requests.slack[0, 0] < result.current_requests.slack[0, 0]
+
+
+def test_a_request_that_was_too_low_is_shown_as_violated_today(result):
+    assert result.current_requests.violated_share[1, 0] == pytest.approx(1.0)
+    assert result.requests.violated_share[1, 0] < 0.5
+
+
+def test_vram_that_would_have_failed_is_shown(result):
+    assert result.current_requests.violated_share[:, 1] == pytest.approx([0.0, 1.0])
+    assert result.requests.violated_share[:, 1] == pytest.approx([0.0, 0.0])
+
+
+def test_limits_violate_less_than_requests(result):
+    assert (result.limits.violated_share <= result.requests.violated_share).all()
+
+
+def test_what_does_not_change_has_no_changes(result):
+    assert (result.current_limits.changes_per_day == 0).all()
+    assert (result.limits.changes_per_day[:, 0] > 0).all()
+
+
+def test_without_something_in_force_there_is_nothing_to_compare_with(fleet):
+    nothing = np.full((2, 2), np.nan)
+    fleet.set(request=nothing)
+    evidence = read_evidence(fleet.model, fleet.rows, fleet.now_s)
+    bare = what_if(fleet.observe(), fleet.policies, evidence, now_s=fleet.now_s)
+    assert np.isnan(bare.current_requests.slack).all()
+    assert np.isfinite(bare.requests.slack).all()
+
+
+def test_without_a_block_there_is_no_back_test():
+    empty = Fleet([policy()])
+    evidence = read_evidence(empty.model, empty.rows, empty.now_s)
+    assert what_if(empty.observe(), empty.policies, evidence, now_s=empty.now_s) is None
+
+
+def test_progress_runs_from_the_first_pass_to_the_end_of_the_second(fleet):
+    shares = []
+    evidence = read_evidence(fleet.model, fleet.rows, fleet.now_s)
+    what_if(fleet.observe(), fleet.policies, evidence, now_s=fleet.now_s, progress=shares.append)
+    assert shares == sorted(shares)
+    assert shares[-1] == pytest.approx(1.0)
