@@ -98,7 +98,7 @@ def _memory(
     """Return VRAM in use and refused allocations, ``[S, D]``, and when workers become ready.
 
     An allocation above the limit, or above what the card has left, is refused: the worker keeps
-    what it holds.  A worker that cannot load its model keeps trying and does not become ready.
+    what it holds, and gets what it requested.  A worker that cannot load its model keeps trying and does not become ready.
     """
     loads = _progress(slots, ts) >= LOADED_AFTER
     is_running = (slots.ready_s <= ts[:, None]) | loads
@@ -114,7 +114,8 @@ def _memory(
         on_card = np.bincount(slots.card, proposed, minlength=len(cards.capacity))
         is_full = (on_card > cards.capacity[:, 1])[slots.card]
         crowded = is_full & (proposed > held) & (proposed > request)
-        held = np.where(crowded, held, proposed)
+        # What is requested is reserved on the card, so only what goes beyond it can be refused.
+        held = np.where(crowded, np.maximum(held, request), proposed)
         resident[s] = held
         denied[s] = refused | crowded
         cannot_start = (refused | crowded) & (ready_s >= moment) & is_running[s]

@@ -18,7 +18,7 @@ def test_a_constant_demand_with_all_layers_settles_within_a_day_and_stays():
     settled = _standing(days)
     entries = len(days.entries())
 
-    days.until(34)
+    days.until(30)
 
     assert _standing(days) == settled
     assert len(days.entries()) == entries

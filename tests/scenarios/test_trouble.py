@@ -74,7 +74,7 @@ def test_a_decrease_that_does_harm_is_rolled_back_and_not_tried_again_for_a_day(
     days.until(0.8)
     lowered = days.limit()
 
-    days.until(20)
+    days.until(12)
 
     outcomes = [entry.outcome for entry in days.entries()]
     assert lowered < 12.0

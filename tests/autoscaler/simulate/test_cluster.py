@@ -297,3 +297,17 @@ def test_a_raise_without_any_effect_is_not_applied():
 
     assert not outcome.applied
     assert "no room for more tflops" in outcome.reason
+
+
+def test_on_a_crowded_card_workers_keep_what_they_requested_and_no_more():
+    full = {"vram-request": "30Gi", "vram-limit": "60Gi", "replicas": "1"}
+    cluster = _cluster(
+        _chat(vram_gib=50.0, annotations=full),
+        _chat(vram_gib=50.0, annotations=full, name="team/other"),
+        cards=1,
+    )
+
+    cluster.run_until(START + 60)
+
+    assert set(_read(cluster, "vram_bytes").tolist()) == {30 * GIB}
+    assert len(_read(cluster, "vram_denied")) == 8
