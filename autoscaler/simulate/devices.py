@@ -98,7 +98,8 @@ def _memory(
     """Return VRAM in use and refused allocations, ``[S, D]``, and when workers become ready.
 
     An allocation above the limit, or above what the card has left, is refused: the worker keeps
-    what it holds, and gets what it requested.  A worker that cannot load its model keeps trying and does not become ready.
+    what it holds, and gets what it requested.  A worker that cannot load its model keeps trying
+    and does not become ready.
     """
     loads = _progress(slots, ts) >= LOADED_AFTER
     is_running = (slots.ready_s <= ts[:, None]) | loads

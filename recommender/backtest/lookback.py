@@ -4,8 +4,9 @@ Each workload is replayed on its own recorded blocks; every decision saw earlier
 Beside it stands today's value over the same time, which is hindsight and labelled so.  Recorded use
 is taken as the demand: what an earlier limit cut off cannot be seen (open loop).
 
-Two passes feed the usage model what its histograms take: means of blocks for requests of
-compressible resources, maxima for limits and for VRAM.
+Two passes feed the usage model what its histograms take.  Requests take means of minutes, of which
+a block keeps the mean and the highest: it is replayed as one minute at its maximum and the others
+at what remains of its mean.  Limits and VRAM take maxima.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from recommender.decision import Layer
 from recommender.observation import Floats, Observation, Workloads
 from recommender.policy.model import Policy
 from recommender.usage.evidence import Evidence
+from recommender.usage.minutes import MINUTE_S
 
 WINDOW_S = 7 * 86400
 REQUESTS_STEP_S = 3600
@@ -58,14 +60,14 @@ def what_if(
     start = _nothing_in_force(workloads)
     report = progress or _silent
     of_requests = replay(
-        _means_for_requests(frame),
+        _as_minutes(frame),
         policies,
         REQUESTS_PLAN,
         workloads=start,
-        progress=_part(report, 0.0, 0.4),
+        progress=_part(report, 0.0, 0.5),
     ).in_force[Layer.REQUESTS]
     of_limits = replay(
-        frame, policies, LIMITS_PLAN, workloads=start, progress=_part(report, 0.4, 1.0)
+        frame, policies, LIMITS_PLAN, workloads=start, progress=_part(report, 0.5, 1.0)
     ).in_force[Layer.LIMITS]
     of_limits = _never_below(of_limits, of_requests)
     return WhatIf(
@@ -122,12 +124,20 @@ def _nothing_in_force(workloads: Workloads) -> Workloads:
     )
 
 
-def _means_for_requests(frame: UsageFrame) -> UsageFrame:
-    values = frame.values.copy()
+def _as_minutes(frame: UsageFrame) -> UsageFrame:
+    """Return blocks as minutes with the same maximum and (where it can be) the same mean."""
+    per_block = frame.step_s // MINUTE_S
+    if per_block <= 1:
+        return frame
+    shape = (*frame.values.shape, per_block)
+    minutes = np.full(shape, np.nan, np.float32)
+    minutes[..., 0] = frame.values
+    rest = (per_block * frame.means - frame.values) / (per_block - 1)
     for r, resource in enumerate(frame.resources):
         if resource.is_compressible:
-            values[r] = frame.means[r]
-    return replace(frame, values=values)
+            minutes[r, ..., 1:] = np.maximum(rest[r], 0)[..., None]
+    values = minutes.reshape(*frame.values.shape[:2], -1)
+    return replace(frame, values=values, means=values, step_s=MINUTE_S)
 
 
 def _never_below(limits: InForce, requests: InForce) -> InForce:

@@ -1,7 +1,7 @@
 """``make bench``: the project's targets of speed, size and memory on this machine.
 
-Times are CPU seconds of one core where a table says so in ``docs/benchmarks.md``, so that a busy
-machine does not change them much.  The exit code is 1 where a target is missed.
+Times are CPU seconds of one core, so that a busy machine does not change them much.  The exit code
+is 1 where a target is missed.
 """
 
 from __future__ import annotations

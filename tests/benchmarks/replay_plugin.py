@@ -44,15 +44,18 @@ class Method:
         self._layer = LAYER_OF_TASK[panel["task"]]
         self._capacity = panel.get("capacity")
         self._fleet: ReplayedFleet | None = None
-        self._knob = np.nan
+        self._knob: Floats = np.empty(0)
         self._seen = 0
         self._answer: Floats = np.full(len(panel["series"]), np.nan)
 
-    def allocate(self, t: int, hist: Floats, knob: float) -> Floats:
-        """Return the allocation (or the wanted replicas) from column ``t`` on, ``[series]``."""
+    def allocate(self, t: int, hist: Floats, knob: float | Floats) -> Floats:
+        """Return the allocation (or the wanted replicas) from column ``t`` on, ``[series]``.
+
+        ``knob`` is one number, or one per series.
+        """
         if self._fleet is None:
-            self._fleet, self._knob = self._new_fleet(knob), knob
-        if knob != self._knob:
+            self._fleet, self._knob = self._new_fleet(knob), np.array(knob)
+        if not np.array_equal(knob, self._knob):
             raise ValueError(f"knob: {knob} after {self._knob}; allowed: one knob per replay")
         self._see(self._fleet, t, hist)
         now_s = EPOCH_S + t * self._panel["step_s"]
@@ -62,7 +65,7 @@ class Method:
             self._answer = self._target(self._fleet, now_s)
         return self._answer
 
-    def _new_fleet(self, knob: float) -> ReplayedFleet:
+    def _new_fleet(self, knob: float | Floats) -> ReplayedFleet:
         rows = len(self._panel["series"])
         resource = resource_of(self._panel["task"], self._panel["resource"])
         columns = {}
@@ -73,10 +76,11 @@ class Method:
                 "stated_replicas": np.full(rows, np.nan),
             }
         names = [("replay", str(i)) for i in range(rows)]
-        policy = policy_of(self._layer, knob)
+        knobs = np.broadcast_to(np.asarray(knob, np.float64), (rows,)).tolist()
+        policies = {each: policy_of(self._layer, each) for each in set(knobs)}
         return ReplayedFleet(
             [resource],
-            [policy] * rows,
+            [policies[each] for each in knobs],
             unbounded_workloads(names, 1, **columns),
             np.arange(rows),
             step_s=self._panel["step_s"],

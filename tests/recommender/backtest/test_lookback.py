@@ -50,6 +50,17 @@ def test_vram_that_would_have_failed_is_shown(result):
     assert result.requests.violated_share[:, 1] == pytest.approx([0.0, 0.0])
 
 
+def test_a_burst_of_one_minute_in_five_is_not_lost_in_the_mean_of_its_block():
+    bursty = Fleet([policy()], applies=False)
+    use = np.where(np.arange(6 * 60) % 5 == 2, 50.0, 5.0)
+    bursty.use(use, step_s=60)
+    bursty.pass_time(6 * 3600)
+    evidence = read_evidence(bursty.model, bursty.rows, bursty.now_s)
+    replayed = what_if(bursty.observe(), bursty.policies, evidence, now_s=bursty.now_s)
+    decided = bursty.tick().target_request[0, 0]
+    assert replayed.requests.slack[0, 0] + 1 == pytest.approx(decided / use.mean(), rel=0.02)
+
+
 def test_limits_violate_less_than_requests(result):
     assert (result.limits.violated_share <= result.requests.violated_share).all()
 

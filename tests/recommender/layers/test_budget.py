@@ -78,6 +78,22 @@ def test_decreases_get_through_while_others_rise_all_the_time():
     assert lowered == set(range(30, rows))
 
 
+def test_a_large_raise_leaves_decreases_their_part():
+    raws = np.array([12.0, *[8.0] * 19])
+    assert len(changed(fleet(raws, np.full(20, 10.0), workers=[100, *[1] * 19]))) == 1 + 2
+
+
+def test_names_and_not_the_order_of_rows_decide_between_equals():
+    names = np.array([f"uid-{i:02}" for i in range(20)])
+    chosen = []
+    for order in (slice(None), slice(None, None, -1)):
+        made = fleet(np.full(20, 12.0), np.full(20, 10.0))
+        made.set(uid=names[order])
+        chosen.append(sorted(names[order][changed(made)]))
+    assert chosen[0] == chosen[1]
+    assert len(chosen[0]) == 5
+
+
 def test_raises_get_through_while_decreases_wait_and_room_comes_bit_by_bit():
     rows = 60
     raws = np.where(np.arange(rows) < 30, 12.0, 8.0)

@@ -102,6 +102,16 @@ def test_the_request_of_this_tick_wins():
     assert decisions.next_request[0, 0] == decisions.next_limit[0, 0] == 18.0
 
 
+def test_the_request_wins_over_the_multiple_of_the_stated_request():
+    made = fleet(
+        2.0, 10.0, config=ENROLLED, request=9.0, stated_request=(2.0, np.nan),
+        usage={"request_target": (15.0, np.nan)},
+    )  # fmt: skip
+    decisions = made.decide()
+    assert decisions.next_request[0, 0] == decisions.next_limit[0, 0] == 15.0
+    assert made.steps(LAYER)[Code.RequestWins] == (10.0, 15.0)
+
+
 def test_a_request_that_is_only_recommended_does_not_hold_the_limit_up():
     made = fleet(8.0, 10.0, usage={"request_target": (30.0, np.nan)})
     decisions = made.decide()

@@ -117,6 +117,7 @@ def test_wanted_replicas_are_those_of_the_hpa(workers, current, share, down, up)
         ([6.4, 6.4], 2, Code.WithinTolerance),
         ([14.0, math.nan], 2, Code.MissingMetrics),
         ([3.0, math.nan], 2, Code.MissingMetrics),
+        ([7.0, math.nan], 2, Code.WithinTolerance),
         ([20.0, None], 3, Code.UnreadyWorkers),
     ],
 )

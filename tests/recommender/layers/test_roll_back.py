@@ -6,7 +6,7 @@ import pytest
 from recommender.decision import Code, Layer
 from recommender.policy.model import Buffer
 from recommender.resources import GIB, MIB
-from recommender.state import empty_state
+from recommender.state import NEVER, empty_state
 from tests.builders import policy
 from tests.fleets import StatedFleet
 
@@ -150,7 +150,9 @@ def test_a_roll_back_stays_inside_max_allowed_and_below_a_fixed_limit():
     made = lowered_fleet()
     made.now_s += 600
     made.table.requests.max_allowed[:] = 9.0
-    assert made.decide(**TROUBLE).next_request[0, 0] == 9.0
+    made.table.limits.max_allowed[:] = 18.0
+    decisions = made.decide(**TROUBLE)
+    assert (decisions.next_request[0, 0], decisions.next_limit[0, 0]) == (9.0, 18.0)
     made = lowered_fleet()
     made.now_s += 600
     made.table.limits.acts[:] = False
@@ -170,4 +172,5 @@ def test_trouble_without_a_decrease_is_no_roll_back():
     made = lowered_fleet()
     made.state = empty_state(made.workloads.uid, 2)
     made.now_s += 600
-    assert not made.decide(**TROUBLE).is_urgent.any()
+    assert not made.decide(denials=(0.0, 1.0), **TROUBLE).is_urgent.any()
+    assert (made.state.no_decrease_until_s == NEVER).all()
