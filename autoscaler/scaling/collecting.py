@@ -245,7 +245,7 @@ class Collector:
         denied = parts.get(Metric.VRAM_DENIED)
         if denied is not None and len(denied):
             total = summed_per_workload(denied)
-            self._model.deny(total.worker, total.ts, total.value)
+            self._model.deny(total.worker, total.ts, total.value, now_s=now_s)
 
     def _share(
         self, i: int, resource: Resource, samples: Columns, percent: Columns | None

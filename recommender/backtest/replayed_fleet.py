@@ -111,7 +111,8 @@ class ReplayedFleet:
     def refuse(self, series: Ints, stamp_s: Ints) -> None:
         """Record one refused VRAM allocation per entry."""
         if len(series):
-            self._model.deny(self._workers[series], stamp_s, np.ones(len(series)))
+            now_s = int(stamp_s.max()) + self.step_s
+            self._model.deny(self._workers[series], stamp_s, np.ones(len(series)), now_s=now_s)
 
     def demand(self, now_s: int) -> Floats:
         """Return each series' mean demand of its policy's evaluation period, ``[series]``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from recommender.policy.table import dimension_of
@@ -68,7 +69,7 @@ def _with_sources(policy: Policy, values: dict[str, float | None]) -> dict[str, 
     return {
         path: Setting(value=float(value), source=policy.source_of(path))
         for path, value in values.items()
-        if value is not None
+        if value is not None and math.isfinite(value)
     }
 
 

@@ -134,9 +134,9 @@ class UsageModel:
             step_s,
         )
 
-    def deny(self, worker: Ints, ts: Ints, count: Floats) -> None:
+    def deny(self, worker: Ints, ts: Ints, count: Floats, *, now_s: int) -> None:
         """Record refused VRAM allocations."""
-        self.denials.add(self.row_of_worker[worker], ts, count)
+        self.denials.add(self.row_of_worker[worker], ts, count, now_s=now_s)
 
     def advance(self, now_s: int) -> None:
         """Close the blocks whose end lies 120 s or more before ``now_s``."""

@@ -70,9 +70,7 @@ def _column(
         "saturated_minutes": _saturated_minutes(store, rows, watch_s, now_s),
         "saturated_share_day": store.day.saturated_share(store)[rows],
         "denials": _denials(model, store, rows, watch_s),
-        "new_denials": _denials(
-            model, store, rows, np.maximum(state.last_limits_tick_s, now_s - DAY_S)
-        ),
+        "new_denials": _new_denials(model, store, rows, state.last_limits_tick_s, now_s),
         "resident_peak": live.resident_peak()[rows],
         "loaded_floor": store.loaded_peak[rows],
         "is_opaque": live.is_opaque()[rows],
@@ -122,6 +120,16 @@ def _denials(model: UsageModel, store: ResourceUsage, rows: Ints, since_s: Ints)
     since = np.zeros(len(model.workloads), np.int64)
     since[rows] = since_s
     return model.denials.since(since, len(model.workloads))[rows]
+
+
+def _new_denials(
+    model: UsageModel, store: ResourceUsage, rows: Ints, tick_s: Ints, now_s: int
+) -> Floats:
+    if store.resource.is_compressible:
+        return np.zeros(len(rows))
+    last_tick_s = np.zeros(len(model.workloads), np.int64)
+    last_tick_s[rows] = tick_s
+    return model.denials.new(last_tick_s, now_s - DAY_S, len(model.workloads))[rows]
 
 
 def _startup(model: UsageModel, rows: Ints) -> Floats:

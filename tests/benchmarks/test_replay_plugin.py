@@ -178,6 +178,23 @@ def test_known_resources_keep_their_descriptor_and_memory_never_shrinks_in_use()
     assert not resource_of("vram", "vram_bytes").is_compressible
 
 
+@pytest.mark.parametrize("task", ["limits", "requests", "vram"])
+def test_knobs_side_by_side_give_what_each_gives_alone(task):
+    use = np.random.default_rng(5).gamma(2.0, 5.0, 200)
+    knobs = np.array([0.2, 0.01, 1.0, 1.5])
+    together = answers(task, np.tile(use, (4, 1)), knobs, every=20)
+    alone = [answers(task, use, knob, every=20)[:, 0] for knob in knobs]
+    np.testing.assert_array_equal(together, np.stack(alone, axis=1))
+
+
+def test_replicas_side_by_side_give_what_each_gives_alone():
+    use = np.random.default_rng(5).gamma(4.0, 5.0, 60)
+    knobs, capacity = np.array([1.0, 1.43]), np.array([4.0, 4.0])
+    together = answers("replicas", np.tile(use, (2, 1)), knobs, every=2, capacity=capacity)
+    alone = [answers("replicas", use, k, every=2, capacity=capacity[:1])[:, 0] for k in knobs]
+    np.testing.assert_array_equal(together, np.stack(alone, axis=1))
+
+
 @pytest.mark.parametrize("knob", [0.5, 0.95])
 def test_a_knob_between_risk_and_factor_has_no_meaning(knob):
     with pytest.raises(ValueError, match=r"below 0\.5, or 1 and more"):

@@ -23,7 +23,9 @@ def used(seed=1, end=7200):
     pair = OneWorkload(workers=2)
     pair.set_readiness(started=0, ready=200)
     feed(pair, rng, 0, end)
-    pair.model.deny(pair.workers[:1], np.array([BEGIN_S + 100]), np.array([2.0]))
+    pair.model.deny(
+        pair.workers[:1], np.array([BEGIN_S + 100]), np.array([2.0]), now_s=BEGIN_S + 100 + 15
+    )
     pair.advance(end)
     return pair
 

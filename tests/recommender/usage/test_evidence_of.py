@@ -105,7 +105,7 @@ def test_the_saturated_share_is_of_measured_minutes(step_s):
 def test_denials_and_opaque_plateaus_show_for_vram():
     one = OneWorkload()
     one.feed_constant(9 * GIB, 0, 1200, resource=VRAM_COLUMN, share=10 * GIB)
-    one.model.deny(one.workers, np.array([BEGIN_S + 60]), np.array([3.0]))
+    one.model.deny(one.workers, np.array([BEGIN_S + 60]), np.array([3.0]), now_s=BEGIN_S + 60 + 15)
     one.advance(1200)
     seen = evidence(one, 1200)
     assert seen.denials[0].tolist() == [0.0, 3.0]

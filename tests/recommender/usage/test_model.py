@@ -274,7 +274,7 @@ def test_a_dropped_workload_leaves_no_trace_in_its_row():
     for resource, value in ((0, 50.0), (VRAM_COLUMN, 8 * GIB)):
         used.feed_constant(value, 0, 1200, resource=resource, share=value)
     used.set_readiness(started=0, ready=60)
-    used.model.deny(used.workers, np.array([BEGIN_S]), np.ones(1))
+    used.model.deny(used.workers, np.array([BEGIN_S]), np.ones(1), now_s=BEGIN_S + 15)
     used.statistics(1200)
     used.advance(1200)
     used.model.set_half_lives(used.rows, np.array([[600, 600]]), BEGIN_S + 1200)

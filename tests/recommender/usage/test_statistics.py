@@ -127,7 +127,12 @@ def test_saturation_now_is_that_of_the_newest_sample():
 def test_denials_count_since_the_decrease_and_for_half_an_hour():
     one = OneWorkload()
     for second, count in ((0, 1.0), (1000, 2.0), (3000, 4.0)):
-        one.model.deny(one.workers, np.array([BEGIN_S + second]), np.array([count]))
+        one.model.deny(
+            one.workers,
+            np.array([BEGIN_S + second]),
+            np.array([count]),
+            now_s=BEGIN_S + second + 15,
+        )
     assert one.statistic("denials", 3600, VRAM_COLUMN) == 4.0
     assert one.statistic("denials", 2000, VRAM_COLUMN) == 6.0
     assert one.statistic("denials", 3600, 0) == 0.0
@@ -137,7 +142,7 @@ def test_denials_count_since_the_decrease_and_for_half_an_hour():
 
 def test_new_denials_are_those_since_the_last_tick_and_of_one_day_at_most():
     one = OneWorkload()
-    one.model.deny(one.workers, np.array([BEGIN_S]), np.ones(1))
+    one.model.deny(one.workers, np.array([BEGIN_S]), np.ones(1), now_s=BEGIN_S + 15)
     assert one.statistic("new_denials", 600, VRAM_COLUMN) == 1.0
     assert one.statistic("new_denials", DAY_S + 1, VRAM_COLUMN) == 0.0
     one.state = replace(one.state, last_limits_tick_s=np.array([BEGIN_S + 300]))
