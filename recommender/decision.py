@@ -65,6 +65,7 @@ class Code(Enum):
     CronFloor = (17, "an active cron rule asks for at least {after}: {before} -> {after}")
     RequestWins = (18, "a limit is never below its request: {before} -> {after}")
     RecentVram = (19, "VRAM in use now and p99 of the 1-h histogram reach {after}")
+    DayPeakReplicas = (20, "a fixed count has to last a day: {before} -> {after}")
     # bounds of the target
     Floor = (30, "smallest amount is {after}: {before} -> {after}")
     MinAllowed = (31, "minAllowed: {before} -> {after}")

@@ -120,7 +120,7 @@ def _with_limits(tick: Tick, state: DecisionState, value: Floats) -> DecisionSta
     current, now_s = tick.workloads.limit, tick.now_s
     if Layer.LIMITS not in tick.due:
         return state
-    lowered = np.asarray(value < current, np.bool_)
+    lowered, raised = np.asarray(value < current), np.asarray(value > current)
     decrease_s, before = _watched(
         tick, lowered, current, state.limit_decrease_s, state.limit_before_decrease
     )
@@ -131,6 +131,7 @@ def _with_limits(tick: Tick, state: DecisionState, value: Floats) -> DecisionSta
         limit_before_decrease=before,
         limit_anchor_s=np.where(new_minute, now_s, state.limit_anchor_s),
         limit_anchor=np.where(new_minute, current, state.limit_anchor),
+        limit_raise_s=np.where(raised, now_s, state.limit_raise_s),
         last_limits_tick_s=np.full_like(state.last_limits_tick_s, now_s),
     )
 

@@ -44,6 +44,8 @@ class DecisionState:
     # pace of limits: value at the start of the running minute of decreases
     limit_anchor_s: Ints
     limit_anchor: Floats
+    limit_raise_s: Ints
+    """When a limit was last raised: samples from before say nothing of it."""
     seen_request: Floats
     """In force at the last tick, to notice when workers start with a lowered VRAM amount."""
     seen_limit: Floats
@@ -75,7 +77,13 @@ class DecisionState:
         return self.target_request.shape[0], self.target_request.shape[1]
 
 
-_TIMES = {"limit_anchor_s", "request_decrease_s", "limit_decrease_s", "no_decrease_until_s"}
+_TIMES = {
+    "limit_anchor_s",
+    "limit_raise_s",
+    "request_decrease_s",
+    "limit_decrease_s",
+    "no_decrease_until_s",
+}
 _ROW_FLOATS = {"target_replicas", "raw_replicas"}
 _ROW_TIMES = {"budget_s", "raise_charged_s", "last_limits_tick_s"}
 

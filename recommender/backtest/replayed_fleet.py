@@ -73,7 +73,10 @@ class ReplayedFleet:
         """What is stated and in force; replaced by whoever applies a decision."""
         self.row_of_series = row_of_series
         self._model = UsageModel(resources)
-        self._table = policy_table(policies, resources)
+        # a replayed layer acts, whoever is enrolled: what it would do is the question
+        table = policy_table(policies, resources)
+        acts = np.ones_like(table.replicas.acts)
+        self._table = replace(table, replicas=replace(table.replicas, acts=acts))
         keys = zip(workloads.namespace, workloads.workload, workloads.gpu_model, strict=True)
         self._rows = self._model.workload_rows(list(keys))
         names = [str(i) for i in range(len(row_of_series))]

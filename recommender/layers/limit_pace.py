@@ -24,6 +24,8 @@ LAYER = Layer.LIMITS
 RAISE_PER_TICK = 2.0
 KEPT_PER_MINUTE = 0.8
 MINUTE_S = 60
+CALM_S = 300
+ROUNDING = 1e-6
 CALM_SHARE = 0.9
 
 
@@ -105,7 +107,10 @@ def _lowered_with_care(tick: Tick, value: Floats) -> Floats:
     blocked = _is_lower(value, current) & (state.no_decrease_until_s > tick.now_s)
     value = _keep(tick, Code.NoDecreaseAfterRollBack, value, blocked)
     is_paced = rule.acts & ~tick.is_vram
-    restless = ~(tick.usage.recent_minutes < CALM_SHARE * value)
+    # a margin of less than a ninth leaves no room for 90 %: there, calm is what fits
+    calm_share = np.maximum(CALM_SHARE, (1 + ROUNDING) / rule.factor)
+    restless = ~(tick.usage.recent_minutes < calm_share * value)
+    restless |= tick.now_s - state.limit_raise_s < CALM_S
     # a percentile may lie below the recent peaks: there, only a limit that was too low is trouble
     restless = np.where(rule.is_upper_percentile, tick.usage.saturated_minutes > 0, restless)
     value = _keep(tick, Code.NotCalm, value, is_paced & _is_lower(value, current) & restless)

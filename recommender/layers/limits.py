@@ -50,7 +50,7 @@ def limit_targets(tick: Tick, request: Floats, cron_floor: Floats) -> LimitTarge
     external = tick.workloads.external_limit
     value = asked_for(tick, LAYER, Code.ExternalRecommendation, value, external)
     value = asked_for(tick, LAYER, Code.CronFloor, value, cron_floor)
-    saturated = tick.usage.is_saturated & ~tick.is_vram & ~np.isnan(tick.workloads.limit)
+    saturated = _is_held_down(tick)
     raised = np.where(saturated, SATURATED_RAISE * tick.workloads.limit, np.nan)
     value = asked_for(tick, LAYER, Code.Saturated, value, raised)
     value, pressed = _vram_pressure(tick, value)
@@ -66,6 +66,13 @@ def limit_targets(tick: Tick, request: Floats, cron_floor: Floats) -> LimitTarge
         unknown=np.where(known, 0, np.where(unknown == 0, NO_SAMPLES, unknown)).astype(np.int16),
         is_urgent=saturated | pressed,
     )
+
+
+def _is_held_down(tick: Tick) -> Bools:
+    """Return where the limit in force was reached; older samples speak of an earlier limit."""
+    usage, workloads = tick.usage, tick.workloads
+    is_of_this_limit = usage.last_sample_s >= tick.state.limit_raise_s
+    return usage.is_saturated & is_of_this_limit & ~tick.is_vram & ~np.isnan(workloads.limit)
 
 
 def kept_targets(tick: Tick) -> LimitTargets:

@@ -27,6 +27,7 @@ DOWN_PERIOD_S = 60
 def next_replicas(tick: Tick, target: Floats) -> tuple[Floats, DecisionState]:
     """Return the replicas that may be set now, ``[W]``, and the state with this tick's wishes."""
     current, rule, log = tick.workloads.replicas, tick.policies.replicas, tick.log
+    tick = replace(tick, state=_seeded(tick))
     wanted = np.where(rule.acts & ~np.isnan(target), target, current)
     value = _stabilized(tick, wanted)
     value = _at_rate(tick, value)
@@ -57,6 +58,15 @@ def without_undone_scaling(state: DecisionState, current: Floats) -> DecisionSta
     at, by = state.scaled_s.copy(), state.scaled_by.copy()
     at[rows, newest], by[rows, newest] = NEVER, np.nan
     return replace(state, scaled_s=at, scaled_by=by)
+
+
+def _seeded(tick: Tick) -> DecisionState:
+    """Let a workload that is seen for the first time begin with a wish for what it has."""
+    state, current = tick.state, tick.workloads.replicas
+    is_first = (state.wish_s.max(axis=1) == NEVER) & ~np.isnan(current)
+    oldest_s = np.full(len(current), tick.now_s)
+    at, wish = _put(state.wish_s, state.wish, is_first, tick.now_s, current, oldest_s)
+    return replace(state, wish_s=at, wish=wish)
 
 
 def _remember_wish(tick: Tick, target: Floats) -> DecisionState:

@@ -54,6 +54,7 @@ def replica_targets(tick: Tick, cron_floor: Floats) -> ReplicaTargets:
     unknown = _unknown(tick, census)
     current = tick.workloads.replicas
     desired = np.where(unknown == 0, _desired(tick, census, current), np.nan)
+    desired = _lasting_a_day(tick, census, desired)
     raw = _asked(tick, desired, unknown, cron_floor)
     known = ~np.isnan(raw)
     reason = np.where(known, 0, unknown).astype(np.int16)
@@ -94,12 +95,17 @@ def _census(tick: Tick) -> _Census:
 
 def _stated_limit(tick: Tick) -> Floats:
     """Return the stated limit in the first compressible resource, capped by the card, ``[W]``."""
-    compressible = [r.is_compressible for r in tick.observation.resources]
-    if True not in compressible:
+    c = _scaled_column(tick)
+    if not tick.observation.resources[c].is_compressible:
         return np.full(len(tick.workloads.replicas), np.nan)
-    c = compressible.index(True)
     stated, card = tick.workloads.stated_limit[:, c], tick.workloads.card[:, c]
     return np.where(stated > card, card, stated)
+
+
+def _scaled_column(tick: Tick) -> int:
+    """Return the first compressible resource; where there is none, the first."""
+    compressible = [r.is_compressible for r in tick.observation.resources]
+    return compressible.index(True) if True in compressible else 0
 
 
 def _unknown(tick: Tick, census: _Census) -> NDArray[np.int16]:
@@ -135,6 +141,15 @@ def _desired(tick: Tick, census: _Census, current: Floats) -> Floats:
     tolerance = np.where(used > 1, rule.tolerance_up, rule.tolerance_down)
     log.add(LAYER, Code.WithinTolerance, known & tolerated, current, desired, tolerance)
     return desired
+
+
+def _lasting_a_day(tick: Tick, census: _Census, desired: Floats) -> Floats:
+    """Where nobody scales, a recommended count must hold for the busiest 5 minutes of a day."""
+    rule, workers = tick.policies.replicas, census.ready + census.unready + census.missing
+    demand = tick.usage.day_mean[:, _scaled_column(tick)] * workers
+    needed = _ceil(demand / (_stated_limit(tick) * rule.target_of_limit))
+    lasting = np.where(~rule.acts & (desired < needed), needed, desired)
+    return _changed(tick, Code.DayPeakReplicas, desired, lasting)
 
 
 def _with_doubtful_workers(tick: Tick, census: _Census, ratio: Floats) -> tuple[Floats, Floats]:

@@ -41,6 +41,9 @@ def request_targets(tick: Tick, cron_floor: Floats) -> RequestTargets:
     value = tick.log.changed(LAYER, Code.Buffer, value, _buffered(tick, value))
     value = raised_to(tick, LAYER, Code.LoadedModelFloor, value, usage.loaded_floor)
     value = _keep_opaque(tick, value)
+    refused = tick.is_vram & ((usage.denials > 0) | (usage.new_denials > 0))
+    in_force = np.where(refused, tick.workloads.request, np.nan)
+    value = raised_to(tick, LAYER, Code.VramDenied, value, in_force)
     external = tick.workloads.external_request
     value = asked_for(tick, LAYER, Code.ExternalRecommendation, value, external)
     raw = asked_for(tick, LAYER, Code.CronFloor, value, cron_floor)

@@ -7,9 +7,10 @@ its dimension; NaN means "not set".
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recommender.observation import Bools, Floats, Ints
 from recommender.policy.model import CronRule, Dimension, LimitBasis, Mode
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from recommender.policy.model import LimitRule, Policy, RequestRule
 
 T = TypeVar("T")
+_DTYPES = {"Bools": np.bool_, "Floats": np.float64, "Ints": np.int64}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,11 +120,13 @@ def policy_table(policies: Sequence[Policy], resources: Sequence[Resource]) -> P
         [[_request(policy.requests[dimension_of(r)], r) for r in resources] for policy in distinct],
         RequestColumns,
         row,
+        (len(resources),),
     )
     limits = _columns(
         [[_limit(policy.limits[dimension_of(r)], r) for r in resources] for policy in distinct],
         LimitColumns,
         row,
+        (len(resources),),
     )
     replicas = _columns([_replicas(policy) for policy in distinct], ReplicaColumns, row)
     cron = tuple(
@@ -199,12 +203,14 @@ def _unset(value: float | None) -> float:
     return np.nan if value is None else float(value)
 
 
-def _columns(records: Sequence[object], kind: Callable[..., T], row: Ints) -> T:
-    """Build one column per field of ``kind`` from (nested lists of) dictionaries."""
+def _columns(
+    records: Sequence[object], kind: Callable[..., T], row: Ints, width: tuple[int, ...] = ()
+) -> T:
+    """Build one column ``[rows, *width]`` per field of ``kind``, from (lists of) dictionaries."""
     columns = {}
     for item in fields(kind):  # type: ignore[arg-type]
-        table = np.array(_pick(records, item.name))
-        columns[item.name] = table[row] if len(table) else table
+        table: NDArray[Any] = np.array(_pick(records, item.name), _DTYPES[str(item.type)])
+        columns[item.name] = table.reshape(len(records), *width)[row]
     return kind(**columns)
 
 

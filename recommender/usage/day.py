@@ -22,6 +22,7 @@ class DayCache:
         self._key: tuple[int, int] | None = None
         self._sorted: Floats = np.empty((0, 0))
         self._count: Ints = np.empty(0, np.int64)
+        self._highest_mean: Floats = np.empty(0)
         self._saturated_share: Floats = np.empty(0)
 
     def percentile(self, store: ResourceUsage, level: Floats, rows: Ints) -> Floats:
@@ -33,6 +34,11 @@ class DayCache:
         if len(self._sorted) == 0:
             return np.full(len(rows), np.nan)
         return np.asarray(self._sorted[rank, rows], np.float64)
+
+    def highest_mean(self, store: ResourceUsage) -> Floats:
+        """Return the highest 5-minute mean, ``[workloads]``; NaN: no block."""
+        self._refresh(store)
+        return self._highest_mean
 
     def saturated_share(self, store: ResourceUsage) -> Floats:
         """Return the saturated share of measured minutes, ``[workloads]``; 0: nothing was seen."""
@@ -49,6 +55,8 @@ class DayCache:
         # NaN sorts last: the first `count` of each column are its values
         self._sorted = np.sort(window, axis=0)
         self._count = (~np.isnan(window)).sum(axis=0)
+        mean = store.blocks.mean.window(last - DAY_BLOCKS, last)
+        self._highest_mean = np.fmax.reduce(mean, axis=0, initial=np.nan).astype(np.float64)
         saturated = store.blocks.saturated.window(last - DAY_BLOCKS, last).sum(axis=0)
         minutes = self._count * minutes_per_block(store.step_s)
         self._saturated_share = np.minimum(saturated / np.maximum(minutes, 1), 1.0)

@@ -20,7 +20,7 @@ WATCH_S = 1800
 RECENT_S = 300
 VRAM_WINDOW_S = 120
 SETTLING_S = 240
-"""After its start-up a worker's VRAM is watched for so long before pressure counts."""
+"""A worker's VRAM is watched for so long, once it is loaded, before pressure counts."""
 STARTUP_LEVEL = 0.9
 
 
@@ -68,6 +68,7 @@ def _column(
         "recent_minutes": live.highest(RECENT_S)[rows],
         "is_saturated": live.is_saturated()[rows],
         "saturated_minutes": _saturated_minutes(store, rows, watch_s, now_s),
+        "day_mean": store.day.highest_mean(store)[rows],
         "saturated_share_day": store.day.saturated_share(store)[rows],
         "denials": _denials(model, store, rows, watch_s),
         "new_denials": _new_denials(model, store, rows, state.last_limits_tick_s, now_s),
@@ -196,12 +197,12 @@ class _Live:
         if self._store.resource.is_compressible:
             return np.zeros(len(self._store.points), np.bool_)
         model = self._model
-        loaded_s = np.where(
-            model.ready_s >= 0, model.ready_s, model.first_sample_s + STARTUP_WITHOUT_READINESS_S
-        )
-        running_before = (model.ready_s < 0) & (model.first_sample_s <= model.begin_s)
+        first_s = model.first_sample_s
+        ran_before = first_s <= model.begin_s
+        unready_s = np.where(ran_before, first_s, first_s + STARTUP_WITHOUT_READINESS_S)
+        watched_s = np.where(model.ready_s >= 0, np.maximum(model.ready_s, first_s), unready_s)
         loading = (model.started_s >= 0) & (model.ready_s < 0)
-        settling = loading | ((self._now_s - loaded_s < SETTLING_S) & ~running_before)
+        settling = loading | (self._now_s - watched_s < SETTLING_S)
         is_settling = settling & ~np.isnan(self._store.plateaus.limit)
         return self._any((self._store.plateaus.is_opaque | is_settling) & self._fresh)
 

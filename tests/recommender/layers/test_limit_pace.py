@@ -13,7 +13,7 @@ LAYER = Layer.LIMITS
 RESOURCES = {"autoSetResources": {"enable": True, "targetResource": "all"}}
 
 
-def fleet(burst, limit, *, config=None, request=1.0, usage=None, **columns):
+def fleet(burst, limit, *, config=None, request=1.0, usage=None, factor=1.0, **columns):
     """Return a workload whose TFLOPS limit wants ``burst`` after calm minutes."""
     config = {"autoSetLimits": ENROLLED["autoSetLimits"]} if config is None else config
     use = {
@@ -21,7 +21,7 @@ def fleet(burst, limit, *, config=None, request=1.0, usage=None, **columns):
         "recent_minutes": (0.5, np.nan),
     }  # fmt: skip
     return StatedFleet(
-        policy(config, buffer=Buffer(1.0)),
+        policy(config, buffer=Buffer(factor)),
         usage={**use, **(usage or {})},
         request=(request, np.nan),
         limit=(limit, np.nan),
@@ -83,11 +83,40 @@ def test_a_limit_falls_by_20_percent_a_minute():
     assert values == pytest.approx([8.0] * 3 + [6.4] * 3 + [5.12] * 3)
 
 
-@pytest.mark.parametrize(("recent", "expected"), [(7.19, 8.0), (7.2, 10.0), (np.nan, 10.0)])
-def test_a_limit_falls_only_after_minutes_below_90_percent_of_the_new_value(recent, expected):
-    made = fleet(8.0, 10.0, usage={"recent_minutes": (recent, np.nan)})
+@pytest.mark.parametrize(
+    ("factor", "recent", "expected"),
+    [
+        (1.25, 7.19, 8.0),
+        (1.25, 7.2, 10.0),
+        (1.25, np.nan, 10.0),
+        (1.0, 8.0, 8.0),  # without a margin, calm is what fits
+        (1.0, 8.1, 10.0),
+    ],
+)
+def test_a_limit_falls_only_after_minutes_below_90_percent_of_the_new_value(
+    factor, recent, expected
+):
+    made = fleet(8.0 / factor, 10.0, factor=factor, usage={"recent_minutes": (recent, np.nan)})
     assert next_limit(made) == expected
     assert (Code.NotCalm in made.steps(LAYER)) is (expected == 10.0)
+
+
+def test_a_raised_limit_stays_for_five_minutes():
+    made = fleet(15.0, 10.0)
+    assert made.decide(applies=True).next_limit[0, 0] == 15.0
+    made.now_s += 299
+    assert next_limit(made, burst=(5.0, np.nan)) == 15.0
+    made.now_s += 1
+    assert next_limit(made, burst=(5.0, np.nan)) == 12.0
+
+
+def test_one_saturated_sample_raises_once():
+    made = fleet(10.0, 10.0, usage={"is_saturated": (True, False)})
+    made.decide(applies=True)
+    sampled_s = made.now_s - 1
+    made.now_s += 5
+    assert next_limit(made, last_sample_s=sampled_s) == 15.0
+    assert next_limit(made, last_sample_s=made.now_s - 1) == 22.5
 
 
 def test_without_history_a_burst_raises_and_nothing_lowers():
@@ -222,7 +251,7 @@ def test_rounding_to_what_the_api_carries_is_no_change():
 def test_a_first_limit_is_a_decrease_and_needs_history_and_calm():
     assert next_limit(fleet(5.0, np.nan)) == 5.0
     assert np.isnan(next_limit(fleet(5.0, np.nan, usage={"points": 3})))
-    assert np.isnan(next_limit(fleet(5.0, np.nan, usage={"recent_minutes": 4.6})))
+    assert np.isnan(next_limit(fleet(5.0, np.nan, usage={"recent_minutes": 5.1})))
 
 
 def test_a_first_vram_limit_waits_for_a_start():

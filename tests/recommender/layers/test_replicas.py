@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recommender.decision import Code, Layer
+from recommender.policy.model import Mode
 from recommender.resources import VRAM
 from recommender.state import empty_state
 from tests.builders import ENROLLED, policy
@@ -27,7 +28,7 @@ def fleet(workers, replicas, *, target=0.7, stated_limit=LIMIT, **columns):
     overrides = {
         name: columns.pop(name)
         for name in ("min_replicas", "max_replicas", "tolerance_up", "tolerance_down",
-                     "scale_up_cooldown_s", "scale_down_cooldown_s", "cron")
+                     "scale_up_cooldown_s", "scale_down_cooldown_s", "cron", "mode")
         if name in columns
     }  # fmt: skip
     made = policy(
@@ -178,7 +179,8 @@ class Hpa:
 )
 def test_windows_and_rates_are_those_of_the_hpa(ticks, begin, up_s, down_s):
     made = fleet([1.0], begin, scale_up_cooldown_s=up_s, scale_down_cooldown_s=down_s, target=1.0)
-    hpa = Hpa(up_s, down_s, 2.0, 0.9, [], [])
+    # seen for the first time, the HPA records what there is as its first recommendation
+    hpa = Hpa(up_s, down_s, 2.0, 0.9, [(made.now_s + ticks[0][0], begin)], [])
     current = begin
     for pause_s, wish in ticks:
         made.now_s += pause_s
@@ -365,3 +367,19 @@ def test_a_new_state_has_room_for_windows_of_any_length():
     assert made.state.wish_s.shape[1] >= 60
     assert empty_state(made.workloads.uid, 2).wish_s.shape == (1, 8)
     assert made.now_s - BEGIN_S == 59 * 60
+
+
+def test_a_workload_that_is_seen_for_the_first_time_is_not_scaled_down_at_once():
+    made = fleet([1.0, 1.0], 2)
+    for _ in range(5):
+        assert made.decide(applies=True).next_replicas[0] == 2
+        made.now_s += 60
+    assert made.decide(applies=True).next_replicas[0] == 1
+
+
+def test_a_recommended_count_lasts_for_the_busiest_minutes_of_a_day():
+    made = fleet([1.0, 1.0], 2, mode=Mode.RECOMMEND, usage={"day_mean": (28.0, np.nan)})
+    assert target(made) == 8
+    assert Code.DayPeakReplicas in made.steps(LAYER, -1)
+    made = fleet([1.0, 1.0], 2, usage={"day_mean": (28.0, np.nan)})
+    assert target(made) == 1

@@ -83,6 +83,12 @@ def test_opaque_vram_keeps_what_is_in_force():
     assert Code.OpaqueVram in fleet.steps(LAYER, 1)
 
 
+def test_vram_is_not_lowered_while_allocations_are_refused():
+    fleet = StatedFleet(policy(), usage={**USE, "denials": (0.0, 1.0)}, request=(8, 16 * GIB))
+    assert target(fleet, 1) == 16 * GIB
+    assert Code.VramDenied in fleet.steps(LAYER, 1)
+
+
 def test_own_and_external_recommendations_merge_per_number_by_maximum():
     fleet = StatedFleet(policy(), usage=USE, external_request=(9.0, 40 * GIB))
     decisions = fleet.decide()
