@@ -97,7 +97,7 @@ def _targets(tick: Tick) -> _Targets:
     else:
         limit = limits.kept_targets(tick)
     if Layer.REPLICAS in tick.due:
-        count = replicas.replica_targets(tick, cron.replicas)
+        count = replicas.replica_targets(tick, cron.replicas, limit.target)
     else:
         count = replicas.kept_targets(tick)
     return _Targets(

@@ -31,8 +31,8 @@ class Layer(IntEnum):
 class Code(Enum):
     """Stable reasons, CamelCase as in conditions and events; upstream's words where it has them.
 
-    The value is (number, sentence template).  Templates may use {before}, {after}, {change} and
-    {arg}; amounts are formatted in the unit of the step's resource.
+    The value is (number, sentence template).  Templates may use {before}, {after}, {transition}
+    and {arg}; amounts are formatted in the unit of the step's resource.
     """
 
     number: int
@@ -54,62 +54,62 @@ class Code(Enum):
         "samples are {arg:duration} apart: last three and p99 of the 1-h histogram give {after}",
     )
     UpperPercentile = (8, "limit from the upper percentile p{arg:level}: {after}")
-    ReplicaDemand = (9, "demand is {arg:ratio} of the target per worker: {before} -> {after}")
-    Buffer = (10, "margin: {before} -> {after}")
-    DayFloor = (11, "not below p99 of the last day: {before} -> {after}")
-    Saturated = (12, "use reached the limit, the demand above it is hidden: {before} -> {after}")
-    VramPressure = (13, "90 % of the VRAM limit is in use: {before} -> {after}")
-    VramDenied = (14, "an allocation was refused: {before} -> {after}")
-    LoadedModelFloor = (15, "the loaded model needs {after}: {before} -> {after}")
-    ExternalRecommendation = (16, "the external scaler asks for more: {before} -> {after}")
-    CronFloor = (17, "an active cron rule asks for at least {after}: {before} -> {after}")
-    RequestWins = (18, "a limit is never below its request: {before} -> {after}")
+    ReplicaDemand = (9, "demand is {arg:ratio} of the target per worker: {transition}")
+    Buffer = (10, "margin: {transition}")
+    DayFloor = (11, "not below p99 of the last day: {transition}")
+    Saturated = (12, "use reached the limit, the demand above it is hidden: {transition}")
+    VramPressure = (13, "90 % of the VRAM limit is in use: {transition}")
+    VramDenied = (14, "an allocation was refused: {transition}")
+    LoadedModelFloor = (15, "the loaded model needs {after}: {transition}")
+    ExternalRecommendation = (16, "the external scaler asks for more: {transition}")
+    CronFloor = (17, "an active cron rule asks for at least {after}: {transition}")
+    RequestWins = (18, "a limit is never below its request: {transition}")
     RecentVram = (19, "VRAM in use now and p99 of the 1-h histogram reach {after}")
-    DayPeakReplicas = (20, "a fixed count has to last a day: {before} -> {after}")
+    DayPeakReplicas = (20, "a fixed count has to last a day: {transition}")
     # bounds of the target
-    Floor = (30, "smallest amount is {after}: {before} -> {after}")
-    MinAllowed = (31, "minAllowed: {before} -> {after}")
-    MaxAllowed = (32, "maxAllowed: {before} -> {after}")
-    CardCapacity = (33, "one GPU has {after}: {before} -> {after}")
-    LargestPlaceable = (34, "the largest free share of a GPU is {after}: {before} -> {after}")
-    QuotaCapped = (35, "the namespace's quota allows {after}: {before} -> {after}")
-    MinReplicas = (36, "minReplicas: {before} -> {after}")
-    MaxReplicas = (37, "maxReplicas: {before} -> {after}")
-    GpuBudget = (38, "the GPU budget allows {after} replicas: {before} -> {after}")
+    Floor = (30, "smallest amount is {after}: {transition}")
+    MinAllowed = (31, "minAllowed: {transition}")
+    MaxAllowed = (32, "maxAllowed: {transition}")
+    CardCapacity = (33, "one GPU has {after}: {transition}")
+    LargestPlaceable = (34, "the largest free share of a GPU is {after}: {transition}")
+    QuotaCapped = (35, "the namespace's quota allows {after}: {transition}")
+    MinReplicas = (36, "minReplicas: {transition}")
+    MaxReplicas = (37, "maxReplicas: {transition}")
+    GpuBudget = (38, "the GPU budget allows {after} replicas: {transition}")
     # what may be written now
-    RatioBound = (50, "at most {arg:ratio} of the stated value: {before} -> {after}")
-    MaxRatioToRequests = (51, "at most {arg:ratio} times the stated request: {before} -> {after}")
+    RatioBound = (50, "at most {arg:ratio} of the stated value: {transition}")
+    MaxRatioToRequests = (51, "at most {arg:ratio} times the stated request: {transition}")
     LowConfidence = (52, "confidence {arg:percent} is too low to change {before}")
     InsideUpdateThreshold = (53, "within {arg:percent} of {before}: no change")
-    RaisePace = (54, "raised by at most {arg:ratio} times at once: {before} -> {after}")
-    LowerPace = (55, "lowered step by step: {before} -> {after}")
-    SmallestRaise = (56, "a raise is at least {arg:ratio} times: {before} -> {after}")
+    RaisePace = (54, "raised by at most {arg:ratio} times at once: {transition}")
+    LowerPace = (55, "lowered step by step: {transition}")
+    SmallestRaise = (56, "a raise is at least {arg:ratio} times: {transition}")
     NotCalm = (57, "lowered only after 5 calm minutes: stays at {after}")
-    ChangesPerDay = (58, "{arg:count} changes in a day are enough: stays at {after}")
+    ChangesPerDay = (58, "at most {arg:count} changes in 24 h: stays at {after}")
     ResidentPeak = (59, "VRAM in use is never taken away: {after} now, {before} at the next start")
     LimitInForce = (
         60,
-        "limits are not automatic, so the request ends at the limit: {before} -> {after}",
+        "limits are not automatic, so the request ends at the limit: {transition}",
     )
     StaleMetrics = (61, "no fresh samples: stays at {after}")
     SafeLimit = (62, "no fresh samples: back to the last safe limit {after}")
-    Stabilized = (63, "the highest wish of the cool-down is {after}: {before} -> {after}")
-    StabilizedUp = (64, "the lowest wish of the cool-down is {after}: {before} -> {after}")
-    ScaleUpRate = (65, "replicas grow step by step: {before} -> {after}")
-    ScaleDownRate = (66, "replicas shrink step by step: {before} -> {after}")
+    Stabilized = (63, "the highest wish of the cool-down is {after}: {transition}")
+    StabilizedUp = (64, "the lowest wish of the cool-down is {after}: {transition}")
+    ScaleUpRate = (65, "replicas grow step by step: {transition}")
+    ScaleDownRate = (66, "replicas shrink step by step: {transition}")
     WithinTolerance = (67, "within the tolerance of {arg:percent}: stays at {after}")
-    MissingMetrics = (68, "{arg:count} workers without samples: {before} -> {after}")
-    UnreadyWorkers = (69, "{arg:count} workers are not ready: {before} -> {after}")
-    RolledBack = (70, "trouble after the last decrease, rolled back: {before} -> {after}")
+    MissingMetrics = (68, "{arg:count} without samples: {transition}")
+    UnreadyWorkers = (69, "{arg:count} not ready: {transition}")
+    RolledBack = (70, "trouble after the last decrease, rolled back: {transition}")
     NoDecreaseAfterRollBack = (71, "no decrease for 24 h after a roll-back: stays at {after}")
     BudgetExhausted = (72, "the fleet's change budget is used up: stays at {after}")
     Paused = (73, "paused: stays at {after}")
     OpaqueVram = (75, "the allocator takes a constant share of the limit: {after} is kept")
     LimitNotDue = (
         76,
-        "limits are decided at another time, so it ends at the limit: {before} -> {after}",
+        "limits are decided at another time, so it ends at the limit: {transition}",
     )
-    CronWindowEnded = (77, "the cron window is over: {before} -> {after}")
+    CronWindowEnded = (77, "the cron window is over: {transition}")
     # no value at all
     NotEnoughHistory = (90, "less than 30 min or 12 samples: no recommendation")
     NoSamples = (91, "no usable sample")

@@ -94,11 +94,11 @@ def duration(seconds: float) -> str:
 def sentence(step: Step, resource: Resource | None) -> str:
     """Return one step as a sentence in the unit of its resource (None: replicas)."""
     before, after = _distinct(step.before, step.after, resource)
-    change = NOTHING
-    if step.before and math.isfinite(step.before) and math.isfinite(step.after):
-        change = percent(step.after / step.before - 1, signed=True)
     return step.code.template.format(
-        before=before, after=after, change=change, arg=_Argument(step.arg)
+        before=before,
+        after=after,
+        transition=transition(step.before, step.after, resource),
+        arg=_Argument(step.arg),
     )
 
 

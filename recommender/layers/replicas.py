@@ -48,13 +48,16 @@ class _Census:
     missing_limit: Floats
 
 
-def replica_targets(tick: Tick, cron_floor: Floats) -> ReplicaTargets:
-    """Return the wanted replicas inside minReplicas, maxReplicas, cron floor and GPU budget."""
+def replica_targets(tick: Tick, cron_floor: Floats, limit: Floats) -> ReplicaTargets:
+    """Return the wanted replicas inside minReplicas, maxReplicas, cron floor and GPU budget.
+
+    ``limit`` is the limit target of this tick, ``[W, R]``.
+    """
     census = _census(tick)
     unknown = _unknown(tick, census)
     current = tick.workloads.replicas
     desired = np.where(unknown == 0, _desired(tick, census, current), np.nan)
-    desired = _lasting_a_day(tick, census, desired)
+    desired = _lasting_a_day(tick, census, desired, limit)
     raw = _asked(tick, desired, unknown, cron_floor)
     known = ~np.isnan(raw)
     reason = np.where(known, 0, unknown).astype(np.int16)
@@ -143,11 +146,16 @@ def _desired(tick: Tick, census: _Census, current: Floats) -> Floats:
     return desired
 
 
-def _lasting_a_day(tick: Tick, census: _Census, desired: Floats) -> Floats:
-    """Where nobody scales, a recommended count must hold for the busiest 5 minutes of a day."""
+def _lasting_a_day(tick: Tick, census: _Census, desired: Floats, limit: Floats) -> Floats:
+    """Where nobody scales, a recommended count must hold for the busiest 5 minutes of a day.
+
+    It is for workers of the recommended size: whoever follows one advice follows both.
+    """
     rule, workers = tick.policies.replicas, census.ready + census.unready + census.missing
-    demand = tick.usage.day_mean[:, _scaled_column(tick)] * workers
-    needed = _ceil(demand / (_stated_limit(tick) * rule.target_of_limit))
+    column = _scaled_column(tick)
+    demand = tick.usage.day_mean[:, column] * workers
+    size = np.fmax(_stated_limit(tick), limit[:, column])
+    needed = _ceil(demand / (size * rule.target_of_limit))
     lasting = np.where(~rule.acts & (desired < needed), needed, desired)
     return _changed(tick, Code.DayPeakReplicas, desired, lasting)
 

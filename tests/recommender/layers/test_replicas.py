@@ -378,8 +378,15 @@ def test_a_workload_that_is_seen_for_the_first_time_is_not_scaled_down_at_once()
 
 
 def test_a_recommended_count_lasts_for_the_busiest_minutes_of_a_day():
-    made = fleet([1.0, 1.0], 2, mode=Mode.RECOMMEND, usage={"day_mean": (28.0, np.nan)})
+    busy = {"day_mean": (28.0, np.nan)}
+    made = fleet([1.0, 1.0], 2, mode=Mode.RECOMMEND, usage=busy)
     assert target(made) == 8
     assert Code.DayPeakReplicas in made.steps(LAYER, -1)
-    made = fleet([1.0, 1.0], 2, usage={"day_mean": (28.0, np.nan)})
+    made = fleet([1.0, 1.0], 2, usage=busy)
     assert target(made) == 1
+
+
+def test_a_recommended_count_is_for_workers_of_the_recommended_size():
+    busy = {"day_mean": (28.0, np.nan), "burst": (40 / 1.2, np.nan)}
+    made = fleet([1.0, 1.0], 2, mode=Mode.RECOMMEND, usage=busy)
+    assert target(made) == 2

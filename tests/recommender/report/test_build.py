@@ -97,7 +97,7 @@ def test_steps_are_rendered_in_the_unit_of_the_item_layer_by_layer():
         ("limits", "Burst"),
         ("limits", "Buffer"),
     ]
-    assert reasoning[1].sentence == "margin: 10 TFLOPS -> 11.5 TFLOPS"
+    assert reasoning[1].sentence == "margin: 10 -> 11.5 TFLOPS"
 
 
 def test_replica_items_have_their_own_steps_and_whole_numbers():
