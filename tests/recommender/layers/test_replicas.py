@@ -387,6 +387,6 @@ def test_a_recommended_count_lasts_for_the_busiest_minutes_of_a_day():
 
 
 def test_a_recommended_count_is_for_workers_of_the_recommended_size():
-    busy = {"day_mean": (28.0, np.nan), "burst": (40 / 1.2, np.nan)}
+    busy = {"day_mean": (28.0, np.nan), "burst": (40 / 1.2, np.nan), "limit_percentile": 1.0}
     made = fleet([1.0, 1.0], 2, mode=Mode.RECOMMEND, usage=busy)
     assert target(made) == 2
