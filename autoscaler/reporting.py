@@ -16,14 +16,15 @@ from autoscaler.scaling.collecting import Collected, CollectionError, Collector
 from autoscaler.scaling.observing import Observer
 from recommender.backtest.lookback import what_if
 from recommender.decide import ALL_LAYERS, decide
-from recommender.policy.table import policy_table
 from recommender.report.blocks import HistoryEntry, ItemError
 from recommender.report.build import build_report
 from recommender.report.model import Meta, Report, Window
 from recommender.report.subject import Subject
 from recommender.report.thresholds import Thresholds
 from recommender.usage.evidence_of import read_evidence
+from recommender.usage.minutes import MINUTE_S
 from recommender.usage.model import UsageModel
+from recommender.usage.store import CLOSE_AFTER_S
 
 if TYPE_CHECKING:
     from autoscaler.scaling.cluster import Cluster, WorkloadView
@@ -91,8 +92,9 @@ def analyse(
     model = UsageModel(resources)
     collector = Collector(source, model, step_s=step_s)
     collector.see(views)
-    _set_half_lives(model, collector, views, start_s)
     collected, read_errors = _collected(collector, start_s, now_s)
+    # a finished record has no late samples to wait for
+    model.advance(now_s + CLOSE_AFTER_S + MINUTE_S)
     observed = Observer(model, collector.index).observe(views, None, now_s)
     decisions, _ = decide(
         observed.observation, observed.policies, observed.fleet.state, now_s, ALL_LAYERS
@@ -148,15 +150,6 @@ def look_back(analysis: Analysis, advance: Advance | None = None) -> WhatIf | No
         now_s=analysis.now_s,
         progress=advance,
     )
-
-
-def _set_half_lives(
-    model: UsageModel, collector: Collector, views: Sequence[WorkloadView], start_s: int
-) -> None:
-    """Let samples decay from the first one on as each workload's policy says."""
-    table = policy_table([view.policy for view in views], model.resources)
-    rows = model.workload_rows(collector.index.keys_of(views))
-    model.set_half_lives(rows, table.requests.half_life_s, start_s)
 
 
 def _collected(

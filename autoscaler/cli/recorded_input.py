@@ -18,7 +18,7 @@ from autoscaler.settings import Settings, load_settings
 from autoscaler.sources.profiles import read_profile_files
 from autoscaler.sources.recorded import RecordedSource
 from autoscaler.sources.recorded_usage import RecordedUsage
-from autoscaler.sources.source import Metric
+from autoscaler.sources.source import SIDE_METRICS
 from autoscaler.sources.timestamps import iso, parse_time_s
 from autoscaler.sources.usage_rows import read_usage
 from autoscaler.sources.workloads_file import WorkloadRow, read_workloads_file
@@ -26,14 +26,6 @@ from autoscaler.version import tool_version
 from recommender.durations import parse_duration_s
 from recommender.report.blocks import ItemError
 from recommender.resources import KNOWN_RESOURCES, TFLOPS, Resource, resource_named
-
-SIDE_METRICS = {
-    str(Metric.EFFECTIVE_SHARE_PERCENT),
-    str(Metric.THROTTLED_RATIO),
-    str(Metric.VRAM_DENIED),
-}
-"""They say something of other samples and are not sized themselves."""
-
 
 LEAST_SINCE_S = 60
 WITHOUT_USAGE = "in the workloads file, but not measured"

@@ -24,6 +24,7 @@ from autoscaler.scaling.joining import (
 )
 from autoscaler.scaling.series import SeriesIndex
 from autoscaler.sources.source import Metric
+from recommender.policy.table import policy_table
 from recommender.resources import COMPUTE_PERCENT, TFLOPS
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ FIRST_READ_S = 300
 """How far the first increment reaches back where no history was read."""
 STEP_CHECK_S = 600
 UNKNOWN_TIME_S = -1
-SIDE_METRICS = (Metric.EFFECTIVE_SHARE_PERCENT, Metric.THROTTLED_RATIO)
+JOINED_METRICS = (Metric.EFFECTIVE_SHARE_PERCENT, Metric.THROTTLED_RATIO)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +91,7 @@ class Collector:
         self._source = source
         self._model = model
         self._step_s = step_s
+        self._views: Sequence[WorkloadView] = ()
         self._end_s: dict[str, int] = {}
         self._learned_step_s: dict[str, int] = {}
         self._look_again_s: dict[str, int] = {}
@@ -102,6 +104,7 @@ class Collector:
         GPU models and shares are for samples that lack them; a worker's readiness tells which of
         its samples belong to its start-up.
         """
+        self._views = views
         self.index.state_gpu_models(views)
         keys = self.index.keys_of(views)
         rows = self._model.workload_rows(keys)
@@ -121,8 +124,12 @@ class Collector:
     def bootstrap(self, start_s: int, end_s: int) -> Collected:
         """Read a history, ``start_s <= ts < end_s``, in chunks of a day.
 
-        Raises ``CollectionError`` after everything that can be read was read.
+        Its samples decay from the first one on as the policies of the fleet seen last say.  Raises
+        ``CollectionError`` after everything that can be read was read.
         """
+        table = policy_table([view.policy for view in self._views], self._model.resources)
+        rows = self._model.workload_rows(self.index.keys_of(self._views))
+        self._model.set_half_lives(rows, table.requests.half_life_s, start_s)
         return self._collect(dict.fromkeys(self._metrics(), start_s), end_s)
 
     def collect(self, now_s: int) -> Collected:
@@ -153,7 +160,7 @@ class Collector:
     def _metrics(self) -> list[str]:
         offered = self._source.metrics()
         resources = [resource.name for resource in self._model.resources]
-        wanted = [*resources, *SIDE_METRICS, Metric.VRAM_DENIED]
+        wanted = [*resources, *JOINED_METRICS, Metric.VRAM_DENIED]
         return [str(metric) for metric in wanted if metric in offered]
 
     def _step_of(self, metric: str) -> int:
@@ -224,7 +231,7 @@ class Collector:
             self._look_again_s[metric] = end_s + STEP_CHECK_S
 
     def _ingest(self, parts: Mapping[str, Columns | None], now_s: int) -> None:
-        shares, throttled = (parts.get(metric) for metric in SIDE_METRICS)
+        shares, throttled = (parts.get(metric) for metric in JOINED_METRICS)
         for i, resource in enumerate(self._model.resources):
             samples = parts.get(resource.name)
             if samples is None or not len(samples):

@@ -31,6 +31,12 @@ class Metric(StrEnum):
     """Allocations refused in the interval (from a counter, per interval)."""
 
 
+SIDE_METRICS = frozenset(
+    {Metric.EFFECTIVE_SHARE_PERCENT, Metric.THROTTLED_RATIO, Metric.VRAM_DENIED}
+)
+"""They say something of other samples and are not sized themselves."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Samples:
     """Samples of one metric, as columns.  Rows may come in any order."""

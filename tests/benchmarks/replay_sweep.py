@@ -78,20 +78,30 @@ class Benchmark:
             yield self._line(kind, name, task, rows, names)
 
     def _replica_counts(self) -> Iterator[Line]:
-        """Yield replicas' scores beside HPA and the highest count so far."""
-        knobs = REPLICA_FACTORS
+        """Yield replicas' scores beside HPA and the highest count so far.
+
+        A second line per panel adds the default cool-down of 300 s before scaling down, the part of
+        the pace that HPA* has as well: the highest target of the window.
+        """
         names = (self.replicas.HPA, self.replicas.STATIC)
         for name, service in self.replicas.iter_services(self.data):
-            tiled = replace(
-                service,
-                panel=_repeated(service.panel, len(knobs)),
-                capacity=np.tile(service.capacity, len(knobs)),
-            )
-            each = np.repeat(knobs, len(service.capacity))
-            wanted = self.replicas.replay(tiled, Method, each)[0]
-            wanted = wanted.reshape(len(knobs), len(service.capacity), -1)
+            wanted = self._wanted_replicas(service, REPLICA_FACTORS)
             rows = self.replicas.simulate(service, wanted)
             yield self._line("replicas", name, service, rows, names)
+            rows = self.replicas.simulate(service, _highest_of_last(wanted, service.per_5_min))
+            line = self._line("replicas", name, service, rows, names)
+            yield replace(line, panel=f"{name}, cooled down")
+
+    def _wanted_replicas(self, service: Any, knobs: Sequence[float]) -> np.ndarray:
+        """Return ``[knobs, services, samples]``."""
+        tiled = replace(
+            service,
+            panel=_repeated(service.panel, len(knobs)),
+            capacity=np.tile(service.capacity, len(knobs)),
+        )
+        each = np.repeat(knobs, len(service.capacity))
+        wanted = self.replicas.replay(tiled, Method, each)[0]
+        return wanted.reshape(len(knobs), len(service.capacity), -1)
 
     def _closed_loop(self) -> Iterator[Line]:
         """Yield limits in the closed loop, beside TF and VPA in the same loop."""
@@ -147,6 +157,14 @@ def _repeated(panel: Any, times: int) -> Any:
         ids=list(panel.ids) * times,
         t0_unix=np.tile(panel.t0_unix, times),
     )
+
+
+def _highest_of_last(wanted: np.ndarray, samples: int) -> np.ndarray:
+    """Return the running maximum over the last ``samples`` of the last axis."""
+    out = wanted.copy()
+    for shift in range(1, samples):
+        out[..., shift:] = np.maximum(out[..., shift:], wanted[..., :-shift])
+    return out
 
 
 def as_markdown(title: str, lines: Sequence[Line], names: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""What the golden files should contain."""
+"""What golden files, the shipped schema and the reference pages should contain."""
 
 from pathlib import Path
 
@@ -7,10 +7,12 @@ from recommender.report.jsonform import render_schema
 from recommender.report.options import RenderOptions
 from recommender.report.renderers import RENDERERS
 from recommender.resources import GIB
+from tests.golden.reference import cli_page, reasons_page, settings_page
 from tests.recommender.report.builders import Row, report, tflops, vram
 from tests.recommender.report.fleets import varied_report
 
 FOLDER = Path(__file__).parent
+REFERENCE = FOLDER.parents[1] / "docs" / "reference"
 SCHEMA = FOLDER.parents[1] / "deploy" / "schema" / "report-v1.schema.json"
 
 
@@ -33,4 +35,9 @@ def golden_files() -> dict[Path, str]:
         "diff.json": render_diff_json(diff),
     }
     files = {FOLDER / name: text for name, text in contents.items()}
-    return files | {SCHEMA: render_schema()}
+    pages = {
+        "settings.md": settings_page(),
+        "reasons.md": reasons_page(),
+        "cli.md": cli_page(),
+    }
+    return files | {SCHEMA: render_schema()} | {REFERENCE / k: v for k, v in pages.items()}
