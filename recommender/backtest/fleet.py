@@ -190,11 +190,14 @@ def _backend(engine: str, jobs: int) -> Iterator[None]:
         raise InvalidValueError("engine", engine, ENGINES)
     if importlib.util.find_spec("distributed") is None:
         raise InvalidValueError("engine", engine, f"{ENGINES}; the extra 'dask' is not installed")
+    from distributed import Client
+
     try:
-        config = parallel_config("dask", scheduler_host=match["address"])
+        client = Client(match["address"])  # type: ignore[no-untyped-call]
     except (OSError, TimeoutError) as error:
         raise InvalidValueError("engine", engine, f"{ENGINES} that answers ({error})") from error
-    with config:
+    # joblib would leave a client of its own behind, which looks for its scheduler for ever
+    with client, parallel_config("dask", client=client):
         yield
 
 

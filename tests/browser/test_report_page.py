@@ -1,13 +1,12 @@
 """The page in a real browser, from a file and without a network."""
 
 import os
-import shutil
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import sync_playwright
 
 from recommender.report.page import render_page
+from tests.components.chromium import MISSING, find_chromium
 from tests.recommender.report.fleets import varied_report
 
 WORKLOADS = 7
@@ -22,19 +21,13 @@ ARGUMENTS = (
 )
 
 
-def chromium() -> str | None:
-    candidates = (os.environ.get("TFA_CHROMIUM"), "/usr/bin/chromium", shutil.which("chromium"))
-    return next((path for path in candidates if path and Path(path).is_file()), None)
-
-
 @pytest.fixture(scope="module")
 def browser():
-    path = chromium()
+    path = find_chromium()
     if path is None:
-        reason = "no Chromium: set TFA_CHROMIUM or install chromium"
         if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
+            pytest.fail(MISSING)
+        pytest.skip(MISSING)
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
         yield started
@@ -204,7 +197,7 @@ def test_without_a_script_everything_is_there_and_no_dead_control_is(open_page):
     assert page.locator("button:enabled").count() == 0
     summary = page.locator("tbody[id] summary").first
     summary.click()
-    assert page.get_by_text("margin: 38.3 GiB").is_visible()
+    assert page.get_by_text("margin: 38.3 → 44 GiB").is_visible()
 
 
 def contrast(page, selector):
