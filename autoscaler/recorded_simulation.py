@@ -22,6 +22,7 @@ from autoscaler.sources.recorded_usage import Column, Key, RecordedUsage
 from autoscaler.sources.workloads_file import WorkloadRow
 from recommender.observation import Floats, Ints
 from recommender.resources import TFLOPS, VRAM
+from recommender.sentences import counted
 
 DEFAULT_POOL = "default"
 HEADROOM = 2
@@ -56,7 +57,7 @@ def simulated_fleet(recorded: RecordedFleet) -> Fleet:
     without = [f"{view.namespace}/{view.workload}" for view in recorded.views if not view.card]
     if without:
         raise UsageError(
-            f"{len(without)} workloads have no GPU model, for example {without[0]}: "
+            f"{counted(len(without), 'workload')} without a GPU model, for example {without[0]}: "
             "give --gpu-model, or gpu_model in the workloads file"
         )
     loads = _loads(recorded.usage)

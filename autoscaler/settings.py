@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from autoscaler.errors import UsageError
+from autoscaler.sources.yaml_text import parse_yaml
 from recommender.durations import format_duration, parse_duration_s
 from recommender.errors import InvalidValueError
 from recommender.gpu_models import GpuModel, find_gpu_model, suggest_gpu_models
@@ -82,12 +83,13 @@ def load_settings(path: Path | None) -> Settings:
     """
     if path is None:
         return Settings()
-    import yaml
-
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UsageError(f"{path}: cannot be read: {error}") from error
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: not UTF-8 text ({error.reason})") from error
+    document = parse_yaml(text, str(path), UsageError)
     return settings_of({} if document is None else document, str(path))
 
 

@@ -8,6 +8,7 @@ Kubernetes spelling of amounts, which machines read, is in ``quantities``.
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from recommender.resources import COMPUTE_PERCENT, VRAM
@@ -79,8 +80,12 @@ def percent(share: float | None, digits: int = 2, *, signed: bool = False) -> st
 
 
 def duration(seconds: float) -> str:
-    """Return a duration in its two largest units, for example ``2 d 3 h``; ``0 s`` for none."""
+    """Return a duration rounded to its two largest units, such as ``2 d 3 h``; ``0 s`` for none."""
     rest, parts = float(round(seconds)), []
+    for (_, size), (_, smaller) in pairwise(_DURATION_UNITS):
+        if rest >= size:
+            rest = round(rest / smaller) * smaller
+            break
     for name, size in _DURATION_UNITS:
         count = math.floor(rest / size)
         if count > 0:
@@ -89,6 +94,11 @@ def duration(seconds: float) -> str:
         if len(parts) == 2 or (parts and count == 0):
             break
     return " ".join(parts) or "0 s"
+
+
+def counted(count: int, noun: str) -> str:
+    """Return ``1 workload`` or ``2 workloads``."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def sentence(step: Step, resource: Resource | None) -> str:

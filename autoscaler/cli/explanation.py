@@ -21,7 +21,7 @@ from recommender.report.wording import (
     amount_of,
     amount_text,
     item_change,
-    money_text,
+    price_change,
     utc,
 )
 from recommender.sentences import duration, percent
@@ -137,7 +137,7 @@ def _levels(evidence: ItemEvidence, resource: str) -> Iterator[str]:
         if value is not None
     ]
     if texts:
-        yield ", ".join(texts)
+        yield f"{', '.join(texts)} (percentiles of the 5-minute peaks)"
     if evidence.at_limit_share is not None:
         yield f"at the limit in {percent(evidence.at_limit_share)} of the minutes"
     if evidence.above_request_share is not None:
@@ -216,11 +216,16 @@ def _money(item: Item, meta: Meta) -> Iterator[str]:
             else "by resource prices"
         )
         source = "" if money.price_source is None else f", price of {money.price_source}"
-        yield f"saving {money_text(money.saving_per_month)} {meta.currency} a month, {kind}{source}"
+        change = price_change(money.saving_per_month, meta.currency)
+        yield f"price of the shares: {change}, {kind}{source}"
     else:
         yield "no price is known"
-    if money.freed_gpus is not None:
-        yield f"capacity freed: {money.freed_gpus:.2f} GPUs; no money until a GPU is empty"
+    if money.freed_gpus:
+        verb = "freed" if money.freed_gpus > 0 else "taken"
+        yield (
+            f"capacity {verb}: {abs(money.freed_gpus):.2f} GPUs; "
+            "a provider bills less or more only once whole GPUs come or go"
+        )
 
 
 def _policy(item: Item) -> Iterator[str]:

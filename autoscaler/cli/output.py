@@ -88,13 +88,25 @@ def write(destination: Destination, rendered: Rendered) -> None:
 
 
 def print_result(text: str) -> None:
-    """Write to stdout; a reader that has gone away is no error."""
+    """Write to stdout; a reader that has gone away, or a closed stdout, is no error.
+
+    Raises ``AutoscalerError`` when stdout is a file that cannot be written, such as on a full disk.
+    """
+    if sys.stdout is None:
+        return
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
-        # What is still buffered would fail again when the interpreter ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_stdout()
+    except OSError as error:
+        _discard_stdout()
+        raise AutoscalerError(f"stdout: cannot be written: {error.strerror}") from error
+
+
+def _discard_stdout() -> None:
+    """Let what is still buffered go nowhere: it would fail again when the interpreter ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def write_file(path: Path, text: str) -> None:

@@ -111,9 +111,12 @@ def open_input(options: InputOptions, terminal: Terminal) -> RecordedInput:
     window = _window(usage, now_s - since_s, now_s)
     if options.enrolled:
         rows = enrolled(rows, window.keys(), options.enrolled)
+    # Before what may end the command, so that a misspelt key stands beside the other problems.
+    for note in (*usage.notes, *notes):
+        terminal.note(note)
     fleet = recorded_fleet(window, rows=rows, profiles=profiles, gpu_models=gpu_models, now_s=now_s)
     errors = _errors(usage)
-    for note in (*usage.notes, *notes, *fleet.notes):
+    for note in fleet.notes:
         terminal.note(note)
     for error in errors:
         terminal.note(f"left out: {error.namespace}/{error.workload}: {error.message}")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autoscaler.cli.output import Destination, Format, Rendered, write
-from autoscaler.cli.terminal import has_color
+from autoscaler.cli.terminal import has_color, is_terminal
 from autoscaler.errors import InputError
 from recommender.errors import InvalidValueError
 from recommender.report.jsonform import read_report
@@ -34,14 +34,14 @@ class Look:
 
     def options(self, destination: Destination) -> RenderOptions:
         """Return the options for one destination: colours and width are of the terminal."""
-        is_terminal = destination.path is None and sys.stdout.isatty()
+        is_shown = destination.path is None and is_terminal(sys.stdout)
         return RenderOptions(
-            width=shutil.get_terminal_size().columns if is_terminal else PLAIN_WIDTH,
+            width=shutil.get_terminal_size().columns if is_shown else PLAIN_WIDTH,
             is_wide=self.is_wide,
             include_ok=self.include_ok,
             limit=self.limit,
             group_by=self.group_by,
-            has_color=is_terminal and has_color(is_refused=self.is_plain),
+            has_color=is_shown and has_color(is_refused=self.is_plain),
         )
 
 

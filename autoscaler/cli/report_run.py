@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 from autoscaler.cli.exits import ExitCode, strongest
 from autoscaler.cli.options import FailOn, Grade, Only, SeverityName, SortBy
@@ -19,6 +20,7 @@ from recommender.report.blocks import Severity
 from recommender.report.grouping import grouped
 from recommender.report.model import Report
 from recommender.report.severity import findings_at_least
+from recommender.sentences import counted
 
 ANALYSED = 0.2
 """Share of the work that is done before the back-test."""
@@ -60,6 +62,7 @@ def run_report(
     selection = choice.selection()
     grouped((), look.group_by)
     report = compute_report(options, has_what_if=has_what_if, terminal=terminal)
+    _tell_unmatched(report, choice.namespaces, terminal)
     report = select.ordered(select.selected(report, selection), select.SortKey(choice.sort))
     write_report(report, destinations, look)
     if not shows_totals(destinations):
@@ -68,6 +71,17 @@ def run_report(
         usage, name = shlex.quote(str(options.usage)), shlex.quote(report.items[0].name)
         terminal.hint(f"why: tfa explain --from {usage} {name}   # with the same options")
     return code_of_report(report, fail_on)
+
+
+def _tell_unmatched(report: Report, globs: Sequence[str], terminal: Terminal) -> None:
+    """Say which namespaces were asked for in vain: an empty report would look like a clean one."""
+    known = sorted({item.identity.namespace for item in report.items})
+    for glob in globs:
+        if not any(fnmatchcase(name, glob) for name in known):
+            names = ", ".join(known[:5]) + (" and more" if len(known) > 5 else "")
+            terminal.note(
+                f"--namespace: {glob!r} matches no namespace of the report; it has {names}"
+            )
 
 
 def compute_report(options: InputOptions, *, has_what_if: bool, terminal: Terminal) -> Report:
@@ -109,7 +123,8 @@ def summary(report: Report) -> str:
         f"{count} {severity}" for severity, count in report.meta.totals.severities.items() if count
     )
     failed = f"; {len(report.errors)} failed" if report.errors else ""
-    return f"{report.meta.scanned_workloads} workloads: {counts or 'nothing selected'}{failed}"
+    scanned = counted(report.meta.scanned_workloads, "workload")
+    return f"{scanned}: {counts or 'nothing selected'}{failed}"
 
 
 def change_ratio(text: str) -> float:

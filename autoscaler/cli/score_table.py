@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from autoscaler.sources.timestamps import iso
+from recommender.backtest.plan import Amounts
 from recommender.decision import Layer
 from recommender.report.textgrid import grid
 from recommender.sentences import percent
@@ -101,7 +102,7 @@ def _table(result: BacktestResult, rows: Sequence[ScoreRow]) -> str:
         f"{iso(result.start_s)} to {iso(result.end_s)}, {kind}, {result.plan.amounts} amounts\n\n"
     )
     if not rows:
-        return f"{head}nothing to judge: every workload has too little usage\n"
+        return f"{head}nothing to judge: {_why_nothing(result)}\n"
     cells = [
         (
             row.layer,
@@ -116,6 +117,16 @@ def _table(result: BacktestResult, rows: Sequence[ScoreRow]) -> str:
         for row in rows
     ]
     return f"{head}{grid(HEADS, cells)}\n{EXPLANATION}"
+
+
+def _why_nothing(result: BacktestResult) -> str:
+    """Return what a judgement would need, by what was asked for."""
+    needs = ["at least 30 min and 12 samples of usage"]
+    if result.plan.amounts == Amounts.NEXT:
+        needs.append("a layer that the workloads file enrols (--amounts next)")
+    if Layer.REPLICAS in result.layers:
+        needs.append("replicas and a TFLOPS limit in the workloads file (--layer replicas)")
+    return f"no workload has {', and '.join(needs)}"
 
 
 def _rows(

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 from autoscaler.errors import UsageError
 from autoscaler.scaling.recorded_view import GpuModels, stated_by
 from autoscaler.settings import load_settings
-from autoscaler.sources.profiles import read_profile_files
+from autoscaler.sources.profiles import Profiles, read_profile_files
 from autoscaler.sources.workloads_file import read_text, read_workloads_file
+from autoscaler.sources.yaml_text import parse_yaml
 from recommender.policy.describe import describe_policy
 from recommender.policy.parse import parse_auto_scaling_config
 from recommender.policy.profiles import read_profiles
@@ -69,6 +70,8 @@ def settings_rows(
     if workloads is not None:
         models = GpuModels(own=settings.gpu_models, prices=settings.gpu_prices)
         policies |= _workload_policies(workloads, profiles, workload, models)
+    elif profiles is not None:
+        policies |= _named_policies(read_profile_files(profiles), str(profiles))
     if not policies:
         policies = {"defaults": resolve().policy}
     for scope, policy in policies.items():
@@ -142,27 +145,32 @@ def _policy_rows(scope: str, policy: Policy) -> list[ShownSetting]:
 
 def _profile_policies(path: Path) -> dict[str, Policy]:
     """Return the policies of a file of WorkloadProfiles, or of one ``autoScalingConfig``."""
-    import yaml
-
     text = read_text(path)
     profiles, problems = read_profiles(text, str(path))
     if problems:
         raise UsageError("\n".join(map(str, problems)))
+    if profiles:
+        return _named_policies(profiles, str(path))
+    document = parse_yaml(text, str(path), UsageError)
+    if not isinstance(document, dict):
+        raise UsageError(f"{path}: neither a WorkloadProfile nor an autoScalingConfig")
+    inner = document.get("autoScalingConfig", document)
+    policy = parse_auto_scaling_config(inner, source=str(path))
+    wrong = [f"{path}: {problem}" for problem in policy.problems if not problem.is_warning]
+    if wrong:
+        raise UsageError("\n".join(wrong))
+    return {str(path): policy}
+
+
+def _named_policies(profiles: Profiles, place: str) -> dict[str, Policy]:
+    """Return the policy of each profile.  Raises ``UsageError`` with the problems of all."""
     policies: dict[str, Policy] = {}
     wrong: list[str] = []
     for key, spec in profiles.items():
         name = "/".join(part for part in key if part)
         resolved = resolve(profile=spec, profile_name=name)
         policies[f"profile {name}"] = resolved.policy
-        wrong += [f"{path}: {problem}" for problem in resolved.errors]
-    if not profiles:
-        document = yaml.safe_load(text)
-        if not isinstance(document, dict):
-            raise UsageError(f"{path}: neither a WorkloadProfile nor an autoScalingConfig")
-        inner = document.get("autoScalingConfig", document)
-        policy = parse_auto_scaling_config(inner, source=str(path))
-        policies[str(path)] = policy
-        wrong += [f"{path}: {problem}" for problem in policy.problems if not problem.is_warning]
+        wrong += [f"{place}: {problem}" for problem in resolved.errors]
     if wrong:
         raise UsageError("\n".join(wrong))
     return policies

@@ -80,7 +80,7 @@ def run_simulate(
     if not shows_totals(targets):
         terminal.note(summary(report))
     terminal.note(changes(result))
-    for hint in next_steps(report, folder):
+    for hint in next_steps(report, folder, options.recorded):
         terminal.note(hint)
     return code_of_report(report, fail_on)
 
@@ -120,12 +120,17 @@ def changes(result: SimulationResult) -> str:
     return f"changes: {', '.join(texts) or 'none'} in {result.ticks} ticks"
 
 
-def next_steps(report: Report, folder: Path | None) -> list[str]:
+def next_steps(report: Report, folder: Path | None, recorded: InputOptions | None) -> list[str]:
     """Return three things to try; the commands can be copied."""
     own = "tfa report --from USAGE --workloads FILE   # on usage of your own"
+    again = "tfa simulate"
+    if recorded is not None:
+        usage = shlex.quote(str(recorded.usage))
+        own = f"tfa report --from {usage}   # what to set, with the same options"
+        again = f"tfa simulate --from {usage} ..."
     if folder is None:
         steps = [
-            "tfa simulate --out build/demo   # also writes a page and the report as JSON",
+            f"{again} --out build/simulation   # also writes a page and the report as JSON",
             "tfa config show   # every setting, its default and its meaning",
             own,
         ]

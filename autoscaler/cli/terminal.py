@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TextIO
 
 Progress = Callable[[float], None]
 """Takes the share that is done, 0 to 1."""
@@ -44,14 +45,16 @@ class Terminal:
 
     def hint(self, text: str) -> None:
         """Say what could be done next, to a person only: stderr is a terminal."""
-        if self.verbosity >= 0 and sys.stderr.isatty():
+        if self.verbosity >= 0 and is_terminal(sys.stderr):
             _say(text)
 
     @contextmanager
     def progress(self, description: str) -> Iterator[Progress]:
         """Show how far a long piece of work is, when stderr is a terminal."""
         is_shown = (
-            self.progress_mode is ProgressMode.AUTO and self.verbosity >= 0 and sys.stderr.isatty()
+            self.progress_mode is ProgressMode.AUTO
+            and self.verbosity >= 0
+            and is_terminal(sys.stderr)
         )
         if not is_shown:
             yield lambda _share: None
@@ -71,8 +74,14 @@ def fail(text: str) -> None:
 
 def has_color(*, is_refused: bool) -> bool:
     """Return whether stdout takes colours: a terminal, and neither NO_COLOR nor --no-color."""
-    return not is_refused and not os.environ.get("NO_COLOR") and sys.stdout.isatty()
+    return not is_refused and not os.environ.get("NO_COLOR") and is_terminal(sys.stdout)
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Return whether a person reads a standard stream; a closed one is None."""
+    return stream is not None and stream.isatty()
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
+    if sys.stderr is not None:
+        sys.stderr.write(f"{text}\n")

@@ -95,7 +95,9 @@ _LIMIT_COLUMNS = (
     "limit_anchor",
     "limit_decrease_s",
     "limit_before_decrease",
+    "limit_raise_s",
 )
+_LIMIT_ROW_COLUMNS = ("last_limits_tick_s",)
 _REPLICA_COLUMNS = ("scaled_s", "scaled_by", "scaled_from")
 _BUDGET_COLUMNS = ("budget_s", "raise_charged_s")
 
@@ -128,6 +130,7 @@ def without_unapplied(
     masks: tuple[tuple[tuple[str, ...], Bools], ...] = (
         (_REQUEST_COLUMNS, requests),
         (_LIMIT_COLUMNS, limits),
+        (_LIMIT_ROW_COLUMNS, np.asarray(limits.any(axis=1), bool)),
         (_REPLICA_COLUMNS, replicas),
         (_BUDGET_COLUMNS, requests.any(axis=1) | limits.any(axis=1) | replicas),
     )

@@ -251,7 +251,8 @@ class Loop:
                 if outcome.applied:
                     self._start.note(plan.change)
         if self._retirement.advance(tick.views, tick.observed.usage_rows, tick.now_s):
-            self.records.keep(keys)
+            used = {key[:2] for key in self._model.workloads.keys if key is not None}
+            self.records.keep(keys, used)
             self._start.keep({view.uid for view in tick.views})
 
     def _counted(self, tick: Tick) -> Tick:

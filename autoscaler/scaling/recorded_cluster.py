@@ -15,7 +15,8 @@ from autoscaler.sources.recorded_usage import Key, RecordedUsage
 from autoscaler.sources.source import Metric
 from autoscaler.sources.workloads_file import WorkloadRow
 from recommender.gpu_models import GpuModel
-from recommender.resources import COMPUTE_PERCENT, TFLOPS
+from recommender.resources import COMPUTE_PERCENT, TFLOPS, resource_named
+from recommender.sentences import amount, counted
 
 NAMES_SHOWN = 5
 
@@ -94,7 +95,7 @@ def recorded_fleet(
         )
         for key in usage.keys()  # noqa: SIM118 - not a mapping
     )
-    report_notes = _unit_notes(labelled, views)
+    report_notes = (*_unit_notes(labelled, views), *_above_card_notes(views))
     missing = _without_usage(rows, usage)
     return Fleet(
         usage=labelled,
@@ -144,8 +145,8 @@ def _unit_notes(usage: RecordedUsage, views: Sequence[WorkloadView]) -> tuple[st
     tflops = _measured(usage, Metric.TFLOPS)
     if percent - tflops:
         notes.append(
-            f"compute of {len(percent - tflops)} workloads stays in percent of one GPU, because no "
-            "GPU model is known (--gpu-model, or gpu_model in the workloads file)"
+            f"compute of {counted(len(percent - tflops), 'workload')} stays in percent of one "
+            "GPU, because no GPU model is known (--gpu-model, or gpu_model in the workloads file)"
         )
     other_unit = [
         f"{view.namespace}/{view.workload}"
@@ -158,6 +159,21 @@ def _unit_notes(usage: RecordedUsage, views: Sequence[WorkloadView]) -> tuple[st
             f"GPU); a GPU model would join them: {_listed(other_unit)}"
         )
     return tuple(notes)
+
+
+def _above_card_notes(views: Sequence[WorkloadView]) -> list[str]:
+    """Say which workloads state more than one GPU has: probably a total, or another unit."""
+    found = [
+        f"{view.namespace}/{view.workload} ({name} {side} {amount(stated, resource)}, "
+        f"one GPU has {amount(capacity, resource)})"
+        for view in views
+        for side, amounts in (("request", view.request), ("limit", view.limit))
+        for name, stated in amounts.items()
+        for resource in (resource_named(name),)
+        for capacity in (view.card.get(name, resource.largest_value),)
+        if capacity is not None and stated > capacity
+    ]
+    return [f"more is stated than one GPU has: {_listed(found)}"] if found else []
 
 
 def _is_stated_otherwise(view: WorkloadView, percent: set[Key], tflops: set[Key]) -> bool:

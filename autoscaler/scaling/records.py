@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from autoscaler.scaling.series import RowKey
     from recommender.decision import Decisions
-    from recommender.observation import Bools, Floats
+    from recommender.observation import Bools, Floats, Ints
 
 HISTORY_KEPT = 500
 APPLIED = "applied"
@@ -76,16 +76,16 @@ class Records:
 
     def add_decisions(self, keys: Sequence[RowKey], decisions: Decisions, now_s: int) -> None:
         """Record the decisions that differ from the last ones of their workload."""
-        last = self._last
         new = _Last.of(tuple(keys), decisions)
-        if last is None or last.keys != new.keys:
-            is_new, self._last = np.ones(len(keys), bool), new
-        else:
-            is_new = new.differs_from(last)
-            self._last = new.where(is_new, last)
+        last = new.unknown() if self._last is None else self._last.aligned(new.keys)
+        is_new = new.differs_from(last)
+        self._last = new.where(is_new, last)
+        order = np.argsort(decisions.steps.row, kind="stable")
+        by_row = decisions.steps.row[order]
         for row in np.flatnonzero(is_new).tolist():
             ring = self._decisions.setdefault(keys[row], deque(maxlen=DECISIONS_KEPT))
-            ring.append(_record(decisions, row, now_s))
+            first, end = np.searchsorted(by_row, [row, row + 1])
+            ring.append(_record(decisions, row, order[first:end], now_s))
 
     def decisions_of(self, key: RowKey) -> tuple[DecisionRecord, ...]:
         """Return the recorded decisions of one workload, oldest first."""
@@ -95,10 +95,11 @@ class Records:
         """Return the tried changes of one workload, oldest first."""
         return tuple(self.history.get(key, ()))
 
-    def keep(self, keys: Iterable[RowKey]) -> None:
-        """Forget the decisions of workloads that are gone; their history stays."""
-        wanted = set(keys)
+    def keep(self, keys: Iterable[RowKey], known: Iterable[WorkloadKey]) -> None:
+        """Forget the decisions of all but ``keys``, and the history of all but ``known``."""
+        wanted, with_history = set(keys), set(known)
         self._decisions = {key: ring for key, ring in self._decisions.items() if key in wanted}
+        self.history = {key: ring for key, ring in self.history.items() if key in with_history}
 
     def restore_history(self, history: Mapping[WorkloadKey, Iterable[HistoryEntry]]) -> None:
         """Take over a checkpoint's history."""
@@ -129,6 +130,25 @@ class _Last:
         )  # fmt: skip
         return cls(keys, exact, np.column_stack([d.target_request, d.target_limit]))
 
+    def unknown(self) -> _Last:
+        """Return that nothing was recorded yet."""
+        return _Last(
+            self.keys, np.full_like(self.exact, np.nan), np.full_like(self.targets, np.nan)
+        )
+
+    def aligned(self, keys: tuple[RowKey, ...]) -> _Last:
+        """Return what was recorded of ``keys``, unknown for new ones."""
+        if keys == self.keys:
+            return self
+        row_of = {key: row for row, key in enumerate(self.keys)}
+        # one row more, for keys that are new
+        row = np.array([row_of.get(key, len(self.keys)) for key in keys], np.int64)
+        exact, targets = (
+            np.append(table, np.full((1, table.shape[1]), np.nan), axis=0)[row]
+            for table in (self.exact, self.targets)
+        )
+        return _Last(keys, exact, targets)
+
     def differs_from(self, last: _Last) -> Bools:
         is_equal = (self.exact == last.exact) | (np.isnan(self.exact) & np.isnan(last.exact))
         is_near = np.abs(self.targets - last.targets) <= TARGET_MOVED * np.abs(last.targets)
@@ -145,7 +165,7 @@ class _Last:
         )
 
 
-def _record(decisions: Decisions, row: int, now_s: int) -> DecisionRecord:
+def _record(decisions: Decisions, row: int, steps: Ints, now_s: int) -> DecisionRecord:
     table = decisions.steps
     return DecisionRecord(
         time_s=now_s,
@@ -166,6 +186,6 @@ def _record(decisions: Decisions, row: int, now_s: int) -> DecisionRecord:
                     float(table.arg[i]),
                 ),
             )
-            for i in np.flatnonzero(table.row == row)
+            for i in steps
         ),
     )

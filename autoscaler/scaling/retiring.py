@@ -1,7 +1,8 @@
-"""Retiring: giving rows of the usage model back when their workers are long gone.
+"""Retiring: giving rows of the usage model back when workers and workloads are long gone.
 
-A worker's own samples matter for an hour; what it added to its workload stays.  Workloads keep
-their usage, because one that is created again under its name goes on with it.
+A worker's own samples matter for an hour; what it added to its workload stays.  A workload keeps
+its usage for two weeks, because one that is created again under its name goes on with it; names
+that never come back, as those of jobs, must not fill the memory.
 """
 
 from __future__ import annotations
@@ -20,16 +21,19 @@ if TYPE_CHECKING:
 
 KEPT_AFTER_S = 7200
 """Longer than anything that is kept per worker."""
+WORKLOAD_KEPT_AFTER_S = 14 * 86400
+"""As long as requests look back."""
 PERIOD_S = 600
 
 
 class Retirement:
-    """Watches which workers exist, and drops those that have been gone for two hours."""
+    """Watches what exists; drops workers after two hours, and workloads after two weeks."""
 
     def __init__(self, model: UsageModel, index: SeriesIndex) -> None:
         self._model = model
         self._index = index
         self._seen_s: dict[int, int] = {}
+        self._workload_seen_s: dict[int, int] = {}
         self._next_s = 0
 
     def advance(self, views: Sequence[WorkloadView], usage_rows: Ints, now_s: int) -> bool:
@@ -53,7 +57,24 @@ class Retirement:
             self._index.forget(rows)
             for row in gone:
                 del self._seen_s[row]
+        self._retire_workloads(usage_rows, now_s)
         return True
+
+    def _retire_workloads(self, usage_rows: Ints, now_s: int) -> None:
+        last_s = np.max([store.last_sample_s for store in self._model.stores], axis=0).tolist()
+        for row, key in enumerate(self._model.workloads.keys):
+            if key is not None:
+                seen_s = self._workload_seen_s.setdefault(row, now_s if last_s[row] < 0 else 0)
+                self._workload_seen_s[row] = max(seen_s, last_s[row])
+        self._workload_seen_s.update(dict.fromkeys(usage_rows.tolist(), now_s))
+        oldest_s = now_s - WORKLOAD_KEPT_AFTER_S
+        gone = [row for row, seen_s in self._workload_seen_s.items() if seen_s < oldest_s]
+        if gone:
+            rows = np.array(gone, np.int64)
+            self._index.forget_workloads(rows)
+            self._model.drop_workloads(rows)
+            for row in gone:
+                del self._workload_seen_s[row]
 
     def _last_sample_s(self, worker: int) -> int:
         return max(int(store.recent.last_sample_s[worker]) for store in self._model.stores)

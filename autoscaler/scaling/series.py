@@ -120,9 +120,22 @@ class SeriesIndex:
 
     def forget(self, workers: Ints) -> None:
         """Drop workers whose rows the model gives to others from now on."""
-        gone = set(workers.tolist())
+        self._forget(self._worker, workers)
+
+    def forget_workloads(self, workloads: Ints) -> None:
+        """Drop workloads whose rows the model gives to others from now on."""
+        self._forget(self._workload, workloads)
+        for row in workloads.tolist():
+            key = self._model.workloads.keys[row]
+            if key is not None and self._reported_gpu_model.get(key[:2]) == key[2]:
+                del self._reported_gpu_model[key[:2]]
+
+    def _forget(self, rows_of_number: Sequence[int], rows: Ints) -> None:
+        gone = set(rows.tolist())
         self._number = {
-            key: number for key, number in self._number.items() if self._worker[number] not in gone
+            key: number
+            for key, number in self._number.items()
+            if rows_of_number[number] not in gone
         }
         self._tables.clear()
         self._view_workers.clear()

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoscaler.errors import InputError
-from autoscaler.sources.recorded_usage import Column, RecordedUsage
+from autoscaler.sources.recorded_usage import Column, RecordedUsage, RejectedSeries
 from autoscaler.sources.timestamps import LARGEST_STAMP_S, refuse_milliseconds, stamps_s
 from autoscaler.sources.usage_columns import ResourceRows, ordered
 from autoscaler.sources.usage_files import RESOURCE, TIME, VALUE, UsageTable, read_usage_table
@@ -44,6 +44,8 @@ class _Rows:
     ts: Floats
     value: Floats
     notes: list[str]
+    reasons: dict[tuple[int, int], str]
+    """(series, resource) to why the first of its rows was left out."""
 
     def drop(self, mask: Bools, reason: str, shown: pd.Series | Floats | None = None) -> None:
         """Leave out the rows of ``mask``; ``shown`` holds the cells to quote the first one from."""
@@ -60,6 +62,9 @@ class _Rows:
             f"{self.table.path}: {count} {'row' if count == 1 else 'rows'} left out: {reason}; "
             f"the first is {quoted}on {self.table.at(first)}"
         )
+        pairs = np.unique(np.column_stack([self.series[mask], self.resource[mask]]), axis=0)
+        for series, resource in pairs.tolist():
+            self.reasons.setdefault((series, resource), reason)
         self.keep(~mask)
 
     def keep(self, mask: Bools) -> None:
@@ -88,6 +93,7 @@ def read_usage(path: Path) -> RecordedUsage:
     if len(rows.row) == 0:
         reasons = [*rows.notes, *(f"{p.namespace}/{p.workload}: {p.reason}" for p in rejected)]
         raise InputError("\n".join([f"{path}: no usable sample", *reasons]))
+    rejected += _without_samples(rows, rejected, names, labels)
     if looks_like_ratio(rows.resource, rows.value, names):
         rows.notes.append(
             f"{path}: no value of tflops_pct is above 1; it is a percentage, 0 to 100: "
@@ -117,6 +123,7 @@ def _usable_rows(
         ts=stamps_s(cells[TIME]),
         value=value,
         notes=[],
+        reasons={},
     )
     if table.ignored_columns:
         rows.notes.append(f"{table.path}: columns not used: {', '.join(table.ignored_columns)}")
@@ -136,6 +143,33 @@ def _usable_rows(
     too_large, limits = above_any_gpu(rows.resource, rows.value, names)
     rows.drop(too_large, f"more than any GPU has ({limits})", rows.value)
     return rows
+
+
+def _without_samples(
+    rows: _Rows, rejected: list[RejectedSeries], names: list[str], labels: tuple[Label, ...]
+) -> list[RejectedSeries]:
+    """Return the workloads and resources that lost all of their rows: they must not just vanish."""
+
+    def name_of(series: int, resource: int) -> tuple[str, str, str]:
+        return labels[series]["namespace"], labels[series]["workload"], names[resource]
+
+    kept = np.unique(np.column_stack([rows.series, rows.resource]), axis=0)
+    known = {name_of(*pair) for pair in kept.tolist()}
+    known |= {(bad.namespace, bad.workload, bad.resource) for bad in rejected}
+    lost = {
+        name_of(*pair): reason
+        for pair, reason in rows.reasons.items()
+        if min(pair) >= 0 and name_of(*pair) not in known
+    }
+    return [
+        RejectedSeries(
+            namespace=namespace,
+            workload=workload,
+            resource=resource,
+            reason=f"no usable value of {resource}: {lost[namespace, workload, resource]}",
+        )
+        for namespace, workload, resource in sorted(lost)
+    ]
 
 
 def _numbers(column: pd.Series) -> tuple[Floats, Bools]:

@@ -77,6 +77,8 @@ def wrong_units(
         if check is None:
             continue
         mask = resource == i
+        if not mask.any():
+            continue
         order = np.argsort(series[mask], kind="stable")
         ordered, amounts = series[mask][order], value[mask][order]
         starts: Ints = np.flatnonzero(np.diff(ordered, prepend=-1))

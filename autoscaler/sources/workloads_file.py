@@ -16,6 +16,7 @@ from types import MappingProxyType
 
 from autoscaler.errors import InputError, UsageError
 from autoscaler.sources.usage_series import named
+from autoscaler.sources.yaml_text import parse_yaml
 
 NAME_KEYS = ("namespace", "workload", "series_id")
 VALUE_KEYS = (
@@ -142,11 +143,8 @@ def _check_header(path: Path, header: list[str]) -> None:
 def _yaml_rows(path: Path, text: str) -> Iterator[tuple[str, dict[str, object]]]:
     import yaml
 
-    try:
-        document = yaml.safe_load(text)
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError as error:
-        raise InputError(f"{path}: not readable as YAML: {error}") from error
+    document = parse_yaml(text, str(path))
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
     items, node = document, root
     if isinstance(document, dict) and isinstance(root, yaml.MappingNode):
         items = document.get("workloads")

@@ -180,6 +180,9 @@ def _cron_rule(
 
 def _window_problems(path: str, start: str, end: str, time_zone: str) -> list[tuple[str, str]]:
     found = []
+    if (text := check_cron("* * * * *", time_zone)) is not None:
+        found.append((f"{path}.timeZone", text))
+        time_zone = "UTC"
     for key, expression in (("start", start), ("end", end)):
         if not expression:
             found.append((f"{path}.{key}", "is missing; a rule needs start and end"))

@@ -15,7 +15,8 @@ from recommender.errors import InvalidValueError, Problem
 from recommender.gpu_models import find_gpu_model, suggest_gpu_models
 from recommender.policy.fields import AMOUNTS, PROPERTIES, STATEMENTS, Statement
 from recommender.policy.values import is_unset, read_value
-from recommender.resources import MIB
+from recommender.resources import KNOWN_RESOURCES, MIB
+from recommender.sentences import amount
 
 _COMPUTE_PAIRS = (
     ("tflops-request", "compute-percent-request"),
@@ -185,12 +186,13 @@ def _check_order(said: dict[str, Said]) -> list[Problem]:
             continue
         low, high = cast("float", said[request].value), cast("float", said[limit].value)
         if high < low:
-            unit = _BY_KEY[limit].unit
+            resource = KNOWN_RESOURCES[_BY_KEY[limit].resource]
             problems.append(
                 Problem(
                     said[limit].path,
-                    f"{limit} {high:g} {unit} is below {request} {low:g} {unit} "
-                    f"({said[request].path}); the request counts for both",
+                    f"{limit} {amount(high, resource, 6)} is below "
+                    f"{request} {amount(low, resource, 6)} ({said[request].path}); "
+                    "the request counts for both",
                 )
             )
             said[limit] = said[request]

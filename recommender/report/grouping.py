@@ -80,4 +80,4 @@ def _title_of(by: str) -> Callable[[Identity], str | None]:
     kind, _, label = by.partition(":")
     if kind == "label" and label:
         return lambda identity: identity.labels.get(label)
-    raise InvalidValueError("group-by", by, "namespace, pool, label:NAME")
+    raise InvalidValueError("--group-by", by, "namespace, pool, label:NAME")

@@ -8,6 +8,7 @@ from recommender.report.grouping import grouped
 from recommender.report.options import RenderOptions
 from recommender.report.select import visible
 from recommender.report.wording import headline, item_change, saving_text, utc
+from recommender.sentences import counted
 
 if TYPE_CHECKING:
     from recommender.report.model import Item, Report
@@ -25,7 +26,7 @@ def render_markdown(report: Report, options: RenderOptions | None = None) -> str
     lines = [
         "### GPU recommendations",
         "",
-        f"{totals.workloads} workloads: {counts or 'no items'}.",
+        f"{counted(totals.workloads, 'workload')}: {counts or 'no items'}.",
     ]
     whole = headline(totals, meta.currency)
     lines += ["", f"{whole[0].upper()}{whole[1:]}."] if whole else []
@@ -34,9 +35,11 @@ def render_markdown(report: Report, options: RenderOptions | None = None) -> str
         lines += ["", *_table(items, meta.currency)]
     lines += [""]
     if shown.beyond_limit:
-        lines.append(f"{shown.beyond_limit} further items are not shown.  ")
+        are = "item is" if shown.beyond_limit == 1 else "items are"
+        lines.append(f"{shown.beyond_limit} further {are} not shown.  ")
     if shown.hidden_ok:
-        lines.append(f"{shown.hidden_ok} items are OK and not shown.  ")
+        are = "item is" if shown.hidden_ok == 1 else "items are"
+        lines.append(f"{shown.hidden_ok} {are} OK and not shown.  ")
     lines += [f"Note: {_escaped(note)}  " for note in meta.notes]
     lines += [f"Failed: {_escaped(error.message)}  " for error in report.errors]
     lines.append(f"_{utc(meta.generated_s)}, {_escaped(meta.source)}_")

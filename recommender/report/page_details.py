@@ -100,7 +100,7 @@ def _facts(item: Item) -> list[tuple[str, str]]:
     facts = _use_facts(evidence, resource)
     coverage = evidence.coverage_ratio
     covered = f", {percent(coverage)} of expected" if coverage is not None else ""
-    facts.append(("samples", f"{evidence.points} min in {duration(evidence.span_s)}{covered}"))
+    facts.append(("samples", f"{evidence.points} in {duration(evidence.span_s)}{covered}"))
     if evidence.workers_seen:
         facts.append(("workers seen", str(evidence.workers_seen)))
     if (evidence.last_sample_age_s or 0) > FRESH_S:
@@ -118,8 +118,10 @@ def _facts(item: Item) -> list[tuple[str, str]]:
 
 def _use_facts(evidence: ItemEvidence, resource: str) -> list[tuple[str, str]]:
     kind = resource_of(resource)
-    names = ("mean", "p50", "p95", "p99", "highest")
-    values = [(name, getattr(evidence, name)) for name in names]
+    names = {"mean": "mean"}
+    names |= {level: f"{level} of 5-min peaks" for level in ("p50", "p95", "p99")}
+    names |= {"highest": "highest"}
+    values = [(text, getattr(evidence, name)) for name, text in names.items()]
     facts = [(name, amount(value, kind)) for name, value in values if value is not None]
     hours = [(v, hour) for hour, v in enumerate(evidence.hourly_profile) if v is not None]
     if hours and min(hours)[0] < max(hours)[0]:
@@ -156,7 +158,8 @@ def _score(score: WhatIfScore, now: WhatIfScore | None) -> str:
         today = _today(now.slack_ratio if now is not None else None)
         parts.append(f"{percent(score.slack_ratio)} above use{today}")
     if score.changes_per_day is not None:
-        parts.append(f"{number(score.changes_per_day, 2)} changes a day")
+        changes = number(score.changes_per_day, 2)
+        parts.append(f"{changes} {'change' if changes == '1' else 'changes'} a day")
     return ", ".join(parts)
 
 

@@ -13,7 +13,13 @@ from recommender.report.blocks import Severity
 from recommender.report.model import REPLICAS
 from recommender.report.page_details import ItemView, history_lines, item_view, money_line
 from recommender.report.patches import patch_command, workload_patch
-from recommender.report.wording import amount_of, amount_text, change_with_arrow, money_text
+from recommender.report.wording import (
+    amount_of,
+    amount_text,
+    change_with_arrow,
+    is_same,
+    money_text,
+)
 from recommender.resources import VRAM
 from recommender.sentences import percent
 
@@ -144,7 +150,7 @@ def _cell(item: Item, column: str) -> Cell:
     if item.resource == REPLICAS:
         main = main.removesuffix(" replicas").removesuffix(" replica")
         return Cell(column=column, main=main)
-    if now is None or right is None or now == right:
+    if now is None or right is None or is_same(now, right):
         return Cell(column=column, main=main, limit=limit)
     change = percent(right / now - 1, signed=True).replace("-", "\N{MINUS SIGN}")
     return Cell(column=column, main=main, change=change, is_raise=right > now, limit=limit)

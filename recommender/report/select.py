@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from recommender.report.blocks import Severity
 from recommender.report.totals import totals_of
+from recommender.resources import VRAM
 
 if TYPE_CHECKING:
     from recommender.report.blocks import Money
@@ -170,8 +171,14 @@ def _order(items: Sequence[Item], key: SortKey) -> Callable[[Item], tuple[object
     def saving(item: Item) -> float:
         return -savings.get(item.identity.key, float("-inf"))
 
+    def urgency(item: Item) -> tuple[bool, float]:
+        """Order risks by harm, the rest by what it frees: short VRAM fails, short compute waits."""
+        if item.severity not in RISKS:
+            return False, saving(item)
+        return item.resource != VRAM.name, -_largest_change(item)
+
     orders: dict[SortKey, Callable[[Item], tuple[object, ...]]] = {
-        SortKey.RISK: lambda item: (item.severity.rank, saving(item), item.identity.key),
+        SortKey.RISK: lambda item: (item.severity.rank, urgency(item), item.identity.key),
         SortKey.MONEY: lambda item: (_risk_first(item), saving(item), item.identity.key),
         SortKey.CHANGE: lambda item: (_risk_first(item), -_largest_change(item)),
         SortKey.NAME: lambda item: (item.identity.key, item.severity.rank),

@@ -83,7 +83,7 @@ def replica_findings(
     if recommended < current:
         text = f"fewer replicas carry the demand: {change}"
         return (Finding(severity=Severity.SAVING, code="TF-REPLICAS-TOO-MANY", sentence=text),)
-    text = f"{current} replicas fit the demand"
+    text = "1 replica fits the demand" if current == 1 else f"{current} replicas fit the demand"
     return (Finding(severity=Severity.OK, code="TF-WITHIN-THRESHOLD", sentence=text),)
 
 
@@ -147,7 +147,9 @@ def _request_comparison(facts: SizeFacts) -> Iterator[Finding]:
     change, p95 = transition(now, right, facts.resource), facts.evidence.p95
     if right > now * (1 + facts.request_threshold):
         if p95 is not None and p95 > now and not facts.evidence.is_opaque:
-            text = f"p95 of use, {amount(p95, facts.resource)}, is above the request: {change}"
+            text = (
+                f"p95 of 5-min peaks, {amount(p95, facts.resource)}, is above the request: {change}"
+            )
             code = "TF-REQUEST-BELOW-USE"
         else:
             text, code = f"the request leaves too little margin: {change}", "TF-REQUEST-TOO-LOW"
@@ -196,8 +198,8 @@ def _unset(facts: SizeFacts) -> Finding:
 
 def _opaque() -> Finding:
     text = (
-        "the allocator takes a constant share of the VRAM limit whatever the load, "
-        "so use says nothing about need"
+        "VRAM use rests close below its limit, as with allocators that take all they may: "
+        "it says nothing about need, and the amounts are kept"
     )
     return Finding(severity=Severity.OK, code="TF-VRAM-OPAQUE", sentence=text)
 

@@ -13,6 +13,7 @@ from recommender.report.options import RenderOptions
 from recommender.report.select import Visible, visible
 from recommender.report.textgrid import GAP, line, shortened
 from recommender.report.wording import headline, item_change, saving_text
+from recommender.sentences import counted
 
 LEAST_NAME_WIDTH = 24
 _COLORS = {
@@ -118,11 +119,13 @@ def _row(item: Item, columns: Sequence[_Column], widths: Sequence[int], *, has_c
 def _summary(report: Report, shown: Visible, columns: Sequence[_Column]) -> list[str]:
     totals = report.meta.totals
     counts = [f"{n} {name}" for name, n in totals.severities.items() if n]
-    lines = [f"{totals.workloads} workloads: {', '.join(counts) or 'no items'}"]
+    lines = [f"{counted(totals.workloads, 'workload')}: {', '.join(counts) or 'no items'}"]
     if shown.hidden_ok:
-        lines.append(f"{shown.hidden_ok} OK items are hidden (--include-ok shows them)")
+        are = "item is" if shown.hidden_ok == 1 else "items are"
+        lines.append(f"{shown.hidden_ok} OK {are} hidden (--include-ok shows them)")
     if shown.beyond_limit:
-        lines.append(f"{shown.beyond_limit} further items are not shown (--limit)")
+        are = "item is" if shown.beyond_limit == 1 else "items are"
+        lines.append(f"{shown.beyond_limit} further {are} not shown (--limit)")
     unknown = Counter(
         item.verdict.sentence for item in shown.items if item.severity is Severity.UNKNOWN
     )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from typing import TYPE_CHECKING
 
 from recommender.report.model import REPLICAS
 from recommender.resources import resource_named
-from recommender.sentences import amount, percent, transition
+from recommender.sentences import amount, counted, percent, transition
 
 if TYPE_CHECKING:
     from recommender.report.blocks import (
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 UNSET_TEXT = "-"
 _END_OF_CALENDAR_S = 253_402_300_800
 """Start of the year 10000."""
+_WRITTEN_RATIO = 1e-4
+"""Amounts are written in thousandths and whole MiB; a smaller change is none."""
 
 
 def resource_of(name: str) -> Resource | None:
@@ -60,7 +63,7 @@ def amount_text(resource: str, value: float | None) -> str:
 
 def change_text(resource: str, now: float | None, right: float | None) -> str:
     """Return ``12 -> 4.5 TFLOPS``, one amount where both are equal or one is not known."""
-    if now is None or right is None or now == right:
+    if now is None or right is None or is_same(now, right):
         return amount_text(resource, right if right is not None else now)
     text = transition(now, right, resource_of(resource))
     return f"{text} replicas" if resource == REPLICAS else text
@@ -75,9 +78,14 @@ def item_change(item: Item, side: str) -> str:
     """Return the change of request or limit with its percentage, as the table shows it."""
     now, right = amount_of(item.current, side), amount_of(item.recommended, side)
     text = change_text(item.resource, now, right)
-    if now is None or right is None or now == right:
+    if now is None or right is None or is_same(now, right):
         return text
     return f"{text} ({percent(right / now - 1, signed=True)})"
+
+
+def is_same(now: float, right: float) -> bool:
+    """Return whether a change is only what writing an amount down has rounded away."""
+    return math.isclose(now, right, rel_tol=_WRITTEN_RATIO)
 
 
 def saving_text(money: Money | None) -> str:
@@ -93,17 +101,24 @@ def money_text(value: float) -> str:
     return "0" if text in {"-0", "-0.00", "0.00"} else text
 
 
+def price_change(saving_per_month: float, currency: str) -> str:
+    """Return ``852 USD/month less``, or ``more`` where raises outweigh; ``unchanged``."""
+    text = money_text(abs(saving_per_month))
+    if text == "0":
+        return "unchanged"
+    return f"{text} {currency}/month {'less' if saving_per_month > 0 else 'more'}"
+
+
 def headline(totals: Totals, currency: str) -> str:
     """Return what a reader could do with the whole report, in one line; empty where unknown."""
     parts = []
     if totals.releasable_gpus is not None:
-        gpus = "whole GPU" if totals.releasable_gpus == 1 else "whole GPUs"
-        parts.append(f"{totals.releasable_gpus} {gpus} could be released")
+        parts.append(f"{counted(totals.releasable_gpus, 'whole GPU')} could be released")
     if totals.freed_gpus is not None and abs(totals.freed_gpus) >= 0.005:
         verb = "freed" if totals.freed_gpus > 0 else "taken"
         parts.append(f"capacity {verb}: {abs(totals.freed_gpus):.2f} GPUs")
     if totals.saving_per_month is not None:
-        parts.append(f"saving {money_text(totals.saving_per_month)} {currency}/month")
+        parts.append(f"price of the shares: {price_change(totals.saving_per_month, currency)}")
     return "; ".join(parts)
 
 

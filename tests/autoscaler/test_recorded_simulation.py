@@ -58,7 +58,7 @@ def test_what_is_not_stated_is_a_whole_gpu(made):
 
 
 def test_without_a_gpu_model_there_is_no_card_to_share(made):
-    with pytest.raises(UsageError, match="1 workloads have no GPU model, for example a/x"):
+    with pytest.raises(UsageError, match="1 workload without a GPU model, for example a/x"):
         simulated_fleet(made(TWO_WORKERS, gpu_models=GpuModels()))
 
 

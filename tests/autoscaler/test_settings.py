@@ -80,7 +80,7 @@ def test_a_wrong_value_says_what_is_allowed(document, words):
 def test_a_file_that_is_no_yaml_is_an_error(tmp_path, text):
     path = tmp_path / "s.yaml"
     path.write_text(text)
-    with pytest.raises(UsageError, match="cannot be read"):
+    with pytest.raises(UsageError, match="is no YAML"):
         load_settings(path)
 
 

@@ -105,4 +105,10 @@ def test_three_samples_leave_nothing_to_judge(tfa, tmp_path):
     path = write_csv(series("a/b", "tflops", minutes(3), [1.0, 2.0, 3.0]), tmp_path / "u.csv")
     ended = tfa("backtest", "--from", path)
     assert ended.code == 0
-    assert "nothing to judge" in ended.out
+    assert "nothing to judge: no workload has at least 30 min and 12 samples" in ended.out
+
+
+def test_without_an_enrolled_layer_there_is_no_next_amount_to_judge(tfa, usage):
+    ended = tfa("backtest", "--from", usage, "--amounts", "next", "--since", "4h")
+    assert ended.code == 0
+    assert "a layer that the workloads file enrols (--amounts next)" in ended.out

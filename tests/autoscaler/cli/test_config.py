@@ -60,3 +60,36 @@ def test_a_workload_that_is_not_there_ends_with_2(tfa, workloads, arguments):
 def test_schemas_are_valid(tfa, name):
     schema = tfa("config", "schema", name).json
     jsonschema.Draft202012Validator.check_schema(schema)
+
+
+PROFILE = """\
+kind: WorkloadProfile
+metadata: {name: %s, namespace: team-a}
+spec:
+  autoScalingConfig:
+    autoSetRequests: {percentileForAutoRequests: 90%%}
+"""
+
+
+def test_show_of_profiles_alone_shows_each_of_them(tfa, tmp_path):
+    for name in ("small", "large"):
+        (tmp_path / f"{name}.yaml").write_text(PROFILE % name)
+    rows = tfa("config", "show", "--profiles", tmp_path, "-o", "json").json
+    assert {row["scope"] for row in rows} == {
+        "process",
+        "profile team-a/small",
+        "profile team-a/large",
+    }
+    values = {row["value"] for row in rows if row["path"] == "requests.compute.percentile"}
+    assert values == {"90%"}
+
+
+@pytest.mark.parametrize("text", ["a: 1\n---\nb: 2\n", "a: 2026-13-45\n", "[" * 3000])
+@pytest.mark.parametrize("option", ["--profile", "--config"])
+def test_what_is_no_yaml_document_is_wrong_configuration(tfa, tmp_path, option, text):
+    path = tmp_path / "c.yaml"
+    path.write_text(text)
+    ended = tfa("config", "show", option, path)
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith(f"error: {path}")
+    assert "is no YAML: " in ended.err

@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import orjson
 import pytest
@@ -76,3 +77,27 @@ def test_an_interrupt_ends_with_130(tmp_path):
         out, err = process.communicate(timeout=30)
     assert (process.returncode, out) == (130, b"")
     assert b"Traceback" not in err
+
+
+def test_a_closed_stdout_or_stderr_is_quiet(usage):
+    shell = " ".join([*COMMAND, "report", "--from", str(usage), "--no-what-if"])
+    for closed in (">&-", ">/dev/null 2>&-"):
+        ended = subprocess.run(
+            f"{shell} {closed}", shell=True, capture_output=True, text=True, check=False
+        )
+        assert ended.returncode == 0
+        assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_behind_stdout_is_an_error(usage):
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [*COMMAND, "report", "--from", str(usage), "--no-what-if"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert ended.returncode == 3
+    assert ended.stderr == "error: stdout: cannot be written: No space left on device\n"

@@ -78,15 +78,17 @@ def test_gaps_of_40_percent_lower_the_coverage_and_nothing_else(tfa, tmp_path):
     assert item["recommended"]["request"] > 0
 
 
-def test_an_impossible_amount_alone_is_unknown_and_never_a_recommendation(tfa, tmp_path):
+def test_an_impossible_amount_alone_is_unknown_and_listed_as_failed(tfa, tmp_path):
     rows = "a/good,{ts},tflops,5\na/bad,{ts},tflops,1e9\n"
     path = tmp_path / "u.csv"
     lines = "".join(rows.format(ts=ts) for ts in minutes(60))
     path.write_text("series_id,ts,resource,value\n" + lines)
     ended = tfa("report", "--from", path, "-o", "json")
     item = ended.item("bad", "tflops")
-    assert (ended.code, item["verdict"]["severity"]) == (0, "UNKNOWN")
+    [error] = ended.json["errors"]
+    assert (ended.code, item["verdict"]["severity"]) == (4, "UNKNOWN")
     assert item["verdict"]["code"] == "TF-NO-SAMPLES"
+    assert (error["workload"], error["resource"]) == ("bad", "tflops")
     assert "more than any GPU has" in ended.err
 
 
@@ -225,7 +227,7 @@ def test_all_problems_of_a_workloads_file_are_named_at_once(tfa, usage, tmp_path
         (["--since", "0"], "allowed: at least 1m"),
         (["--gpu-model", "A1000000"], "GPU model 'A1000000' is not known"),
         (["--min-change", "lots"], "--min-change: 'lots' is not valid"),
-        (["--group-by", "colour"], "group-by: 'colour' is not valid"),
+        (["--group-by", "colour"], "--group-by: 'colour' is not valid"),
         (["--limit", "0"], "limit"),
         (["-o", "pdf"], "pdf"),
         (["--config", "/dev/null/none"], "cannot be read"),
@@ -290,3 +292,18 @@ def test_the_back_test_stands_beside_what_is_in_force(tfa, usage, workloads):
     what_if = ended.item("chat", "tflops")["what_if"]
     assert what_if["current_request"]["slack_ratio"] > what_if["request"]["slack_ratio"] > 0
     assert what_if["end_s"] == ended.json["meta"]["window"]["end_s"]
+
+
+def test_a_namespace_asked_for_in_vain_is_told(tfa, usage):
+    ended = tfa("report", "--from", usage, "--no-what-if", "-n", "teem", "-o", "json")
+    assert (ended.code, ended.json["items"]) == (0, [])
+    assert "--namespace: 'teem' matches no namespace of the report; it has " in ended.err
+
+
+def test_a_misspelt_key_is_told_beside_the_other_problems(tfa, usage, tmp_path):
+    path = tmp_path / "w.yaml"
+    path.write_text("- {namespace: team, workload: chat, vram_requst: 8Gi, replicas: two}\n")
+    ended = tfa("report", "--from", usage, "--workloads", path)
+    assert ended.code == 2
+    assert "did you mean vram_request?" in ended.err
+    assert "replicas: 'two' is not valid" in ended.err

@@ -37,7 +37,7 @@ def test_recorded_usage_is_simulated_and_enrolled_layers_act(tfa, usage, workloa
     [
         (["--demo", "--from", "{usage}"], "give either --demo or --from"),
         (["--gpu-model", "A100"], "go with --from"),
-        (["--from", "{usage}"], "3 workloads have no GPU model"),
+        (["--from", "{usage}"], "3 workloads without a GPU model"),
         (["--days", "0"], "0"),
     ],
 )

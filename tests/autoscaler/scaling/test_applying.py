@@ -97,6 +97,18 @@ def test_an_unapplied_change_of_one_number_is_undone_and_no_other():
     assert (state.scaled_s == START).all()
 
 
+def test_a_raise_that_was_not_made_is_forgotten_and_what_it_answered_stays_open():
+    before, after = _states()
+    after = replace(
+        after, limit_raise_s=np.full((2, 2), START), last_limits_tick_s=np.full(2, START)
+    )
+
+    state = without_unapplied(before, after, [_plan(resource="vram_bytes", row=1)], RESOURCES)
+
+    assert state.limit_raise_s.tolist() == [[START, START], [START, NEVER]]
+    assert state.last_limits_tick_s.tolist() == [START, NEVER]
+
+
 def test_targets_stay_although_nothing_was_written():
     before, after = _states()
 

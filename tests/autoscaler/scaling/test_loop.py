@@ -286,6 +286,37 @@ def test_decisions_are_recorded_when_they_say_something_new():
     assert any(step.layer == Layer.LIMITS for step in records[0].steps)
 
 
+def test_a_fleet_that_changes_records_only_what_is_new():
+    loop, cluster, _, clock = _loop(view("chat", "auto-limits"))
+    loop.tick()
+    clock.advance_to(clock.now_s() + 15)
+    loop.tick()
+    before = len(loop.records.decisions_of(loop.fleet.keys[0]))
+    cluster.views.append(view("another"))
+    clock.advance_to(clock.now_s() + 15)
+    loop.tick()
+
+    assert [key[1] for key in loop.fleet.keys] == ["another", "chat"]
+    assert len(loop.records.decisions_of(loop.fleet.keys[1])) == before
+    assert len(loop.records.decisions_of(loop.fleet.keys[0])) == 1
+
+
+def test_workloads_that_are_gone_for_two_weeks_are_forgotten():
+    loop, cluster, source, clock = _loop(view("chat", "auto-limits"), view("job"), hours=1)
+    source.put("tflops", clock.now_s() - 30, 5.0, workload="job", worker="job-0")
+    loop.tick()
+    job = next(key for key in loop.model.workloads.keys if key[1] == "job")
+    cluster.views = [item for item in cluster.views if item.workload == "chat"]
+    for days in (13, 2):
+        clock.advance_to(clock.now_s() + days * 24 * HOUR)
+        loop.tick()
+        known = [key for key in loop.model.workloads.keys if key is not None]
+        assert (job in known) == (days == 13)
+
+    assert [key[1] for key in known] == ["chat"]
+    assert loop.records.history_of(CHAT)
+
+
 def test_rows_of_workers_that_are_long_gone_are_given_back():
     loop, cluster, source, clock = _loop(view("chat", workers=2), hours=1)
     loop.tick()

@@ -170,3 +170,11 @@ def test_a_recorded_cluster_stands_still(made):
     assert [view.key for view in cluster.reread([("a", "y"), ("a", "z")])] == [("a", "y")]
     with pytest.raises(UsageError, match="1 changes cannot be applied"):
         cluster.apply([change])
+
+
+def test_more_than_a_gpu_has_is_told_and_changes_nothing(made):
+    found = made(row("a/x", tflops_request=5000, vram_request="80Gi", gpu_model="A100"))
+    assert found.report_notes == (
+        "more is stated than one GPU has: a/x (tflops request 5000 TFLOPS, one GPU has 312 TFLOPS)",
+    )
+    assert found.views[0].request["tflops"] == 5000

@@ -292,3 +292,22 @@ def test_a_fleet_is_read_as_it_was_written(tmp_path):
     expected = frame[frame.resource == "vram_bytes"].sort_values(["ts", "series_id"])
     np.testing.assert_allclose(usage.columns["vram_bytes"].value, expected.value, rtol=1e-12)
     assert usage.columns["vram_bytes"].value.max() <= 8 * GIB
+
+
+@pytest.mark.parametrize("bad", ["n/k", "", "-1", "inf"])
+def test_a_workload_that_loses_all_values_of_a_resource_is_named_and_the_rest_stays(read, bad):
+    usage, _ = read(
+        "a/x,1772323200,tflops,3",
+        f"a/x,1772323200,vram_bytes,{bad}",
+        f"a/x,1772323260,vram_bytes,{bad}",
+    )
+    [lost] = usage.rejected
+    assert (lost.namespace, lost.workload, lost.resource) == ("a", "x", "vram_bytes")
+    assert lost.reason.startswith("no usable value of vram_bytes: ")
+    assert set(usage.columns) == {"tflops"}
+
+
+@pytest.mark.parametrize("resource", ["tflops", "tflops_pct", "vram_bytes", "tokens"])
+def test_without_any_usable_value_the_file_is_refused(read, resource):
+    with pytest.raises(InputError, match="no usable sample"):
+        read(f"a/x,1772323200,{resource},n/k", f"a/y,1772323200,{resource},-3")

@@ -84,7 +84,8 @@ def test_all_problems_are_named_at_once(read):
     [
         ("", "w.yaml", "a list of workloads is expected"),
         ("[]", "w.yaml", "no workload in the file"),
-        ("a: [", "w.yaml", "not readable as YAML"),
+        ("a: [", "w.yaml", "w.yaml:1:5: is no YAML: "),
+        ("- {workload: 2026-13-45}", "w.yaml", "is no YAML: month must be in 1..12"),
         ("", "w.csv", "no column namespace and workload, nor series_id"),
         ("name,replicas\na,1\n", "w.csv", "(found: name, replicas)"),
         ("series_id\n", "w.csv", "no workload in the file"),

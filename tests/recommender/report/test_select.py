@@ -195,3 +195,13 @@ def test_groups_are_titled_by_what_was_asked():
 def test_an_unknown_grouping_is_refused(by):
     with pytest.raises(InvalidValueError, match="namespace, pool, label:NAME"):
         grouped(varied_report().items, by)
+
+
+def test_short_vram_stands_before_short_compute_and_the_largest_lack_first():
+    small = Row(workload="small", tflops=tflops(target_request=24.0))
+    large = Row(workload="large", tflops=tflops(target_request=48.0))
+    full = Row(workload="full", vram=vram(target_request=10 * GIB))
+
+    found = ordered(report(small, large, full), SortKey.RISK).items[:3]
+    assert [item.identity.workload for item in found] == ["full", "large", "small"]
+    assert {item.severity for item in found} == {Severity.WARNING}

@@ -50,7 +50,7 @@ def test_a_request_below_use_is_a_warning_that_names_both():
 
     assert (item.severity, item.verdict.code) == (Severity.WARNING, "TF-REQUEST-BELOW-USE")
     assert item.verdict.sentence == (
-        "p95 of use, 14 TFLOPS, is above the request: 12 -> 16.1 TFLOPS"
+        "p95 of 5-min peaks, 14 TFLOPS, is above the request: 12 -> 16.1 TFLOPS"
     )
 
 

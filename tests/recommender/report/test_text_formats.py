@@ -15,6 +15,7 @@ from recommender.report.options import RenderOptions
 from recommender.report.renderers import RENDERERS
 from recommender.report.table import render_table
 from recommender.report.tabular import COLUMNS, render_csv
+from recommender.report.wording import change_text, price_change
 from recommender.report.yamlform import render_yaml
 from recommender.resources import GIB
 from tests.recommender.report.builders import Row, report, tflops, vram
@@ -128,6 +129,19 @@ def test_the_headline_names_whole_gpus_before_capacity():
     text = render_table(report(Row(tflops=tflops(target_request=1.0, target_limit=2.0))))
 
     assert "0 whole GPUs could be released; capacity freed: 0.04 GPUs" in text
+
+
+@pytest.mark.parametrize(
+    ("saving", "text"),
+    [(852.3, "852 USD/month less"), (-28, "28 USD/month more"), (0.001, "unchanged")],
+)
+def test_the_price_of_shares_falls_or_rises(saving, text):
+    assert price_change(saving, "USD") == text
+
+
+def test_what_writing_an_amount_down_rounded_away_is_no_change():
+    assert change_text("tflops", 25.394, 25.3938) == "25.4 TFLOPS"
+    assert change_text("tflops", 25.394, 25.38) == "25.39 -> 25.38 TFLOPS"
 
 
 def read_csv(some_report):
