@@ -77,26 +77,44 @@ class Code(Enum):
     MaxReplicas = (37, "maxReplicas: {transition}")
     GpuBudget = (38, "the GPU budget allows {after} replicas: {transition}")
     # what may be written now
-    RatioBound = (50, "at most {arg:ratio} of the stated value: {transition}")
-    MaxRatioToRequests = (51, "at most {arg:ratio} times the stated request: {transition}")
+    RatioBound = (
+        50,
+        "bounded by {arg:ratio} times the stated value: {after} for now, in place of {before}",
+    )
+    MaxRatioToRequests = (
+        51,
+        "at most {arg:ratio} times the stated request: {after} for now, in place of {before}",
+    )
     LowConfidence = (52, "confidence {arg:percent} is too low to change {before}")
     InsideUpdateThreshold = (53, "within {arg:percent} of {before}: no change")
-    RaisePace = (54, "raised by at most {arg:ratio} times at once: {transition}")
-    LowerPace = (55, "lowered step by step: {transition}")
-    SmallestRaise = (56, "a raise is at least {arg:ratio} times: {transition}")
+    RaisePace = (
+        54,
+        "raised by at most {arg:ratio} times at once: {after} for now, in place of {before}",
+    )
+    LowerPace = (55, "lowered step by step: {after} for now, in place of {before}")
+    SmallestRaise = (
+        56,
+        "a raise is at least {arg:ratio} times: {after} for now, in place of {before}",
+    )
     NotCalm = (57, "lowered only after 5 calm minutes: stays at {after}")
     ChangesPerDay = (58, "at most {arg:count} changes in 24 h: stays at {after}")
     ResidentPeak = (59, "VRAM in use is never taken away: {after} now, {before} at the next start")
     LimitInForce = (
         60,
-        "limits are not automatic, so the request ends at the limit: {transition}",
+        "limits are not automatic, so it ends at the limit: {after} for now, in place of {before}",
     )
     StaleMetrics = (61, "no fresh samples: stays at {after}")
     SafeLimit = (62, "no fresh samples: back to the last safe limit {after}")
-    Stabilized = (63, "the highest wish of the cool-down is {after}: {transition}")
-    StabilizedUp = (64, "the lowest wish of the cool-down is {after}: {transition}")
-    ScaleUpRate = (65, "replicas grow step by step: {transition}")
-    ScaleDownRate = (66, "replicas shrink step by step: {transition}")
+    Stabilized = (
+        63,
+        "the highest wish of the cool-down counts: {after} for now, in place of {before}",
+    )
+    StabilizedUp = (
+        64,
+        "the lowest wish of the cool-down counts: {after} for now, in place of {before}",
+    )
+    ScaleUpRate = (65, "replicas grow step by step: {after} for now, in place of {before}")
+    ScaleDownRate = (66, "replicas shrink step by step: {after} for now, in place of {before}")
     WithinTolerance = (67, "within the tolerance of {arg:percent}: stays at {after}")
     MissingMetrics = (68, "{arg:count} without samples: {transition}")
     UnreadyWorkers = (69, "{arg:count} not ready: {transition}")
@@ -107,7 +125,7 @@ class Code(Enum):
     OpaqueVram = (75, "the allocator takes a constant share of the limit: {after} is kept")
     LimitNotDue = (
         76,
-        "limits are decided at another time, so it ends at the limit: {transition}",
+        "limits tick at another time, so it ends at the limit: {after} for now, in place of {before}",
     )
     CronWindowEnded = (77, "the cron window is over: {transition}")
     # no value at all

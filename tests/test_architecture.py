@@ -34,6 +34,7 @@ LIBRARIES_OF_THE_RECOMMENDER = {
     "yaml",
     "orjson",
     "joblib",
+    "distributed",
 }
 STRANGERS = ("webhook", "workloads", "scaling", "agent")
 """Packages of ``autoscaler`` that do not import one another."""

@@ -129,10 +129,28 @@ def view_of(
         owner="" if statement is None else statement.owner,
         card=_card(model),
         price_per_gpu_hour=price,
-        workers=tuple(
-            _worker(name, first_s, begin_s, step_s, now_s)
-            for name, (first_s, last_s) in sorted(workers.items())
-            if last_s >= gone_s
+        workers=_with_unmeasured(
+            [
+                _worker(name, first_s, begin_s, step_s, now_s)
+                for name, (first_s, last_s) in sorted(workers.items())
+                if last_s >= gone_s
+            ],
+            stated.replicas or 0,
+            begin_s,
+        ),
+    )
+
+
+def _with_unmeasured(
+    workers: list[WorkerView], replicas: int, begin_s: int
+) -> tuple[WorkerView, ...]:
+    """Add the workers that are stated and not in the record: nobody may take them for idle."""
+    missing = range(replicas - len(workers))
+    return (
+        *workers,
+        *(
+            WorkerView(name=f"(unmeasured {i})", started_s=begin_s, ready_s=begin_s)
+            for i in missing
         ),
     )
 

@@ -2,7 +2,7 @@
 
 Such use is opaque: it says nothing about need, and following it up is self-fulfilling.  A worker
 is on a plateau while its 1-minute maxima stay within 1 % of its limit; a plateau above 85 % of the
-limit for three minutes marks the worker.  Use that moves by more than 5 % of the limit from where
+limit for ten minutes marks the worker.  Use that moves by more than 5 % of the limit from where
 the mark was set, at once or little by little, clears it: that worker takes what it needs.
 """
 
@@ -16,7 +16,7 @@ from recommender.usage.minutes import Minutes
 FLAT_SHARE = 0.01
 MOVED_SHARE = 0.05
 OPAQUE_SHARE = 0.85
-LEAST_MINUTES = 3
+LEAST_MINUTES = 10
 MINUTES_FOLLOWED = 64
 
 

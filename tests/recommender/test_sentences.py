@@ -6,6 +6,7 @@ from recommender.decision import Code, Step
 from recommender.resources import COMPUTE_PERCENT, GIB, MIB, TFLOPS, VRAM, resource_named
 from recommender.sentences import (
     amount,
+    counted,
     duration,
     number,
     percent,
@@ -48,8 +49,8 @@ def test_arguments_are_formatted_by_their_kind():
         "samples are 5 min apart"
     )
     assert sentence(Step(Code.MissingMetrics, 4.0, 3.0, 2.0), None) == ("2 without samples: 4 -> 3")
-    assert sentence(Step(Code.RaisePace, 10.0, 20.0, 2.0), TFLOPS) == (
-        "raised by at most 2 times at once: 10 -> 20 TFLOPS"
+    assert sentence(Step(Code.RaisePace, 35.0, 20.0, 2.0), TFLOPS) == (
+        "raised by at most 2 times at once: 20 TFLOPS for now, in place of 35 TFLOPS"
     )
 
 
@@ -106,7 +107,24 @@ def test_signed_shares_show_their_direction():
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0, "0 s"), (45, "45 s"), (3660, "1 h 1 min"), (86_400 * 2 + 10_800, "2 d 3 h")],
+    [
+        (0, "0 s"),
+        (45, "45 s"),
+        (3660, "1 h 1 min"),
+        (86_400 * 2 + 10_800, "2 d 3 h"),
+        (3 * 86_400 - 60, "3 d"),
+        (7170, "2 h"),
+        (86_399, "1 d"),
+        (86_340, "23 h 59 min"),
+    ],
 )
 def test_durations_show_their_two_largest_units(seconds, text):
     assert duration(seconds) == text
+
+
+def test_counts_agree_with_their_noun():
+    assert [counted(count, "worker") for count in (0, 1, 2)] == [
+        "0 workers",
+        "1 worker",
+        "2 workers",
+    ]
