@@ -125,7 +125,7 @@ class Code(Enum):
     OpaqueVram = (75, "the allocator takes a constant share of the limit: {after} is kept")
     LimitNotDue = (
         76,
-        "limits tick at another time, so it ends at the limit: {after} for now, in place of {before}",
+        "limits are not due, so it ends at the limit: {after} for now, in place of {before}",
     )
     CronWindowEnded = (77, "the cron window is over: {transition}")
     # no value at all

@@ -125,6 +125,8 @@ def _with_limits(tick: Tick, state: DecisionState, value: Floats) -> DecisionSta
         tick, lowered, current, state.limit_decrease_s, state.limit_before_decrease
     )
     new_minute = lowered & (now_s - state.limit_anchor_s >= MINUTE_S)
+    # what nobody could answer yet stays to be answered
+    answers = (tick.policies.limits.acts & ~tick.is_paused) | (current > state.seen_limit)
     return replace(
         state,
         limit_decrease_s=decrease_s,
@@ -132,7 +134,9 @@ def _with_limits(tick: Tick, state: DecisionState, value: Floats) -> DecisionSta
         limit_anchor_s=np.where(new_minute, now_s, state.limit_anchor_s),
         limit_anchor=np.where(new_minute, current, state.limit_anchor),
         limit_raise_s=np.where(raised, now_s, state.limit_raise_s),
-        last_limits_tick_s=np.full_like(state.last_limits_tick_s, now_s),
+        last_limits_tick_s=np.where(
+            (answers & tick.is_vram).any(axis=1), now_s, state.last_limits_tick_s
+        ),
     )
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from recommender.decision import Code
 from recommender.layers.context import Tick
 from recommender.observation import Bools, Floats
+from recommender.usage.minutes import MINUTE_S
 from recommender.usage.quality import is_stale
 
 FULL_SPAN_S = 2 * 86400
@@ -18,10 +19,15 @@ TO_LOWER = 0.5
 
 
 def confidence_of(tick: Tick) -> Floats:
-    """Return min(span / 2 d, points / expected points), ``[W, R]``, 0 to 1."""
+    """Return min(span / 2 d, points / expected points), ``[W, R]``, 0 to 1.
+
+    No more points are expected than two days hold: a workload that is switched off at night is
+    known as well as one that is not.
+    """
     usage = tick.usage
     span_s = np.maximum(usage.last_sample_s - usage.first_sample_s, 0)
-    coverage = usage.points / usage.expected_points
+    most = FULL_SPAN_S / np.maximum(usage.step_s, MINUTE_S) + 1.0
+    coverage = usage.points / np.minimum(usage.expected_points, most)
     known: Floats = np.nan_to_num(np.minimum(span_s / FULL_SPAN_S, coverage))
     return known.clip(0.0, 1.0)
 

@@ -91,13 +91,17 @@ def _bounded_by_statement(tick: Tick, value: Floats, acts: Bools) -> Floats:
 
 
 def _trusted(tick: Tick, value: Floats, targets: LimitTargets, confidence: Floats) -> Floats:
-    """Lower only with a history; a percentile of a long time also needs one that is long enough."""
+    """Lower only with a history; VRAM and percentiles of a long time need one that is long enough.
+
+    A compute limit that is too low costs some seconds; one of VRAM costs the worker.
+    """
     current, is_long = tick.workloads.limit, tick.policies.limits.is_upper_percentile
     unsure = unknown_reason(tick, tick.usage.limit_percentile) != 0
-    lowers = _is_lower(value, current) & (unsure | (is_long & (confidence < TO_LOWER)))
+    unsure |= (is_long | tick.is_vram) & (confidence < TO_LOWER)
+    lowers = _is_lower(value, current) & unsure
     on_demand = targets.is_urgent | (value <= targets.asked)
     raises = (value > current) & is_long & (confidence < TO_RAISE) & ~on_demand
-    held = tick.policies.limits.acts & (lowers | raises)
+    held = (tick.policies.limits.acts | tick.policies.limits.is_initial) & (lowers | raises)
     return _keep(tick, Code.LowConfidence, value, held, confidence)
 
 

@@ -50,7 +50,7 @@ def limit_targets(tick: Tick, request: Floats, cron_floor: Floats) -> LimitTarge
     external = tick.workloads.external_limit
     value = asked_for(tick, LAYER, Code.ExternalRecommendation, value, external)
     value = asked_for(tick, LAYER, Code.CronFloor, value, cron_floor)
-    saturated = _is_held_down(tick)
+    saturated = tick.usage.is_saturated & ~tick.is_vram & ~np.isnan(tick.workloads.limit)
     raised = np.where(saturated, SATURATED_RAISE * tick.workloads.limit, np.nan)
     value = asked_for(tick, LAYER, Code.Saturated, value, raised)
     value, pressed = _vram_pressure(tick, value)
@@ -66,13 +66,6 @@ def limit_targets(tick: Tick, request: Floats, cron_floor: Floats) -> LimitTarge
         unknown=np.where(known, 0, np.where(unknown == 0, NO_SAMPLES, unknown)).astype(np.int16),
         is_urgent=saturated | pressed,
     )
-
-
-def _is_held_down(tick: Tick) -> Bools:
-    """Return where the limit in force was reached; older samples speak of an earlier limit."""
-    usage, workloads = tick.usage, tick.workloads
-    is_of_this_limit = usage.last_sample_s >= tick.state.limit_raise_s
-    return usage.is_saturated & is_of_this_limit & ~tick.is_vram & ~np.isnan(workloads.limit)
 
 
 def kept_targets(tick: Tick) -> LimitTargets:
@@ -139,11 +132,17 @@ def _keep_opaque(tick: Tick, value: Floats) -> Floats:
 
 
 def _vram_pressure(tick: Tick, value: Floats) -> tuple[Floats, Bools]:
-    """Raise a VRAM limit on a refused allocation, or when 90 % of it is in use."""
+    """Raise a VRAM limit on a refused allocation, or when 90 % of it is in use.
+
+    What was refused is in no sample yet, so a limit is not lowered soon after: a worker that
+    failed for want of VRAM starts again within minutes.
+    """
     limit, usage = tick.workloads.limit, tick.usage
     raised = np.maximum(limit * PRESSURE_RAISE, limit + PRESSURE_LEAST_BYTES)
     denied = tick.is_vram & (usage.new_denials > 0)
     full = tick.is_vram & ~usage.is_opaque & (usage.burst >= PRESSURE_SHARE * limit) & ~denied
-    value = asked_for(tick, LAYER, Code.VramDenied, value, np.where(denied, raised, np.nan))
+    kept = np.where(tick.is_vram & (usage.denials > 0), limit, np.nan)
+    least = np.where(denied, raised, kept)
+    value = asked_for(tick, LAYER, Code.VramDenied, value, least)
     value = asked_for(tick, LAYER, Code.VramPressure, value, np.where(full, raised, np.nan))
     return value, (denied | full) & ~np.isnan(limit)

@@ -32,7 +32,9 @@ def next_replicas(tick: Tick, target: Floats) -> tuple[Floats, DecisionState]:
     value = _stabilized(tick, wanted)
     value = _at_rate(tick, value)
     value = _corrected(tick, value)
-    state = _remember_wish(tick, target)
+    # while nothing is known of demand, what runs is the wish: an outage opens no way down
+    wish = np.where(np.isnan(target) & (current > 0), current, target)
+    state = _remember_wish(tick, wish)
     paused = np.where(tick.workloads.is_paused, current, value)
     return log.changed(LAYER, Code.Paused, value, paused), state
 
@@ -70,10 +72,11 @@ def _seeded(tick: Tick) -> DecisionState:
 
 
 def _remember_wish(tick: Tick, target: Floats) -> DecisionState:
+    """Note a wish; an equal earlier one gives way, for windows ask for highest and lowest only."""
     state = tick.state
     oldest_s = tick.now_s - np.maximum(*_windows(tick))
-    known = ~np.isnan(target)
-    at, wish = _put(state.wish_s, state.wish, known, tick.now_s, target, oldest_s)
+    at = np.where(state.wish == target[:, None], NEVER, state.wish_s)
+    at, wish = _put(at, state.wish, ~np.isnan(target), tick.now_s, target, oldest_s)
     return replace(state, wish_s=at, wish=wish)
 
 

@@ -17,6 +17,7 @@ from recommender.decision import Code, Layer
 from recommender.layers.confidence import reason_of_kept
 from recommender.layers.context import Tick
 from recommender.observation import Bools, Floats
+from recommender.usage.quality import SATURATED_SHARE
 
 LAYER = Layer.REPLICAS
 ROUNDING = 1e-9
@@ -57,6 +58,7 @@ def replica_targets(tick: Tick, cron_floor: Floats, limit: Floats) -> ReplicaTar
     unknown = _unknown(tick, census)
     current = tick.workloads.replicas
     desired = np.where(unknown == 0, _desired(tick, census, current), np.nan)
+    desired = _not_fewer_while_held_down(tick, desired, current)
     desired = _lasting_a_day(tick, census, desired, limit)
     raw = _asked(tick, desired, unknown, cron_floor)
     known = ~np.isnan(raw)
@@ -144,6 +146,22 @@ def _desired(tick: Tick, census: _Census, current: Floats) -> Floats:
     tolerance = np.where(used > 1, rule.tolerance_up, rule.tolerance_down)
     log.add(LAYER, Code.WithinTolerance, known & tolerated, current, desired, tolerance)
     return desired
+
+
+def _not_fewer_while_held_down(tick: Tick, desired: Floats, current: Floats) -> Floats:
+    """Remove no worker while one is saturated below its stated limit, as on a contended card.
+
+    What it would use is hidden there: its demand ends at 1.25 times its share, and each worker
+    that were removed for looking idle would leave the others with the same share and more work.
+    """
+    column, workloads = _scaled_column(tick), tick.workloads
+    highest = tick.usage.recent_minutes[:, column]
+    hidden = tick.usage.is_saturated[:, column] & ~(
+        highest >= SATURATED_SHARE * _stated_limit(tick)
+    )
+    of_group = np.bincount(workloads.replica_row, hidden, minlength=len(current)) > 0
+    held = np.where(of_group & (desired < current), current, desired)
+    return _changed(tick, Code.Saturated, desired, held)
 
 
 def _lasting_a_day(tick: Tick, census: _Census, desired: Floats, limit: Floats) -> Floats:

@@ -158,7 +158,9 @@ def _paced(tick: Tick, value: Floats) -> Floats:
     blocked = (value < current) & (state.no_decrease_until_s > tick.now_s)
     value = _keep(tick, Code.NoDecreaseAfterRollBack, value, blocked)
     age_s = tick.now_s - state.request_change_s
-    tired = acts & ((age_s < DAY_S).sum(axis=2) >= CHANGES_PER_DAY)
+    # VRAM in use above the request is reserved for nobody: others may be placed on it
+    is_short = tick.is_vram & (tick.usage.resident_peak > current)
+    tired = acts & ((age_s < DAY_S).sum(axis=2) >= CHANGES_PER_DAY) & ~is_short
     value = _keep(tick, Code.ChangesPerDay, value, tired, float(CHANGES_PER_DAY))
     before = state.request_change_before
     lowest = np.fmin(current, np.fmin.reduce(np.where(age_s < HOUR_S, before, np.nan), axis=2))

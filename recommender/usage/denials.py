@@ -48,12 +48,12 @@ class Denials:
         np.add.at(total, self.row[late], self.count[late])
         return total
 
-    def new(self, tick_s: Ints, oldest_s: int, workloads: int) -> Floats:
+    def new(self, tick_s: Ints, oldest_s: Ints, workloads: int) -> Floats:
         """Return the sum of counts first known after ``tick_s`` ([workloads]) per workload.
 
-        Events before ``oldest_s`` are history, whenever they were read.
+        Events before ``oldest_s`` ([workloads]) are history, whenever they were read.
         """
-        new = (self.arrived_s > tick_s[self.row]) & (self.ts >= oldest_s)
+        new = (self.arrived_s > tick_s[self.row]) & (self.ts >= oldest_s[self.row])
         total = np.zeros(workloads)
         np.add.at(total, self.row[new], self.count[new])
         return total

@@ -163,6 +163,14 @@ class RecentSamples:
         highest: Floats = _highest(self.demand.values[slot]).astype(np.float64)
         return highest
 
+    def oldest_since(self, since_s: int) -> Floats:
+        """Return the stamp of the oldest sample at or after ``since_s`` per worker; NaN: none."""
+        slot = self.demand.held(since_s // GRID_S, self.demand.newest + 1)
+        present = ~np.isnan(self.demand.values[slot])
+        stamp = np.append(self.demand.block[slot] * GRID_S, 0)
+        oldest = stamp[present.argmax(axis=0) if len(slot) else np.full(present.shape[1], 0)]
+        return np.where(present.any(axis=0), oldest, np.nan)
+
     def sum_between(self, since_s: int, until_s: int) -> tuple[Floats, Ints]:
         """Return sum and count of the samples of ``[since_s, until_s)`` per worker."""
         slot = self.demand.held(since_s // GRID_S, -(-until_s // GRID_S))

@@ -7,10 +7,11 @@ from numpy.typing import NDArray
 
 from recommender.observation import Bools, Floats, Ints, UsageStatistics
 from recommender.policy.table import PolicyTable
-from recommender.state import DecisionState
+from recommender.state import NEVER, DecisionState
 from recommender.usage.minutes import MINUTE_S
 from recommender.usage.model import UsageModel
 from recommender.usage.peaks import HOUR_S
+from recommender.usage.plateau import OPAQUE_SHARE
 from recommender.usage.quality import STARTUP_WITHOUT_READINESS_S, is_stale
 from recommender.usage.store import DAY_S, ResourceUsage
 
@@ -19,7 +20,7 @@ COARSE_STEP_S = 15
 WATCH_S = 1800
 RECENT_S = 300
 VRAM_WINDOW_S = 120
-SETTLING_S = 240
+SETTLING_S = 780
 """A worker's VRAM is watched for so long, once it is loaded, before pressure counts."""
 STARTUP_LEVEL = 0.9
 
@@ -66,12 +67,14 @@ def _column(
         "burst": live.burst()[rows],
         "last_three": live.last_three()[rows],
         "recent_minutes": live.highest(RECENT_S)[rows],
-        "is_saturated": live.is_saturated()[rows],
+        "is_saturated": live.is_saturated(_spread(model, rows, state.limit_raise_s[:, r]))[rows],
         "saturated_minutes": _saturated_minutes(store, rows, watch_s, now_s),
         "day_mean": store.day.highest_mean(store)[rows],
         "saturated_share_day": store.day.saturated_share(store)[rows],
         "denials": _denials(model, store, rows, watch_s),
-        "new_denials": _new_denials(model, store, rows, state.last_limits_tick_s, now_s),
+        "new_denials": _new_denials(
+            model, store, rows, policies.limits.acts[:, r], state.last_limits_tick_s, now_s
+        ),
         "resident_peak": live.resident_peak()[rows],
         "loaded_floor": store.loaded_peak[rows],
         "is_opaque": live.is_opaque()[rows],
@@ -118,19 +121,35 @@ def _saturated_minutes(store: ResourceUsage, rows: Ints, since_s: Ints, now_s: i
 def _denials(model: UsageModel, store: ResourceUsage, rows: Ints, since_s: Ints) -> Floats:
     if store.resource.is_compressible:
         return np.zeros(len(rows))
-    since = np.zeros(len(model.workloads), np.int64)
-    since[rows] = since_s
+    since = _spread(model, rows, since_s)
     return model.denials.since(since, len(model.workloads))[rows]
 
 
 def _new_denials(
-    model: UsageModel, store: ResourceUsage, rows: Ints, tick_s: Ints, now_s: int
+    model: UsageModel,
+    store: ResourceUsage,
+    rows: Ints,
+    acts: Bools,
+    tick_s: Ints,
+    now_s: int,
 ) -> Floats:
+    """Return the denials that no limit has answered yet, of one day at most.
+
+    Without a state nobody can tell what was answered before: a layer that acts would answer the
+    whole day again after each restart, so there only the newest half-hour counts.
+    """
     if store.resource.is_compressible:
         return np.zeros(len(rows))
-    last_tick_s = np.zeros(len(model.workloads), np.int64)
-    last_tick_s[rows] = tick_s
-    return model.denials.new(last_tick_s, now_s - DAY_S, len(model.workloads))[rows]
+    window_s = np.where(acts & (tick_s == NEVER), WATCH_S, DAY_S)
+    oldest_s = _spread(model, rows, now_s - window_s)
+    return model.denials.new(_spread(model, rows, tick_s), oldest_s, len(model.workloads))[rows]
+
+
+def _spread(model: UsageModel, rows: Ints, value: Ints) -> Ints:
+    """Return ``value`` of ``rows`` in the rows of the usage model; ``NEVER`` elsewhere."""
+    spread = np.full(len(model.workloads), NEVER)
+    spread[rows] = value
+    return spread
 
 
 def _startup(model: UsageModel, rows: Ints) -> Floats:
@@ -168,16 +187,27 @@ class _Live:
         return self._most(np.fmax.reduce(self._store.recent.last_three, axis=0))
 
     def highest(self, window_s: int) -> Floats:
-        """Highest sample of the window; where steps are longer, of the last three samples."""
-        value = self._store.recent.highest_since(self._now_s - window_s)
+        """Highest sample of the window; where steps are longer, of the last three samples.
+
+        NaN for a worker that was not measured from the window's beginning on.
+        """
+        recent, begin_s = self._store.recent, self._now_s - window_s
+        value = recent.highest_since(begin_s)
+        first_s = begin_s + np.maximum(MINUTE_S, 2 * self._step_s)
+        value[~(recent.oldest_since(begin_s) < first_s)] = np.nan
         coarse = self._step_s * 3 > window_s
         last_three = np.fmax.reduce(self._store.recent.last_three, axis=0)
         return self._most(np.where(coarse, last_three, value))
 
-    def is_saturated(self) -> Bools:
-        """Whether some worker's newest sample is saturated, and not older than two steps."""
+    def is_saturated(self, limit_raise_s: Ints) -> Bools:
+        """Whether some worker's newest sample is saturated, and not older than two steps.
+
+        A sample from before the last raise speaks of an earlier limit: else a worker that is gone
+        would raise the limit of the others again at every tick.
+        """
         recent = self._store.recent
         new = self._now_s - recent.last_sample_s <= np.maximum(60, 2 * self._step_s)
+        new &= recent.last_sample_s >= limit_raise_s[self._row]
         return self._any(recent.last_is_saturated & new)
 
     def resident_peak(self) -> Floats:
@@ -203,8 +233,11 @@ class _Live:
         watched_s = np.where(model.ready_s >= 0, np.maximum(model.ready_s, first_s), unready_s)
         loading = (model.started_s >= 0) & (model.ready_s < 0)
         settling = loading | (self._now_s - watched_s < SETTLING_S)
-        is_settling = settling & ~np.isnan(self._store.plateaus.limit)
-        return self._any((self._store.plateaus.is_opaque | is_settling) & self._fresh)
+        plateaus = self._store.plateaus
+        # far below its limit nothing has to be told yet, and a fleet that scales is always young
+        use = self._store.recent.highest_since(self._now_s - VRAM_WINDOW_S)
+        is_settling = settling & (use >= OPAQUE_SHARE * plateaus.limit)
+        return self._any((plateaus.is_opaque | is_settling) & self._fresh)
 
     def _most(self, value: Floats) -> Floats:
         out = np.full(len(self._store.points), -np.inf)

@@ -129,8 +129,9 @@ def test_a_new_workload_and_one_created_anew_under_its_name_start_without_state(
 
 def test_windows_that_grew_keep_their_size_when_the_fleet_changes():
     made = fleet(2)
-    for _ in range(30):
-        made.decide(applies=True)
+    for i in range(30):
+        made.demand = [[21.0 * (i % 10 + 1)]] * 2
+        made.decide()
         made.now_s += 5
     width = made.state.wish_s.shape[1]
     after = aligned(made.state, np.array([1, -1, 0]), np.array(["uid-1", "new", "uid-0"]))

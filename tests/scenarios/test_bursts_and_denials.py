@@ -72,14 +72,17 @@ def test_a_workload_that_is_not_enrolled_is_never_changed():
 
 def test_a_lower_vram_waits_for_the_next_start_of_a_worker():
     load = course((0, 20, 4))
-    days = Days(workload(load, "auto-limits", "auto-requests", amounts=(40, 80, 4, 16)), length_h=3)
-    days.until(1.5)
-    running = days.limit("vram_bytes")
+    made = workload(load, "auto-limits", "auto-requests", amounts=(40, 80, 4, 16))
+    days = Days(made, length_h=27)
+    days.until(12)
+    days.cluster.restart(CHAT)
+    too_early = days.until(12.25).limit("vram_bytes")
+    running = days.until(25).limit("vram_bytes")
 
     days.cluster.restart(CHAT)
-    days.until(1.75)
+    days.until(25.25)
 
-    assert running == 16 * GIB
+    assert too_early == running == 16 * GIB
     assert 4 * GIB < days.limit("vram_bytes") < 8 * GIB
 
 

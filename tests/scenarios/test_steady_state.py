@@ -14,7 +14,7 @@ def _standing(days):
 
 def test_a_constant_demand_with_all_layers_settles_within_a_day_and_stays():
     load = course((0, 150, 9), noise_ratio=0.01)
-    days = Days(workload(load, *ALL, replicas=3), tick_s=60, length_h=40).until(24)
+    days = Days(workload(load, *ALL, replicas=3), tick_s=60, length_h=40).until(24.25)
     settled = _standing(days)
     entries = len(days.entries())
 

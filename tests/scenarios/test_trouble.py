@@ -6,7 +6,7 @@ import numpy as np
 
 from autoscaler.errors import AutoscalerError
 from autoscaler.simulate.cluster import SimulatedCluster
-from tests.scenarios.days import CHAT, Days, course, workload
+from tests.scenarios.days import CHAT, START, Days, course, workload
 
 ALL = ("auto-requests", "auto-limits", "auto-replicas")
 
@@ -173,3 +173,57 @@ def test_a_cluster_that_fails_now_and_then_is_brought_to_the_same_end():
     assert flaky.loop.records.counts["error apply AutoscalerError"] > 0
     np.testing.assert_allclose(flaky.limit(), calm.limit(), rtol=0.15)
     assert flaky.view().replicas == calm.view().replicas
+
+
+def test_a_service_on_contended_cards_keeps_its_workers():
+    chat = workload(course((0, 400, 8)), "auto-replicas", replicas=4, amounts=(40, 200, 10, 16))
+    neighbours = [
+        workload(
+            course((0, 5, 8), (0.5, 300, 8)),
+            name=f"team/n{i}",
+            amounts=(255, 312, 10, 16),
+            is_shared_load=False,
+        )
+        for i in range(4)
+    ]
+    days = Days(chat, *neighbours, cards=4, length_h=3).until(0.5)
+    before = days.view().replicas
+
+    days.until(2)
+
+    usage = days.ticks[-1].observed.observation.usage
+    assert usage.is_saturated[0, 0]
+    assert days.view().replicas == before >= 3
+
+
+def test_a_refused_allocation_is_answered_when_the_cluster_answers_again():
+    class Deaf(SimulatedCluster):
+        is_deaf = False
+
+        def apply(self, changes):
+            if self.is_deaf:
+                raise AutoscalerError("the API server does not answer")
+            return super().apply(changes)
+
+    load = course((0, 20, 8), (2, 20, 17), (2.05, 20, 8))
+    days = Days(workload(load, "auto-limits"), length_h=4, cluster=Deaf).until(1.9)
+    days.cluster.is_deaf = True
+    unanswered = days.until(2.2).limit("vram_bytes")
+    days.cluster.is_deaf = False
+    days.until(2.3)
+
+    assert unanswered == 16 * 2**30
+    assert days.limit("vram_bytes") >= 1.19 * unanswered
+
+
+def test_restarts_without_a_state_do_not_answer_a_refusal_again():
+    load = course((0, 20, 8), (1, 20, 17), (1.05, 20, 8))
+    days = Days(workload(load, "auto-limits"), length_h=5).until(2)
+    answered = days.limit("vram_bytes")
+    for hours in (2.5, 3, 3.5):
+        days.loop = days.new_loop()
+        days.loop.bootstrap(START)
+        days.until(hours)
+
+    assert answered > 19 * 2**30
+    assert days.limit("vram_bytes") == answered

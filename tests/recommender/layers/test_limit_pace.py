@@ -5,7 +5,9 @@ import pytest
 
 from recommender.decision import Code, Layer
 from recommender.policy.model import Buffer, Mode
+from recommender.policy.table import policy_table
 from recommender.resources import GIB
+from recommender.state import NEVER
 from tests.builders import ENROLLED, policy
 from tests.fleets import BEGIN_S, StatedFleet
 
@@ -110,15 +112,6 @@ def test_a_raised_limit_stays_for_five_minutes():
     assert next_limit(made, burst=(5.0, np.nan)) == 12.0
 
 
-def test_one_saturated_sample_raises_once():
-    made = fleet(10.0, 10.0, usage={"is_saturated": (True, False)})
-    made.decide(applies=True)
-    sampled_s = made.now_s - 1
-    made.now_s += 5
-    assert next_limit(made, last_sample_s=sampled_s) == 15.0
-    assert next_limit(made, last_sample_s=made.now_s - 1) == 22.5
-
-
 def test_without_history_a_burst_raises_and_nothing_lowers():
     assert next_limit(fleet(15.0, 10.0, usage={"points": 3})) == 15.0
     assert next_limit(fleet(5.0, 10.0, usage={"points": 3})) == 10.0
@@ -188,6 +181,34 @@ def test_a_vram_limit_at_the_next_start_is_not_below_the_recommended_request():
     assert decisions.start_limit[0, 1] == pytest.approx(11 * GIB)
 
 
+def test_a_lower_vram_limit_needs_the_confidence_of_requests_also_at_a_start():
+    for mode in ("apply", "initial"):
+        made = vram_fleet(2 * GIB, 16 * GIB, points=1439)
+        made.table = policy_table(
+            [policy({"autoSetLimits": {"enable": True, "mode": mode}})], made.resources
+        )
+        assert made.decide().start_limit[0, 1] == 16 * GIB
+        assert made.decide(points=1440).start_limit[0, 1] == 2.5 * GIB
+
+
+def test_a_denial_stays_open_until_a_layer_that_acts_answers_it():
+    made = vram_fleet(2 * GIB, 16 * GIB)
+    made.set(is_paused=[True])
+    made.decide()
+    assert made.state.last_limits_tick_s[0] == NEVER
+    made.set(is_paused=[False])
+    made.decide()
+    assert made.state.last_limits_tick_s[0] == made.now_s
+
+
+def test_a_denial_of_a_workload_that_is_not_enrolled_is_answered_by_its_owner():
+    made = StatedFleet(policy(), limit=(np.nan, 16 * GIB))
+    for limit_gib, answered in ((16, False), (16, False), (20, True)):
+        made.set(limit=(np.nan, limit_gib * GIB))
+        made.decide()
+        assert (made.state.last_limits_tick_s[0] == made.now_s) == answered
+
+
 def test_a_denial_raises_the_limit_though_there_are_no_samples():
     made = vram_fleet(np.nan, 4 * GIB, new_denials=(0.0, 1.0), points=0, last_sample_s=-1)
     decisions = made.decide()
@@ -213,7 +234,7 @@ def test_mode_recommend_changes_nothing():
     [(15.0, 0.02, 15.0), (15.0, 0.019, 10.0), (9.0, 0.5, 9.0), (9.0, 0.49, 10.0)],
 )
 def test_an_upper_percentile_needs_the_confidence_of_requests(upper, confidence, expected):
-    usage = {"request_upper": upper, "points": 1000, "expected_points": 1000 / confidence}
+    usage = {"request_upper": upper, "points": 1000 * confidence, "expected_points": 1000}
     made = fleet(99.0, 10.0, config=RESOURCES, usage=usage)
     made.table.limits.ignored_delta[:] = 0.0
     assert next_limit(made) == expected

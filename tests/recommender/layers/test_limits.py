@@ -108,6 +108,13 @@ def test_a_denial_raises_also_opaque_vram():
     assert made.steps(LAYER, 1)[Code.VramDenied] == pytest.approx((16 * GIB, 1.2 * 16 * GIB))
 
 
+def test_a_limit_is_not_lowered_while_allocations_are_refused():
+    made = fleet(usage={"denials": (0.0, 1.0)})
+    decisions = made.decide()
+    assert decisions.target_limit[0, 1] == 16 * GIB
+    assert not decisions.is_urgent.any()
+
+
 def test_a_vram_limit_is_not_below_what_the_loaded_model_needs():
     made = fleet(usage={"loaded_floor": (np.nan, 12 * GIB)})
     assert target(made, 1) == 12 * GIB

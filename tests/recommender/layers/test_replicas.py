@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recommender.decision import Code, Layer
+from recommender.decision import REPLICAS_COLUMN, Code, Layer
 from recommender.policy.model import Mode
 from recommender.resources import VRAM
 from recommender.state import empty_state
@@ -359,14 +359,50 @@ def test_workers_on_several_gpu_models_are_one_workload_of_replicas():
 def test_a_new_state_has_room_for_windows_of_any_length():
     made = fleet([7.0] * 10, 10, scale_down_cooldown_s=3600)
     made.decide()
-    made.demand = [[0.0] * 10]
-    for _ in range(59):
+    for i in range(59):
         made.now_s += 60
+        made.demand = [[7.0 * (59 - i) / 60] * 10]
         made.decide()
     assert made.decide().next_replicas[0] == 10
-    assert made.state.wish_s.shape[1] >= 60
+    assert made.state.wish_s.shape[1] >= 10
     assert empty_state(made.workloads.uid, 2).wish_s.shape == (1, 8)
     assert made.now_s - BEGIN_S == 59 * 60
+
+
+def test_a_long_window_remembers_each_wish_once():
+    made = fleet([7.0] * 10, 10, scale_down_cooldown_s=86400)
+    for i in range(500):
+        made.now_s += 15
+        made.demand = [[0.0 if i % 2 else 3.0] * 10]
+        made.decide()
+    assert made.decide().next_replicas[0] == 10
+    assert made.state.wish_s.shape == (1, 8)
+
+
+def test_an_outage_opens_no_way_down():
+    made = fleet([7.0] * 10, 10)
+    made.decide()
+    made.demand = [[np.nan] * 10]
+    for _ in range(40):
+        made.now_s += 15
+        made.decide()
+    made.demand = [[1.0] * 10]
+    made.now_s += 15
+    assert made.decide().next_replicas[0] == 10
+    made.now_s += 300
+    assert made.decide().next_replicas[0] == 9
+
+
+@pytest.mark.parametrize(
+    ("is_saturated", "highest", "expected"), [(True, 4.0, 10), (True, 10.0, 5), (False, 4.0, 5)]
+)
+def test_no_worker_is_removed_while_one_is_saturated_below_its_stated_limit(
+    is_saturated, highest, expected
+):
+    usage = {"is_saturated": is_saturated, "recent_minutes": highest}
+    made = fleet([3.5] * 10, 10, usage=usage)
+    assert target(made) == expected
+    assert (Code.Saturated in made.steps(Layer.REPLICAS, REPLICAS_COLUMN)) == (expected == 10)
 
 
 def test_a_workload_that_is_seen_for_the_first_time_is_not_scaled_down_at_once():

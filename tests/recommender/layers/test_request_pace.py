@@ -61,7 +61,7 @@ def test_mode_initial_gives_the_target_to_starting_workers_at_once():
 )
 def test_a_request_rises_from_little_confidence_and_falls_from_much(confidence, raw, expected):
     made = fleet(raw, 10.0)
-    assert next_request(made, points=1000, expected_points=1000 / confidence) == expected
+    assert next_request(made, points=1000 * confidence, expected_points=1000) == expected
     assert (Code.LowConfidence in made.steps(LAYER)) is (expected == 10.0)
 
 
@@ -133,6 +133,19 @@ def test_four_changes_in_a_day_are_enough():
     assert hours_of(made, 24) == [20.0, 40.0, 80.0] + [160.0] * 21
     assert made.steps(LAYER)[Code.ChangesPerDay] == (1000.0, 160.0)
     assert hours_of(made, 1) == [320.0]
+
+
+def test_vram_in_use_above_the_request_is_reserved_however_many_changes_it_takes():
+    made = StatedFleet(
+        policy(is_enrolled=True, **OWN_VALUE), request=(np.nan, 10 * GIB), limit=(np.nan, 60 * GIB)
+    )
+    for used in (12, 14, 16, 18, 21, 24):
+        use = {"request_target": (np.nan, used * GIB), "resident_peak": (np.nan, used * GIB)}
+        assert made.decide(applies=True, **use).next_request[0, 1] == used * GIB
+        made.now_s += HOUR_S
+    use["resident_peak"] = (np.nan, 23 * GIB)
+    use["request_target"] = (np.nan, 30 * GIB)
+    assert made.decide(applies=True, **use).next_request[0, 1] == 24 * GIB
 
 
 def test_a_change_that_was_not_applied_is_no_change():

@@ -224,6 +224,7 @@ def test_half_an_hour_and_twelve_minutes_with_samples_are_enough():
         ({}, 2879.75 / 2880),
         ({"first_sample_s": BEGIN_S - 86400, "last_sample_s": BEGIN_S}, 0.5),
         ({"points": 720}, 0.25),
+        ({"first_sample_s": BEGIN_S - 10 * 86400, "expected_points": 14400, "points": 1440.5}, 0.5),
         ({"first_sample_s": BEGIN_S - 10 * 86400, "points": 99999}, 1.0),
     ],
 )

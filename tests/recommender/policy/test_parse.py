@@ -348,7 +348,7 @@ def test_a_cron_rule_asks_for_amounts_and_replicas_in_its_zone():
         ({"start": "0 0 30 2 *"}, "cronScalingRules[1].start"),
         ({"end": "0 6 * *"}, "cronScalingRules[1].end"),
         ({"end": "0 22 * * *"}, "cronScalingRules[1].end"),
-        ({"timeZone": "Mars/Olympus"}, "cronScalingRules[1].start"),
+        ({"timeZone": "Mars/Olympus"}, "cronScalingRules[1].timeZone"),
         ({"desiredReplicas": 0}, "cronScalingRules[1].desiredReplicas"),
         ({"desiredResources": {"requests": {"vram": "5GB"}}}, "requests.vram"),
         ({"desiredResources": {"requests": {"compute": 50}}}, "requests.compute"),

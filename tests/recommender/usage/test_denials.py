@@ -55,18 +55,18 @@ def test_clearing_forgets_one_workload():
 def test_an_event_is_new_from_its_arrival_on_however_late_it_came():
     denials = Denials()
     denials.add(np.array([0]), np.array([100]), np.array([2.0]), now_s=160)
-    assert denials.new(np.array([150]), 0, 1).tolist() == [2.0]
-    assert denials.new(np.array([160]), 0, 1).tolist() == [0.0]
+    assert denials.new(np.array([150]), np.array([0]), 1).tolist() == [2.0]
+    assert denials.new(np.array([160]), np.array([0]), 1).tolist() == [0.0]
 
 
 def test_an_event_that_is_delivered_again_is_not_new_again():
     denials = Denials()
     for now_s in (115, 130):
         denials.add(np.array([0]), np.array([100]), np.array([2.0]), now_s=now_s)
-    assert denials.new(np.array([115]), 0, 1).tolist() == [0.0]
+    assert denials.new(np.array([115]), np.array([0]), 1).tolist() == [0.0]
 
 
 def test_old_events_of_a_history_are_not_new():
     denials = Denials()
     denials.add(np.array([0, 0]), np.array([100, 900]), np.ones(2), now_s=1000)
-    assert denials.new(np.array([0]), 500, 1).tolist() == [1.0]
+    assert denials.new(np.array([0]), np.array([500]), 1).tolist() == [1.0]

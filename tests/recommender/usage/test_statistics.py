@@ -50,8 +50,18 @@ def test_stale_workers_say_nothing_of_the_present():
 @pytest.mark.parametrize(("step_s", "expected"), [(15, 3.0), (600, 9.0)])
 def test_recent_minutes_reach_back_five_minutes_or_three_samples(step_s, expected):
     one = OneWorkload()
-    one.feed([(0, 9.0), (step_s, 1.0), (600, 2.0), (600 + step_s, 3.0)], step_s=step_s)
+    stamps = (0, step_s, 330 if step_s == 15 else 600, 600 + step_s)
+    one.feed(list(zip(stamps, (9.0, 1.0, 2.0, 3.0), strict=True)), step_s=step_s)
     assert one.statistic("recent_minutes", 600 + step_s + 1) == expected
+
+
+def test_recent_minutes_that_were_not_all_measured_are_no_calm_ones():
+    one = OneWorkload()
+    one.feed_constant(5.0, 0, 60)
+    one.feed_constant(5.0, 3600, 3660)
+    assert np.isnan(one.statistic("recent_minutes", 3660))
+    one.feed_constant(5.0, 3660, 3900)
+    assert one.statistic("recent_minutes", 3900) == 5.0
 
 
 def test_vram_burst_is_the_highest_of_two_minutes_or_the_last_sample():
@@ -121,6 +131,17 @@ def test_saturation_now_is_that_of_the_newest_sample():
     assert one.statistic("is_saturated", 61) is False
 
 
+def test_a_sample_from_before_a_raise_of_the_limit_says_nothing_of_it():
+    two = OneWorkload(workers=2)
+    two.feed_constant(10.0, 0, 60, share=10.0)
+    assert two.statistic("is_saturated", 61) is True
+    two.state = replace(two.state, limit_raise_s=np.full((1, 2), BEGIN_S + 60))
+    two.feed([(75, 4.0)], share=15.0, worker=1)
+    assert two.statistic("is_saturated", 76) is False
+    two.feed([(90, 15.0)], share=15.0)
+    assert two.statistic("is_saturated", 91) is True
+
+
 # denials
 
 
@@ -147,6 +168,13 @@ def test_new_denials_are_those_since_the_last_tick_and_of_one_day_at_most():
     assert one.statistic("new_denials", DAY_S + 1, VRAM_COLUMN) == 0.0
     one.state = replace(one.state, last_limits_tick_s=np.array([BEGIN_S + 300]))
     assert one.statistic("new_denials", 600, VRAM_COLUMN) == 0.0
+
+
+def test_a_layer_that_acts_and_lost_its_state_answers_the_last_half_hour_only():
+    one = OneWorkload(policies=policy(is_enrolled=True))
+    one.model.deny(one.workers, np.array([BEGIN_S]), np.ones(1), now_s=BEGIN_S + 15)
+    assert one.statistic("new_denials", 1800, VRAM_COLUMN) == 1.0
+    assert one.statistic("new_denials", 1801, VRAM_COLUMN) == 0.0
 
 
 # VRAM
@@ -183,6 +211,10 @@ def test_the_loaded_floor_is_the_peak_of_the_latest_start():
     assert two.statistic("loaded_floor", 660, VRAM_COLUMN) == 6 * GIB
 
 
+LOADING = [(t, (9.4 if t // 60 % 2 else 8.6) * GIB) for t in range(0, 900, 15)]
+"""Near a limit of 10 GiB, and no plateau."""
+
+
 def loaded(*, ready):
     one = OneWorkload()
     one.set_readiness(started=0, ready=ready)
@@ -198,18 +230,24 @@ def test_an_allocator_at_a_constant_fraction_is_opaque():
     assert one.statistic("is_opaque", 1200 + 400, VRAM_COLUMN) is False
 
 
-def test_vram_is_too_young_to_tell_until_four_minutes_after_ready():
+def test_vram_is_too_young_to_tell_until_13_minutes_after_ready():
     one = loaded(ready=60)
-    one.feed_constant(6 * GIB, 0, 400, resource=VRAM_COLUMN, share=10 * GIB)
-    one.advance(400)
-    assert one.statistic("is_opaque", 299, VRAM_COLUMN) is True
-    assert one.statistic("is_opaque", 300, VRAM_COLUMN) is False
+    one.feed(LOADING, resource=VRAM_COLUMN, share=10 * GIB)
+    one.advance(900)
+    assert one.statistic("is_opaque", 839, VRAM_COLUMN) is True
+    assert one.statistic("is_opaque", 840, VRAM_COLUMN) is False
 
 
 def test_a_worker_that_loads_for_long_is_too_young_to_tell():
     one = loaded(ready=None)
-    one.feed_constant(6 * GIB, 0, 1200, resource=VRAM_COLUMN, share=10 * GIB)
-    assert one.statistic("is_opaque", 1200, VRAM_COLUMN) is True
+    one.feed(LOADING, resource=VRAM_COLUMN, share=10 * GIB)
+    assert one.statistic("is_opaque", 400, VRAM_COLUMN) is True
+
+
+def test_a_young_worker_far_below_its_limit_is_told_at_once():
+    one = loaded(ready=60)
+    one.feed_constant(6 * GIB, 0, 100, resource=VRAM_COLUMN, share=10 * GIB)
+    assert one.statistic("is_opaque", 100, VRAM_COLUMN) is False
 
 
 def test_a_model_that_grows_is_not_opaque():
