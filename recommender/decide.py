@@ -153,12 +153,16 @@ def _known(value: Floats, otherwise: Floats) -> Floats:
 
 
 def _within_budget(tick: Tick, proposed: _Next) -> tuple[_Next, Granted]:
-    """Hold back what the fleet's budget has no room for; urgent raises are exempt."""
+    """Hold back what the fleet's budget has no room for.
+
+    Urgent raises are exempt, and so are more replicas: they touch no running worker.
+    """
     workloads, urgent = tick.workloads, proposed.is_urgent
+    every = np.ones(len(workloads.replicas), np.bool_)
     pairs = (
         (Layer.REQUESTS, proposed.requests.running, workloads.request, urgent),
         (Layer.LIMITS, proposed.limit, workloads.limit, urgent),
-        (Layer.REPLICAS, proposed.replicas, workloads.replicas, urgent.any(axis=1)),
+        (Layer.REPLICAS, proposed.replicas, workloads.replicas, every),
     )
     asking = np.zeros(len(workloads.replicas), np.bool_)
     raises = asking.copy()

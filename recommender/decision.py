@@ -127,6 +127,7 @@ class Code(Enum):
         76,
         "limits are not due, so it ends at the limit: {after} for now, in place of {before}",
     )
+    NotEvaluated = (78, "evaluated every {arg:duration}: stays at {after}")
     CronWindowEnded = (77, "the cron window is over: {transition}")
     # no value at all
     NotEnoughHistory = (90, "less than 30 min or 12 samples: no recommendation")

@@ -108,6 +108,9 @@ def _with_requests(
     returned = np.isnan(targets.planned) & ~(value > np.fmax(before_cron, targets.target))
     return replace(
         state,
+        request_evaluated_s=np.where(
+            tick.is_evaluated(Layer.REQUESTS), now_s, state.request_evaluated_s
+        ),
         request_change_s=at,
         request_change_before=before,
         request_decrease_s=decrease_s,
@@ -129,6 +132,7 @@ def _with_limits(tick: Tick, state: DecisionState, value: Floats) -> DecisionSta
     answers = (tick.policies.limits.acts & ~tick.is_paused) | (current > state.seen_limit)
     return replace(
         state,
+        limit_evaluated_s=np.where(tick.is_evaluated(Layer.LIMITS), now_s, state.limit_evaluated_s),
         limit_decrease_s=decrease_s,
         limit_before_decrease=before,
         limit_anchor_s=np.where(new_minute, now_s, state.limit_anchor_s),

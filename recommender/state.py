@@ -35,6 +35,9 @@ class DecisionState:
     upper_request: Floats
     start_request: Floats
     start_limit: Floats
+    # when each amount was last evaluated
+    request_evaluated_s: Ints
+    limit_evaluated_s: Ints
     # pace of requests: the last changes
     request_change_s: Ints
     """[W, R, CHANGES_KEPT] newest first; NEVER where there was none."""
@@ -78,6 +81,8 @@ class DecisionState:
 
 
 _TIMES = {
+    "request_evaluated_s",
+    "limit_evaluated_s",
     "limit_anchor_s",
     "limit_raise_s",
     "request_decrease_s",

@@ -39,6 +39,17 @@ class Tick:
         columns = np.array([not r.is_compressible for r in self.observation.resources], np.bool_)
         return np.broadcast_to(columns, self.observation.shape)
 
+    def is_evaluated(self, layer: Layer) -> Bools:
+        """[W, R] whether the evaluation period of a rule has passed since its last evaluation.
+
+        A tenth of it may be missing, or a tick that comes a little early would double the period.
+        """
+        if layer is Layer.REQUESTS:
+            last_s, period_s = self.state.request_evaluated_s, self.policies.requests.evaluation_s
+        else:
+            last_s, period_s = self.state.limit_evaluated_s, self.policies.limits.evaluation_s
+        return np.asarray(self.now_s - last_s >= 0.9 * period_s, np.bool_)
+
     @property
     def is_paused(self) -> Bools:
         """[W, R] whether the workload is paused."""

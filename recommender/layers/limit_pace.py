@@ -48,6 +48,8 @@ def next_limits(
     value = _trusted(tick, value, targets, confidence)
     value = _lowered_with_care(tick, value)
     value = _raised_at_pace(tick, value)
+    waits = ~tick.is_evaluated(LAYER) & ~targets.is_urgent
+    value = _keep(tick, Code.NotEvaluated, value, waits, rule.evaluation_s.astype(np.float64))
     value = _when_stale(tick, value, targets, stale)
     value = np.where(is_same(value, current), current, value)
     value = _keep(tick, Code.Paused, value, tick.is_paused)

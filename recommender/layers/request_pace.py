@@ -59,6 +59,8 @@ def next_requests(
     small = np.abs(value - current) <= rule.update_threshold * current
     value = _keep(tick, Code.InsideUpdateThreshold, value, small, rule.update_threshold)
     value = _paced(tick, value)
+    period_s = rule.evaluation_s.astype(np.float64)
+    value = _keep(tick, Code.NotEvaluated, value, ~tick.is_evaluated(LAYER), period_s)
     value = np.where(is_same(value, current), current, value)
     unplanned, value = value, _planned(tick, value, wanted, targets, acts)
     is_planned = (value != unplanned) & ~np.isnan(value)
@@ -160,6 +162,8 @@ def _paced(tick: Tick, value: Floats) -> Floats:
     age_s = tick.now_s - state.request_change_s
     # VRAM in use above the request is reserved for nobody: others may be placed on it
     is_short = tick.is_vram & (tick.usage.resident_peak > current)
+    # and four careful decreases must not stand in the way of a jump in demand
+    is_short |= (value > current) & (tick.usage.saturated_minutes > 0)
     tired = acts & ((age_s < DAY_S).sum(axis=2) >= CHANGES_PER_DAY) & ~is_short
     value = _keep(tick, Code.ChangesPerDay, value, tired, float(CHANGES_PER_DAY))
     before = state.request_change_before

@@ -47,6 +47,7 @@ class RequestColumns:
     min_allowed: Floats
     max_allowed: Floats
     initial_delay_s: Ints
+    evaluation_s: Ints
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +69,7 @@ class LimitColumns:
     max_ratio: Floats
     min_allowed: Floats
     max_allowed: Floats
+    evaluation_s: Ints
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +158,7 @@ def _request(rule: RequestRule, resource: Resource) -> dict[str, object]:
         "min_allowed": _amount(rule.min_allowed, resource),
         "max_allowed": _amount(rule.max_allowed, resource),
         "initial_delay_s": rule.initial_delay_s,
+        "evaluation_s": rule.evaluation_s,
     }
 
 
@@ -175,6 +178,7 @@ def _limit(rule: LimitRule, resource: Resource) -> dict[str, object]:
         "max_ratio": rule.max_ratio,
         "min_allowed": _amount(rule.min_allowed, resource),
         "max_allowed": _amount(rule.max_allowed, resource),
+        "evaluation_s": rule.evaluation_s,
     }
 
 

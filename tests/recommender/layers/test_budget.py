@@ -153,3 +153,20 @@ def test_a_first_amount_also_waits_for_the_budget():
     made = fleet(np.full(20, 12.0), np.full(20, np.nan))
     decisions = made.decide()
     assert (~np.isnan(decisions.next_request[:, 0])).sum() == 5
+
+
+def test_more_replicas_need_no_budget_and_fewer_do():
+    enrolled = policy(is_enrolled=True, scale_down_cooldown_s=0)
+    rows = 40
+    made = StatedFleet(
+        *[enrolled] * rows,
+        demand=[[10.0]] * rows,
+        replicas=np.full(rows, 1.0),
+        stated_replicas=np.full(rows, 1.0),
+        stated_limit=(10.0, np.nan),
+    )
+    assert (made.decide(applies=True).next_replicas == 2.0).all()
+    made.now_s += WINDOW_S
+    made.demand = [[1.0, 1.0]] * rows
+    made.is_ready = [[True, True]] * rows
+    assert (made.decide(applies=True).next_replicas == 1.0).sum() == 8

@@ -54,7 +54,10 @@ def test_the_smallest_raise_ends_at_card_and_max_allowed():
 
 def test_a_limit_at_most_doubles_per_tick():
     made = fleet(75.0, 10.0)
-    values = [made.decide(applies=True).next_limit[0, 0] for _ in range(4)]
+    values = []
+    for _ in range(4):
+        values.append(made.decide(applies=True).next_limit[0, 0])
+        made.now_s += 15
     assert values == [20.0, 40.0, 75.0, 75.0]
     assert Code.RaisePace not in made.steps(LAYER)
 
@@ -106,10 +109,22 @@ def test_a_limit_falls_only_after_minutes_below_90_percent_of_the_new_value(
 def test_a_raised_limit_stays_for_five_minutes():
     made = fleet(15.0, 10.0)
     assert made.decide(applies=True).next_limit[0, 0] == 15.0
-    made.now_s += 299
+    made.now_s += 280
     assert next_limit(made, burst=(5.0, np.nan)) == 15.0
-    made.now_s += 1
+    made.now_s += 20
     assert next_limit(made, burst=(5.0, np.nan)) == 12.0
+
+
+def test_a_limit_is_evaluated_in_its_own_period_but_for_what_is_urgent():
+    config = {"autoSetLimits": {"enable": True, "evaluationPeriod": "5m"}}
+    made = fleet(15.0, 10.0, config=config)
+    assert made.decide(applies=True).next_limit[0, 0] == 15.0
+    made.now_s += 60
+    assert next_limit(made, burst=(25.0, np.nan)) == 15.0
+    assert made.steps(LAYER)[Code.NotEvaluated] == (25.0, 15.0)
+    assert next_limit(made, burst=(15.0, np.nan), is_saturated=(True, False)) == 22.5
+    made.now_s += 240
+    assert next_limit(made, burst=(25.0, np.nan), is_saturated=(False, False)) == 25.0
 
 
 def test_without_history_a_burst_raises_and_nothing_lowers():
@@ -188,6 +203,7 @@ def test_a_lower_vram_limit_needs_the_confidence_of_requests_also_at_a_start():
             [policy({"autoSetLimits": {"enable": True, "mode": mode}})], made.resources
         )
         assert made.decide().start_limit[0, 1] == 16 * GIB
+        made.now_s += 15
         assert made.decide(points=1440).start_limit[0, 1] == 2.5 * GIB
 
 

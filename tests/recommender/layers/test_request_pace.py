@@ -152,7 +152,7 @@ def test_a_change_that_was_not_applied_is_no_change():
     made = fleet(75.0, 10.0)
     for _ in range(6):
         assert next_request(made) == 20.0
-        made.now_s += 60
+        made.now_s += 600
     assert (made.state.request_change_s[0, 0] > 0).tolist() == [True, False, False, False]
 
 
@@ -160,7 +160,32 @@ def test_a_first_amount_that_was_not_applied_is_no_change():
     made = fleet(20.0, np.nan)
     for _ in range(6):
         assert next_request(made) == 20.0
+        made.now_s += 600
     assert (made.state.request_change_s[0, 0] > 0).sum() == 1
+
+
+def test_a_request_is_evaluated_in_its_own_period():
+    config = {"autoSetRequests": {"enable": True, "evaluationPeriod": "6h"}}
+    made = fleet(15.0, 10.0, config=config)
+    assert made.decide(applies=True).next_request[0, 0] == 15.0
+    made.now_s += 3600
+    assert next_request(made, request_target=(20.0, np.nan)) == 15.0
+    assert Code.NotEvaluated in made.steps(LAYER)
+    made.now_s += 5 * 3600
+    assert next_request(made, request_target=(20.0, np.nan)) == 20.0
+
+
+def test_a_jump_in_demand_is_followed_after_four_changes_of_a_day():
+    made = fleet(4.0, 10.0)
+    for _ in range(4):
+        made.now_s += 6 * HOUR_S
+        made.decide(applies=True)
+    made.now_s += 600
+    stays = next_request(made, request_target=(9.0, np.nan))
+    assert Code.ChangesPerDay in made.steps(LAYER)
+    made.now_s += 600
+    raised = next_request(made, request_target=(9.0, np.nan), saturated_minutes=(3.0, 0.0))
+    assert stays < raised
 
 
 def test_rounding_to_what_the_api_carries_is_no_change():
