@@ -20,7 +20,7 @@ $(VENV)/.ready: pyproject.toml requirements.lock
 	@touch $@
 
 demo: setup  ## three simulated days of a fleet: table, build/demo/report.html, report.json
-	@$(BIN)/tfa simulate --demo --out build/demo
+	@$(BIN)/tfa simulate --demo --out build/demo --limit 25
 
 test: setup check  ## all checks and tests; installs Chromium where apt can
 	@$(BIN)/python -m tests.components.chromium

@@ -119,6 +119,15 @@ def empty_state(uid: NDArray[np.str_], resources: int) -> DecisionState:
     return DecisionState(**columns)  # type: ignore[arg-type]
 
 
+def evaluable(state: DecisionState) -> DecisionState:
+    """Return the state as if every evaluation period had passed, to look at what is right now."""
+    return replace(
+        state,
+        request_evaluated_s=np.full_like(state.request_evaluated_s, NEVER),
+        limit_evaluated_s=np.full_like(state.limit_evaluated_s, NEVER),
+    )
+
+
 def aligned(state: DecisionState, previous_row: Ints, uid: NDArray[np.str_]) -> DecisionState:
     """Carry ``state`` over to a fleet whose row i was row ``previous_row[i]`` (-1: new).
 

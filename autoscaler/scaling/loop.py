@@ -28,6 +28,7 @@ from autoscaler.scaling.validating import Validated, rejection_counts, validate
 from recommender.decide import decide
 from recommender.decision import Layer
 from recommender.policy.model import Mode
+from recommender.state import evaluable
 from recommender.usage.evidence_of import read_evidence
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ class Loop:
 
     def preview(self, due: frozenset[Layer] = frozenset(Layer)) -> Tick:
         """Return what a tick would decide now; nothing is changed, remembered or counted."""
-        return self._look(due)[0]
+        return self._look(due, is_preview=True)[0]
 
     def evidence(self) -> Evidence | None:
         """Return the evidence of the last decided fleet; None before the first decision."""
@@ -180,7 +181,9 @@ class Loop:
         self._observer = Observer(model, self._collector.index)
         self._retirement = Retirement(model, self._collector.index)
 
-    def _look(self, due: frozenset[Layer]) -> tuple[Tick, DecisionState | None]:
+    def _look(
+        self, due: frozenset[Layer], *, is_preview: bool = False
+    ) -> tuple[Tick, DecisionState | None]:
         """Collect, observe, decide and plan; the new state is None where nothing was decided."""
         now_s = self._clock.now_s()
         errors: dict[str, AutoscalerError] = {}
@@ -190,9 +193,8 @@ class Loop:
         if not views:
             return seen, None
         observed = self._observer.observe(views, self._fleet, now_s)
-        decisions, state = decide(
-            observed.observation, observed.policies, observed.fleet.state, now_s, due
-        )
+        state = evaluable(observed.fleet.state) if is_preview else observed.fleet.state
+        decisions, state = decide(observed.observation, observed.policies, state, now_s, due)
         planned = tuple(plan_changes(views, observed, decisions, self._start, now_s))
         return replace(seen, observed=observed, decisions=decisions, planned=planned), state
 

@@ -10,7 +10,7 @@ from autoscaler.errors import SourceUnavailableError, UsageError
 from autoscaler.scaling.cluster import amounts
 from autoscaler.scaling.loop import Loop, LoopSettings
 from autoscaler.scaling.observing import FleetState
-from recommender.decision import Layer
+from recommender.decision import Code, Layer
 from recommender.errors import CheckpointError
 from recommender.policy.model import Mode
 from recommender.resources import GIB, TFLOPS, VRAM
@@ -208,6 +208,15 @@ def test_a_preview_decides_and_leaves_no_trace():
     assert cluster.applied == []
     assert loop.fleet is before
     assert dict(loop.records.counts) == counts
+
+
+def test_a_preview_right_after_a_tick_still_says_what_is_right():
+    loop, _, _, _ = _loop()
+    loop.tick()
+
+    tick = loop.preview()
+
+    assert Code.NotEvaluated not in tick.decisions.steps.counts()
 
 
 def test_a_restored_loop_goes_on_as_if_it_had_not_stopped():
