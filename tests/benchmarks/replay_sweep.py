@@ -11,7 +11,6 @@ the time and gives the same numbers.
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from tests.benchmarks.replay_plugin import Method
+from tests.traces import VARIABLE, recorded_traces
 
 ROOT = Path(__file__).parents[2]
 RISKS = (0.3, 0.2, 0.15, 0.1, 0.07, 0.05, 0.03, 0.02, 0.01, 0.005, 0.002)
@@ -183,9 +183,11 @@ def _number(value: float) -> str:
 
 
 def main(wanted: Sequence[str]) -> int:
-    traces = Path(os.environ.get("TFA_TRACES", ROOT.parent / "shared"))
-    if not (traces / "bench" / "bench.py").is_file():
-        print(f"TFA_TRACES: {traces} holds no replay benchmark (bench/bench.py)", file=sys.stderr)
+    traces = recorded_traces()
+    if traces is None:
+        print(
+            f"{VARIABLE} names no folder with a replay benchmark (bench/bench.py)", file=sys.stderr
+        )
         return 2
     bench = Benchmark(traces)
     for table in wanted or TABLES:

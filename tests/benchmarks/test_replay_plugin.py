@@ -1,4 +1,3 @@
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ from hypothesis import strategies as st
 
 from recommender.decision import Layer
 from tests.benchmarks.replay_plugin import Method, policy_of, resource_of
+from tests.traces import needs_traces, recorded_traces
 
 ROOT = Path(__file__).parents[2]
 GROWTH = 1.05
@@ -208,17 +208,7 @@ def test_a_replay_has_one_knob():
         method.allocate(10, np.full((1, 10), 1.0), 1.3)
 
 
-def recorded_traces() -> Path | None:
-    """Return the folder that holds ``bench`` and ``data``, where there is one."""
-    named = os.environ.get("TFA_TRACES")
-    folder = Path(named) if named else ROOT.parent / "shared"
-    return folder if (folder / "bench" / "bench.py").is_file() else None
-
-
-@pytest.mark.skipif(
-    recorded_traces() is None,
-    reason="no recorded traces: TFA_TRACES names no folder with bench/ and data/",
-)
+@needs_traces
 def test_the_replay_benchmark_scores_it_on_recorded_traces():
     traces = recorded_traces()
     assert traces is not None
