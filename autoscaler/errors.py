@@ -3,11 +3,10 @@
 AutoscalerError
 ├── UsageError          the user asked for something that cannot be done: exit code 2
 ├── InputError          input is unreadable, empty, lacks a column or has no usable sample: 3
-├── SourceError         a metrics source
-│   ├── QueryRejectedError      the server refused the query: do not repeat it
-│   ├── QueryTimeoutError       the server gave up: ask for less
-│   └── SourceUnavailableError  no answer: try again later
-└── SkipWorkloadError   leave this workload alone in this round, go on with the others
+└── SourceError         a metrics source
+    ├── QueryRejectedError      the server refused the query: do not repeat it
+    ├── QueryTimeoutError       the server gave up: ask for less
+    └── SourceUnavailableError  no answer: try again later
 """
 
 from __future__ import annotations
@@ -39,7 +38,3 @@ class QueryTimeoutError(SourceError):
 
 class SourceUnavailableError(SourceError):
     """The server cannot be reached."""
-
-
-class SkipWorkloadError(AutoscalerError):
-    """One workload cannot be handled now; the reason is for its status."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recommender.observation import Bools, Floats, Ints
+from recommender.observation import Bools, Floats
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -281,8 +281,3 @@ class Decisions:
     unknown_replicas: NDArray[np.int16]
     steps: StepTable
     due: frozenset[Layer]
-
-
-def unknown_codes(numbers: Ints | NDArray[np.int16]) -> list[Code | None]:
-    """Translate ``unknown_*`` of some rows."""
-    return [CODES_BY_NUMBER.get(int(number)) for number in np.ravel(numbers)]

@@ -7,7 +7,6 @@ is a lower bound, samples of start-up and of frozen intervals say nothing of the
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 
@@ -20,17 +19,6 @@ HIDDEN_DEMAND_CAP = 1.25
 STARTUP_WITHOUT_READINESS_S = 300
 LARGEST_VALUE = 1e18
 """Larger samples are left out like infinite ones: no unit has them, and their squares overflow."""
-
-
-class Quality(StrEnum):
-    """What a sample, or its absence, is worth."""
-
-    OK = "ok"
-    STALE = "stale"
-    ABSENT = "absent"
-    SATURATED = "saturated"
-    STARTUP = "startup"
-    FROZEN = "frozen"
 
 
 @dataclass(slots=True, kw_only=True)
