@@ -71,7 +71,8 @@ def _of_starting_workers(tick: Tick, value: Floats, request: Floats, stale: Bool
     """Return the amounts at a start; where nothing may change, those of the last tick stay."""
     rule, before = tick.policies.limits, tick.state.start_limit
     has_own = rule.is_initial | (rule.acts & tick.is_vram)
-    frozen = has_own & (tick.is_paused | stale) & (value == tick.workloads.limit)
+    rests = tick.is_paused | stale | ~tick.is_evaluated(LAYER)
+    frozen = has_own & rests & (value == tick.workloads.limit)
     value = np.where(frozen & ~np.isnan(before), before, value)
     return np.where((rule.acts | rule.is_initial) & (value < request), request, value)
 

@@ -103,7 +103,8 @@ def _of_starting_workers(tick: Tick, value: Floats, stale: Bools) -> Floats:
     """Return the amounts at a start; where nothing may change, those of the last tick stay."""
     rule, before = tick.policies.requests, tick.state.start_request
     has_own = rule.is_initial | (rule.acts & tick.is_vram)
-    frozen = has_own & (tick.is_paused | stale) & (value == tick.workloads.request)
+    rests = tick.is_paused | stale | ~tick.is_evaluated(LAYER)
+    frozen = has_own & rests & (value == tick.workloads.request)
     return np.where(frozen & ~np.isnan(before), before, value)
 
 

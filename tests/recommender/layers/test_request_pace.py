@@ -175,6 +175,26 @@ def test_a_request_is_evaluated_in_its_own_period():
     assert next_request(made, request_target=(20.0, np.nan)) == 20.0
 
 
+@pytest.mark.parametrize("mode", [Mode.APPLY, Mode.INITIAL])
+def test_between_evaluations_starting_workers_get_what_was_stated_last(mode):
+    config = {
+        "autoSetRequests": {"enable": True, "evaluationPeriod": "6h"},
+        "autoSetLimits": {"enable": True, "evaluationPeriod": "6h"},
+    }
+    made = StatedFleet(
+        policy(config, mode=mode),
+        usage={"request_target": (np.nan, 4 * GIB), "limit_percentile": (np.nan, 4 * GIB)},
+        request=(np.nan, 16 * GIB),
+        limit=(np.nan, 16 * GIB),
+    )
+    first = made.decide()
+    made.now_s += 3600
+    second = made.decide()
+    assert first.start_request[0, 1] < 16 * GIB
+    assert second.start_request[0, 1] == first.start_request[0, 1]
+    assert second.start_limit[0, 1] == first.start_limit[0, 1]
+
+
 def test_a_jump_in_demand_is_followed_after_four_changes_of_a_day():
     made = fleet(4.0, 10.0)
     for _ in range(4):
