@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from autoscaler.sources.recorded_usage import Column
 from autoscaler.sources.timestamps import iso
 from autoscaler.sources.usage_series import Label, name_of
-from recommender.observation import Floats, Ints
+from recommender.observation import Bools, Floats, Ints
 
 if TYPE_CHECKING:
     from autoscaler.sources.usage_files import UsageTable
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 DEFAULT_STEP_S = 60
 """Where no series has two samples."""
 LONG_GAP_S = 86400
+MOST_STRAY = 3
+MOST_STRAY_SHARE = 0.001
+LEAST_OTHERS = 10
+"""Of so many samples one may be stray: in a short record a gap is a gap."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +37,22 @@ class ResourceRows:
     series: NDArray[np.int32]
     ts: Ints
     value: Floats
+
+
+def stray_stamps(ts: Floats) -> Bools:
+    """Return the few stamps that lie more than a day after all others, ``[n]``.
+
+    The last stamp decides what "now" is, so one clock that ran ahead for a moment would make the
+    whole record look old.
+    """
+    stray = np.zeros(len(ts), np.bool_)
+    few = max(MOST_STRAY, int(MOST_STRAY_SHARE * len(ts)))
+    order = np.argsort(ts, kind="stable")
+    last = ts[order][-few - 1 :]
+    gaps = np.flatnonzero(np.diff(last) > LONG_GAP_S)
+    if len(gaps) and len(ts) > LEAST_OTHERS * few:
+        stray[order[len(ts) - len(last) + int(gaps[0]) + 1 :]] = True
+    return stray
 
 
 def ordered(rows: ResourceRows) -> tuple[Column, list[str]]:

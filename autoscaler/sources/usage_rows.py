@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from autoscaler.errors import InputError
 from autoscaler.sources.recorded_usage import Column, RecordedUsage, RejectedSeries
 from autoscaler.sources.timestamps import LARGEST_STAMP_S, refuse_milliseconds, stamps_s
-from autoscaler.sources.usage_columns import ResourceRows, ordered
+from autoscaler.sources.usage_columns import ResourceRows, ordered, stray_stamps
 from autoscaler.sources.usage_files import RESOURCE, TIME, VALUE, UsageTable, read_usage_table
 from autoscaler.sources.usage_series import Label, codes, series_of_rows
 from autoscaler.sources.usage_units import (
@@ -88,6 +88,8 @@ def read_usage(path: Path) -> RecordedUsage:
     for bad in wrong_units(rows.series, rows.resource, rows.value, labels, names):
         rejected.append(bad.problem)
         rows.keep((rows.series != bad.series) | (rows.resource != bad.resource))
+    ahead = stray_stamps(rows.ts)
+    rows.drop(ahead, "a stamp more than a day after all others", table.frame[TIME])
     above = above_full_gpu(rows.resource, rows.value, names)
     rows.drop(above, "more than 100 % of a GPU", rows.value)
     if len(rows.row) == 0:

@@ -94,7 +94,7 @@ def test_wrong_arguments_end_with_2(backtest, arguments, words):
 def test_a_clock_that_jumped_far_is_an_input_error(tfa, tmp_path):
     frame = fleet([f"a/{i}" for i in range(10)], 0.05)
     path = write_csv(frame, tmp_path / "u.csv")
-    late = series("a/0", "tflops", minutes(1) + 4_000_000_000, [1.0])
+    late = series("a/0", "tflops", minutes(9) + 4_000_000_000, [1.0] * 9)
     late.to_csv(path, mode="a", header=False, index=False)
     ended = tfa("backtest", "--from", path, "--since", "1200000h")
     assert (ended.code, ended.out) == (3, "")

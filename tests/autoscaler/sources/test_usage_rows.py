@@ -169,6 +169,25 @@ def test_a_clock_that_jumps_forward_is_said(read):
     ]
 
 
+def test_a_stray_stamp_far_ahead_does_not_make_the_record_look_old(read):
+    steady = [f"a,{START_S + 60 * i},tflops,3" for i in range(60)]
+    usage, notes = read(*steady, f"a,{START_S + 90 * 86400},tflops,3")
+    assert usage.end_s == START_S + 60 * 60
+    assert notes == [
+        (
+            "1 row left out: a stamp more than a day after all others; the first is "
+            f"'{START_S + 90 * 86400}' on line 62"
+        )
+    ]
+
+
+def test_a_workload_that_comes_back_after_days_is_not_stray(read):
+    before = [f"a,{START_S + 60 * i},tflops,3" for i in range(60)]
+    after = [f"a,{START_S + 9 * 86400 + 60 * i},tflops,3" for i in range(5)]
+    usage, _ = read(*before, *after)
+    assert len(usage.columns["tflops"].ts) == 65
+
+
 def test_the_step_is_the_most_frequent_distance(read):
     stamps = [0, 60, 120, 180, 600, 1200]
     usage, _ = read(*(f"a,{START_S + ts},tflops,3" for ts in stamps), "b,1772323200,gpus,1")
