@@ -21,13 +21,13 @@ from autoscaler.simulate.fleet import CardGroup, Fleet, SimulatedWorkload
 from autoscaler.sources.recorded_usage import Column, Key, RecordedUsage
 from autoscaler.sources.workloads_file import WorkloadRow
 from recommender.observation import Floats, Ints
+from recommender.policy.fields import ANNOTATION_PREFIX
 from recommender.resources import TFLOPS, VRAM
 from recommender.sentences import counted
 
 DEFAULT_POOL = "default"
 HEADROOM = 2
 """GPUs of a pool: so many times what its workers would need with one GPU each."""
-_PREFIX = "tensor-fusion.ai/auto-"
 
 
 def enrolled(
@@ -43,7 +43,7 @@ def enrolled(
         )
         old = row.values.get("annotations")
         annotations = dict(old) if isinstance(old, Mapping) else {}
-        annotations |= {f"{_PREFIX}{layer}": "true" for layer in layers}
+        annotations |= {f"{ANNOTATION_PREFIX}auto-{layer}": "true" for layer in layers}
         values = MappingProxyType({**row.values, "annotations": annotations})
         made.append(replace(row, values=values))
     return (*made, *known.values())

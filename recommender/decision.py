@@ -31,8 +31,8 @@ class Layer(IntEnum):
 class Code(Enum):
     """Stable reasons, CamelCase as in conditions and events; upstream's words where it has them.
 
-    The value is (number, sentence template).  Templates may use {before}, {after}, {transition}
-    and {arg}; amounts are formatted in the unit of the step's resource.
+    The value is (number, sentence template).  Templates may use {before}, {after}, {transition},
+    {instead} and {arg}; amounts are formatted in the unit of the step's resource.
     """
 
     number: int
@@ -79,42 +79,42 @@ class Code(Enum):
     # what may be written now
     RatioBound = (
         50,
-        "bounded by {arg:ratio} times the stated value: {after} for now, in place of {before}",
+        "bounded by {arg:ratio} times the stated value: {instead}",
     )
     MaxRatioToRequests = (
         51,
-        "at most {arg:ratio} times the stated request: {after} for now, in place of {before}",
+        "at most {arg:ratio} times the stated request: {instead}",
     )
     LowConfidence = (52, "confidence {arg:percent} is too low to change {before}")
     InsideUpdateThreshold = (53, "within {arg:percent} of {before}: no change")
     RaisePace = (
         54,
-        "raised by at most {arg:ratio} times at once: {after} for now, in place of {before}",
+        "raised by at most {arg:ratio} times at once: {instead}",
     )
-    LowerPace = (55, "lowered step by step: {after} for now, in place of {before}")
+    LowerPace = (55, "lowered step by step: {instead}")
     SmallestRaise = (
         56,
-        "a raise is at least {arg:ratio} times: {after} for now, in place of {before}",
+        "a raise is at least {arg:ratio} times: {instead}",
     )
     NotCalm = (57, "lowered only after 5 calm minutes: stays at {after}")
     ChangesPerDay = (58, "at most {arg:count} changes in 24 h: stays at {after}")
     ResidentPeak = (59, "VRAM in use is never taken away: {after} now, {before} at the next start")
     LimitInForce = (
         60,
-        "limits are not automatic, so it ends at the limit: {after} for now, in place of {before}",
+        "limits are not automatic, so it ends at the limit: {instead}",
     )
     StaleMetrics = (61, "no fresh samples: stays at {after}")
     SafeLimit = (62, "no fresh samples: back to the last safe limit {after}")
     Stabilized = (
         63,
-        "the highest wish of the cool-down counts: {after} for now, in place of {before}",
+        "the highest wish of the cool-down counts: {instead}",
     )
     StabilizedUp = (
         64,
-        "the lowest wish of the cool-down counts: {after} for now, in place of {before}",
+        "the lowest wish of the cool-down counts: {instead}",
     )
-    ScaleUpRate = (65, "replicas grow step by step: {after} for now, in place of {before}")
-    ScaleDownRate = (66, "replicas shrink step by step: {after} for now, in place of {before}")
+    ScaleUpRate = (65, "replicas grow step by step: {instead}")
+    ScaleDownRate = (66, "replicas shrink step by step: {instead}")
     WithinTolerance = (67, "within the tolerance of {arg:percent}: stays at {after}")
     MissingMetrics = (68, "{arg:count} without samples: {transition}")
     UnreadyWorkers = (69, "{arg:count} not ready: {transition}")
@@ -125,7 +125,7 @@ class Code(Enum):
     OpaqueVram = (75, "the allocator takes a constant share of the limit: {after} is kept")
     LimitNotDue = (
         76,
-        "limits are not due, so it ends at the limit: {after} for now, in place of {before}",
+        "limits are not due, so it ends at the limit: {instead}",
     )
     NotEvaluated = (78, "evaluated every {arg:duration}: stays at {after}")
     CronWindowEnded = (77, "the cron window is over: {transition}")

@@ -10,14 +10,14 @@ from recommender.decision import Decisions, Layer
 from recommender.layers.bounds import RESOLUTION_RATIO
 from recommender.layers.budget import Granted
 from recommender.layers.context import Tick
-from recommender.layers.limit_pace import MINUTE_S
 from recommender.layers.replica_pace import remember_scaling, without_undone_scaling
 from recommender.layers.request_pace import NextRequests
 from recommender.layers.requests import RequestTargets
-from recommender.layers.roll_back import WATCH_S
 from recommender.observation import Bools, Floats, Ints
 from recommender.resources import MIB
 from recommender.state import NEVER, DecisionState
+from recommender.usage.minutes import MINUTE_S
+from recommender.usage.statistics import WATCH_S
 
 
 def reconciled(tick: Tick) -> DecisionState:

@@ -108,6 +108,7 @@ def sentence(step: Step, resource: Resource | None) -> str:
         before=before,
         after=after,
         transition=transition(step.before, step.after, resource),
+        instead=f"{after} for now, in place of {before}",
         arg=_Argument(step.arg),
     )
 

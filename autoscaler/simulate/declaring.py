@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from autoscaler.errors import UsageError
 from autoscaler.simulate.fleet import SimulatedWorkload
+from recommender.policy.fields import ANNOTATION_PREFIX
 from recommender.policy.resolve import resolve
 from recommender.resources import TFLOPS, VRAM
 
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from autoscaler.simulate.families import Load
-
-PREFIX = "tensor-fusion.ai/"
 
 
 def declared(
@@ -38,7 +37,7 @@ def declared(
     """
     namespace, _, workload = name.partition("/")
     resolved = resolve(
-        annotations={PREFIX + key: value for key, value in annotations.items()},
+        annotations={ANNOTATION_PREFIX + key: value for key, value in annotations.items()},
         profile=profile,
         profile_name=profile_name,
         is_job=kind == "Job",

@@ -17,13 +17,13 @@ from recommender.layers.confidence import TO_LOWER, TO_RAISE, unknown_reason
 from recommender.layers.context import Tick
 from recommender.layers.limits import LimitTargets
 from recommender.layers.request_pace import NextRequests, never_lowered_while_running
-from recommender.layers.roll_back import WATCH_S
 from recommender.observation import Bools, Floats
+from recommender.usage.minutes import MINUTE_S
+from recommender.usage.statistics import WATCH_S
 
 LAYER = Layer.LIMITS
 RAISE_PER_TICK = 2.0
 KEPT_PER_MINUTE = 0.8
-MINUTE_S = 60
 CALM_S = 300
 ROUNDING = 1e-6
 CALM_SHARE = 0.9

@@ -24,13 +24,13 @@ from recommender.layers.confidence import TO_LOWER, TO_RAISE
 from recommender.layers.context import Tick
 from recommender.layers.requests import RequestTargets
 from recommender.observation import Bools, Floats
+from recommender.usage.peaks import HOUR_S
+from recommender.usage.store import DAY_S
 
 LAYER = Layer.REQUESTS
 RAISE_PER_HOUR = 2.0
 KEPT_PER_6_HOURS = 0.8
 CHANGES_PER_DAY = 4
-HOUR_S = 3600
-DAY_S = 86400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

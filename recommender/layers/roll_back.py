@@ -15,8 +15,8 @@ from recommender.decision import Code, Layer
 from recommender.layers.bounds import at_most, highest_limit, highest_request
 from recommender.layers.context import Tick
 from recommender.observation import Bools, Floats, Ints
+from recommender.usage.statistics import WATCH_S
 
-WATCH_S = 1800
 NO_DECREASE_S = 86400
 LEAST_MINUTES = 3
 TIMES_THE_DAY = 2.0

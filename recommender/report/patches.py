@@ -11,6 +11,7 @@ import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from recommender.policy.fields import ANNOTATION_PREFIX
 from recommender.quantities import format_bytes_quantity, format_tflops
 from recommender.report.grouping import by_workload
 from recommender.report.model import REPLICAS
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from recommender.report.model import Report
     from recommender.report.options import RenderOptions
 
-PREFIX = "tensor-fusion.ai/"
 _ANNOTATIONS = {
     TFLOPS.name: "tflops",
     COMPUTE_PERCENT.name: "compute-percent",
@@ -54,7 +54,7 @@ def size_patch(
         return None
     amounts = {"request": request, "limit": limit}
     annotations = {
-        f"{PREFIX}{annotation_name(resource, side)}": _quantity(resource, value)
+        f"{ANNOTATION_PREFIX}{annotation_name(resource, side)}": _quantity(resource, value)
         for side, value in amounts.items()
         if value is not None
     }
