@@ -6,7 +6,8 @@ AutoscalerError
 └── SourceError         a metrics source
     ├── QueryRejectedError      the server refused the query: do not repeat it
     ├── QueryTimeoutError       the server gave up: ask for less
-    └── SourceUnavailableError  no answer: try again later
+    ├── SourceUnavailableError  no answer: try again later
+    └── AnswerError             an answer that cannot be used: is this a Prometheus?
 """
 
 from __future__ import annotations
@@ -38,3 +39,7 @@ class QueryTimeoutError(SourceError):
 
 class SourceUnavailableError(SourceError):
     """The server cannot be reached."""
+
+
+class AnswerError(SourceError):
+    """The answer is none of the Prometheus API: another content, cut short, too large."""

@@ -46,9 +46,12 @@ class Samples:
     ts: NDArray[np.int64]
     """UTC seconds."""
     value: NDArray[np.float32]
+    """Where the source aggregated its samples: the mean of ``[ts, ts + step)``."""
     labels: tuple[Mapping[str, str], ...]
     """Per series: ``namespace``, ``workload``, ``worker``; where known ``gpu_model``, ``pool``,
     ``node``, ``uuid``, ``qos``."""
+    top: NDArray[np.float32] | None = None
+    """Largest value of ``[ts, ts + step)`` where the source aggregated; None: as ``value``."""
     is_partial: bool = False
     """The source could not answer in full; ``warnings`` say what it said."""
     warnings: tuple[str, ...] = field(default=())
@@ -67,7 +70,9 @@ class MetricsSource(Protocol):
     def read(self, metric: str, start_s: int, end_s: int, step_s: int) -> Samples:
         """Return the samples with ``start_s <= ts < end_s``.
 
-        ``step_s`` is the wanted resolution; a coarser source answers with what it has.  Raises a
-        ``SourceError``; an unknown metric has no samples.
+        ``step_s`` is the wanted resolution.  A coarser source answers with what it has; a finer one
+        gives its own samples below a minute, and from a minute on blocks of ``step_s``, labelled by
+        their start, so that no peak is lost.  Raises a ``SourceError``; an unknown metric has no
+        samples.
         """
         ...

@@ -1,0 +1,1 @@
+"""Usage from servers that speak the Prometheus HTTP API."""

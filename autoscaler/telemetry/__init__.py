@@ -1,0 +1,1 @@
+"""Own metrics of the processes."""
