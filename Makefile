@@ -3,12 +3,13 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PROMETHEUS2 ?= /usr/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench lock golden clean
+.PHONY: help setup demo test components test-prometheus2 check format bench lock golden clean
 
 help:  ## print this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*##[ ]*(.*)/\1\t\2/' | expand -t 10
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*##[ ]*(.*)/\1\t\2/' | expand -t 18
 
 setup: $(VENV)/.ready  ## make .venv with tfa and everything that tests and benchmarks use
 
@@ -22,9 +23,17 @@ $(VENV)/.ready: pyproject.toml requirements.lock
 demo: setup  ## three simulated days of a fleet: table, build/demo/report.html, report.json
 	@$(BIN)/tfa simulate --demo --out build/demo --limit 25
 
-test: setup check  ## all checks and tests; installs Chromium where apt can
-	@$(BIN)/python -m tests.components.chromium
+test: setup check components  ## all checks and tests; builds the servers that they talk to, once
 	$(BIN)/python -m pytest
+
+components: setup  ## what the tests talk to, where it is missing: Prometheus, VictoriaMetrics, Chromium
+	@$(BIN)/python -m tests.components
+
+test-prometheus2: setup  ## the tests of the source against a Prometheus 2 (PROMETHEUS2 names its folder)
+	@$(PROMETHEUS2)/prometheus --version 2>&1 | grep -q 'version 2\.' || \
+	  { echo "$(PROMETHEUS2) holds no Prometheus 2: install one, or set PROMETHEUS2=FOLDER" >&2; exit 1; }
+	TFA_PROMETHEUS=$(PROMETHEUS2)/prometheus TFA_PROMTOOL=$(PROMETHEUS2)/promtool \
+	  $(BIN)/python -m pytest tests/components tests/prometheus tests/autoscaler/sources/prometheus
 
 check: setup  ## lint, format, types (strict), architecture
 	$(BIN)/ruff check .

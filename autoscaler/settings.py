@@ -1,13 +1,15 @@
 """Settings of the process itself, read from one YAML file (``--config``).
 
 What a workload's owner decides is ``recommender.policy``; this is what whoever runs ``tfa``
-decides: thresholds of reports, prices, GPU models that the built-in table lacks.  A flag wins over
-the file, the file over the default.
+decides: thresholds of reports, prices, GPU models that the built-in table lacks, and which
+Prometheus is asked (``prometheus_settings``).  A flag wins over the environment, the environment
+over the file, the file over the default.
 """
 
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,11 +17,20 @@ from types import MappingProxyType
 from typing import Any
 
 from autoscaler.errors import UsageError
+from autoscaler.gpu_settings import known_model, read_models, read_prices
+from autoscaler.prometheus_settings import (
+    URL_VARIABLE,
+    PrometheusSettings,
+    contradictions,
+    finished,
+)
+from autoscaler.prometheus_table import PROMETHEUS_SETTINGS
+from autoscaler.prometheus_values import GROUP
+from autoscaler.setting import Setting
 from autoscaler.sources.yaml_text import parse_yaml
 from recommender.durations import format_duration, parse_duration_s
 from recommender.errors import InvalidValueError
-from recommender.gpu_models import GpuModel, find_gpu_model, suggest_gpu_models
-from recommender.quantities import parse_quantity
+from recommender.gpu_models import GpuModel
 from recommender.report.thresholds import Thresholds
 
 DEFAULT_SOURCE = "default"
@@ -46,11 +57,13 @@ class Settings:
     gpu_models: tuple[GpuModel, ...] = ()
     gpu_prices: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     """Price of one GPU hour by the model's name in the table."""
+    prometheus: PrometheusSettings | None = None
+    """None where nothing names or describes one."""
     sources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def gpu_model(self, name: str, where: str) -> GpuModel:
         """Return a GPU model by name or alias.  Raises ``UsageError`` with names like it."""
-        return _known_model(name, where, self.gpu_models)
+        return known_model(name, where, self.gpu_models)
 
     def rows(self) -> list[SettingRow]:
         """Return every setting, in the order of the file."""
@@ -67,22 +80,13 @@ class Settings:
         ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Setting:
-    path: str
-    meaning: str
-    read: Callable[[Any, str, dict[str, Any]], None]
-    """Checks a value and puts it among the arguments of ``Settings``."""
-    shown: Callable[[Settings], str]
-
-
-def load_settings(path: Path | None) -> Settings:
-    """Read the settings file; no path: all defaults.
+def load_settings(path: Path | None, environment: Mapping[str, str] = os.environ) -> Settings:
+    """Read the settings file; no path: all defaults.  The environment may name the Prometheus.
 
     Raises ``UsageError`` when it cannot be read, and with all problems at once.
     """
     if path is None:
-        return Settings()
+        return settings_of({}, "settings", environment)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
@@ -90,32 +94,52 @@ def load_settings(path: Path | None) -> Settings:
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: not UTF-8 text ({error.reason})") from error
     document = parse_yaml(text, str(path), UsageError)
-    return settings_of({} if document is None else document, str(path))
+    return settings_of({} if document is None else document, str(path), environment)
 
 
-def settings_of(document: object, origin: str) -> Settings:
+def settings_of(
+    document: object, origin: str, environment: Mapping[str, str] = MappingProxyType({})
+) -> Settings:
     """Check a mapping of settings.  Raises ``UsageError`` with all problems at once."""
     if not isinstance(document, Mapping):
         raise UsageError(f"{origin}: a mapping is expected, for example 'report: {{since: 14d}}'")
     known = {setting.path: setting for setting in SETTINGS}
+    found = {
+        path: (value, origin, f"{origin}: {path}") for path, value in _flat(document, known).items()
+    }
+    if environment.get(URL_VARIABLE):
+        found[f"{GROUP}.url"] = environment[URL_VARIABLE], URL_VARIABLE, URL_VARIABLE
     values: dict[str, Any] = {"gpu_models": (), "gpu_prices": {}, "thresholds": {}}
-    sources, problems = {}, []
-    found = _flat(document, known)
-    # Own GPU models come first: prices may name them.
-    for path in sorted(found, key=lambda path: (path != "gpuModels", path)):
-        if path not in known:
-            problems.append(f"{origin}: {path}: unknown setting{_hint(path, known)}")
-            continue
-        try:
-            known[path].read(found[path], f"{origin}: {path}", values)
-        except (InvalidValueError, UsageError) as error:
-            problems.append(str(error))
-        sources[path] = origin
+    problems = _read(found, known, values)
+    given = values.pop(GROUP, {})
+    problems += [f"{origin}: {text}" for text in contradictions(found, given)]
     if problems:
         raise UsageError("\n".join(problems))
+    prometheus = finished(given, origin) if given else None
     values["thresholds"] = Thresholds(**values["thresholds"])
     values["gpu_prices"] = MappingProxyType(values["gpu_prices"])
-    return Settings(**values, sources=MappingProxyType(sources))
+    sources = {path: source for path, (_, source, _) in found.items()}
+    return Settings(**values, prometheus=prometheus, sources=MappingProxyType(sources))
+
+
+def _read(
+    found: Mapping[str, tuple[object, str, str]],
+    known: Mapping[str, Setting],
+    values: dict[str, Any],
+) -> list[str]:
+    """Check (value, source, place) of each path found, and return what is wrong."""
+    problems = []
+    # Own GPU models come first: prices may name them.
+    for path in sorted(found, key=lambda path: (path != "gpuModels", path)):
+        value, _, where = found[path]
+        if path not in known:
+            problems.append(f"{where}: unknown setting{_hint(path, known)}")
+            continue
+        try:
+            known[path].read(value, where, values)
+        except (InvalidValueError, UsageError) as error:
+            problems.append(str(error))
+    return problems
 
 
 def _flat(document: Mapping[Any, Any], known: Mapping[str, object]) -> dict[str, object]:
@@ -133,18 +157,6 @@ def _flat(document: Mapping[Any, Any], known: Mapping[str, object]) -> dict[str,
 def _hint(path: str, known: Mapping[str, object]) -> str:
     close = difflib.get_close_matches(path, known, n=1, cutoff=0.5)
     return f"; did you mean {close[0]}?" if close else f"; known: {', '.join(known)}"
-
-
-def _known_model(name: str, where: str, own: tuple[GpuModel, ...]) -> GpuModel:
-    model = find_gpu_model(name, own)
-    if model is None:
-        close = suggest_gpu_models(name, own)
-        hint = f"; did you mean {', '.join(close)}?" if close else ""
-        raise UsageError(
-            f"{where}: GPU model {name!r} is not known{hint} "
-            "(others can be given as gpuModels in the settings file)"
-        )
-    return model
 
 
 def _share(name: str) -> Callable[[Any, str, dict[str, Any]], None]:
@@ -182,41 +194,12 @@ def _read_currency(value: Any, where: str, values: dict[str, Any]) -> None:
     values["currency"] = value.strip()
 
 
-def _read_models(value: Any, where: str, values: dict[str, Any]) -> None:
-    if not isinstance(value, Mapping):
-        raise InvalidValueError(where, value, "a mapping of model name to {tflops, vram}")
-    models = []
-    for name, amounts in value.items():
-        if not isinstance(amounts, Mapping) or set(amounts) != {"tflops", "vram"}:
-            raise InvalidValueError(
-                f"{where}.{name}", amounts, "a mapping {tflops: 312, vram: 80Gi}"
-            )
-        tflops = parse_quantity(amounts["tflops"], f"{where}.{name}.tflops")
-        vram = parse_quantity(amounts["vram"], f"{where}.{name}.vram")
-        if tflops <= 0 or vram <= 0:
-            raise InvalidValueError(f"{where}.{name}", dict(amounts), "amounts above 0")
-        models.append(GpuModel(str(name), float(tflops), int(vram), (), str(where)))
-    values["gpu_models"] = tuple(models)
-
-
-def _read_prices(value: Any, where: str, values: dict[str, Any]) -> None:
-    if not isinstance(value, Mapping):
-        raise InvalidValueError(where, value, "a mapping of GPU model to the price of one GPU hour")
-    prices = {}
-    for name, price in value.items():
-        model = _known_model(str(name), where, values["gpu_models"])
-        if isinstance(price, bool) or not isinstance(price, int | float) or not 0 < price < 1e6:
-            raise InvalidValueError(f"{where}.{name}", price, "a price above 0")
-        prices[model.name] = float(price)
-    values["gpu_prices"] = prices
-
-
 def _percent(value: float) -> str:
     return f"{100 * value:g}%"
 
 
-def _threshold(path: str, name: str, meaning: str) -> _Setting:
-    return _Setting(
+def _threshold(path: str, name: str, meaning: str) -> Setting:
+    return Setting(
         path=f"thresholds.{path}",
         meaning=meaning,
         read=_share(name),
@@ -225,13 +208,13 @@ def _threshold(path: str, name: str, meaning: str) -> _Setting:
 
 
 SETTINGS = (
-    _Setting(
+    Setting(
         path="report.since",
         meaning="How much recorded or measured use a report reads.",
         read=_read_since,
         shown=lambda settings: format_duration(settings.since_s),
     ),
-    _Setting(
+    Setting(
         path="report.currency",
         meaning="Currency of all prices, for display only.",
         read=_read_currency,
@@ -252,7 +235,7 @@ SETTINGS = (
         "idle_compute_ratio",
         "WARNING below: highest compute use as a share of the card.",
     ),
-    _Setting(
+    Setting(
         path="thresholds.idleAfter",
         meaning="How long compute must have been idle for that warning.",
         read=_read_idle_after,
@@ -263,18 +246,19 @@ SETTINGS = (
         "idle_holds_ratio",
         "Smallest share of a GPU that an idle workload must hold for that warning.",
     ),
-    _Setting(
+    Setting(
         path="gpuModels",
         meaning="GPU models beside the built-in table: FP16 TFLOPS and VRAM of one device.",
-        read=_read_models,
+        read=read_models,
         shown=lambda settings: ", ".join(model.name for model in settings.gpu_models) or "none",
     ),
-    _Setting(
+    Setting(
         path="gpuPrices",
         meaning="Price of one GPU hour by model, where a workload states none.",
-        read=_read_prices,
+        read=read_prices,
         shown=lambda settings: (
             ", ".join(f"{name} {price:g}" for name, price in settings.gpu_prices.items()) or "none"
         ),
     ),
+    *PROMETHEUS_SETTINGS,
 )

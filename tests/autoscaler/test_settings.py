@@ -14,7 +14,7 @@ def error_of(document):
 
 
 def test_without_a_file_everything_is_default():
-    assert load_settings(None) == Settings()
+    assert load_settings(None, {}) == Settings()
     assert {row.source for row in Settings().rows()} == {"default"}
 
 

@@ -1,0 +1,226 @@
+"""Usage of all workers from a server that speaks the Prometheus HTTP API.
+
+One query per metric for the whole fleet.  Below a minute the samples themselves are read; from a
+minute on blocks, with the maximum of each, so that no peak is lost, and for compute the mean
+beside it.  Counters become what happened in each interval.  What names the server has for it is the
+mapping's business, and how it is reached the client's.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from autoscaler.errors import AnswerError, QueryTimeoutError
+from autoscaler.sources.prometheus import chunks, counters, reading
+from autoscaler.sources.prometheus.density import density_of
+from autoscaler.sources.prometheus.labels import LabelTable
+from autoscaler.sources.prometheus.names_in_use import NamesInUse
+from autoscaler.sources.prometheus.pod_owners import OwnersOfPods
+from autoscaler.sources.prometheus.promql import Matcher, over_time
+from autoscaler.sources.prometheus.units import factors
+from autoscaler.sources.source import Metric, Samples
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from autoscaler.sources.prometheus.client import PrometheusClient
+    from autoscaler.sources.prometheus.mapping import NameMapping, SeriesName
+    from autoscaler.sources.prometheus.reading import Piece
+
+WITH_MEANS = frozenset({Metric.TFLOPS, Metric.COMPUTE_PERCENT})
+COUNTERS = {Metric.THROTTLED_RATIO: counters.shares_of_time, Metric.VRAM_DENIED: counters.events}
+BLOCK_S = 60
+"""From this resolution on blocks are read."""
+COUNTER_LOOK_BACK_S = counters.LONGEST_INTERVAL_S
+
+
+class PrometheusSource:
+    """A ``MetricsSource``; not safe for use by several threads, as its client.
+
+    ``peak_tflops`` gives the FP16 peak of a GPU model by its name, None where it is not known.
+    ``matchers`` narrow every query, for example to one cluster of a shared server.
+    """
+
+    def __init__(
+        self,
+        client: PrometheusClient,
+        mapping: NameMapping,
+        *,
+        peak_tflops: Callable[[str], float | None],
+        matchers: Sequence[Matcher] = (),
+    ) -> None:
+        self.client = client
+        self.mapping = mapping
+        self._peak_tflops = peak_tflops
+        self._matchers = tuple(matchers)
+        self.owners = OwnersOfPods(client, mapping, matchers)
+        self._tables = {
+            metric: LabelTable(mapping, self.owners.owner_of) for metric in mapping.metrics
+        }
+        self._names = NamesInUse(client, mapping, matchers)
+        self._samples_per_s: dict[str, float] = {}
+        self._longest_s: dict[str, int] = {}
+
+    def metrics(self) -> frozenset[str]:
+        """Return the metrics that the mapping has names for."""
+        return frozenset(str(metric) for metric in self.mapping.metrics)
+
+    def read(self, metric: str, start_s: int, end_s: int, step_s: int) -> Samples:
+        """Return the samples with ``start_s <= ts < end_s``; see ``MetricsSource.read``.
+
+        ``step_s`` below 60: samples as they were scraped.  From 60 on: whole blocks, labelled by
+        their start.  A query that is too much for the server is asked again in shorter parts.
+        """
+        name = self._names.at(metric, end_s)
+        self.owners.refresh(end_s)
+        pieces: list[Piece] = []
+        if name is not None and step_s < BLOCK_S:
+            pieces = self._read_raw(Metric(metric), name, (start_s, end_s), step_s)
+        elif name is not None:
+            span = chunks.blocks(start_s, end_s, step_s)
+            pieces = self._read_blocks(Metric(metric), name, span, step_s)
+        return self._samples(metric, name, pieces)
+
+    def promql(self, metric: str, namespace: str, workload: str) -> tuple[str, ...]:
+        """Return the queries that show one workload's samples of a metric, block by block."""
+        name = self._names.known(metric)
+        if name is None:
+            return ()
+        own = self._tables[Metric(metric)].matchers_of(namespace, workload)
+        selector = name.selector((*self._matchers, *own))
+        return tuple(over_time(f, selector, BLOCK_S) for f in _functions_of(Metric(metric)))
+
+    def _selector(self, name: SeriesName) -> str:
+        return name.selector(self._matchers)
+
+    def _read_raw(
+        self, metric: Metric, name: SeriesName, span: tuple[int, int], step_s: int
+    ) -> list[Piece]:
+        selector = self._selector(name)
+
+        def samples(from_s: int, upto_s: int) -> Piece:
+            if self.mapping.answers_raw_windows:
+                return reading.raw(self.client, selector, from_s, upto_s)
+            part = chunks.blocks(from_s, upto_s, step_s)
+            return reading.blocks_of(self.client, reading.LAST, selector, part, step_s)
+
+        def read(from_s: int, upto_s: int) -> Piece:
+            if metric not in COUNTERS:
+                return samples(from_s, upto_s)
+            return _counted(metric, samples(from_s - COUNTER_LOOK_BACK_S, upto_s), from_s)
+
+        length_s = chunks.length_s_of(self._samples_per_s.get(metric, np.inf))
+        pieces = self._in_chunks(metric, span, length_s, read)
+        count = sum(len(piece) for piece in pieces)
+        if metric not in COUNTERS and count:
+            self._samples_per_s[metric] = count / (span[1] - span[0])
+        return pieces
+
+    def _read_blocks(
+        self, metric: Metric, name: SeriesName, span: tuple[int, int], step_s: int
+    ) -> list[Piece]:
+        if span[0] == span[1]:
+            return []
+        selector = self._selector(name)
+        density = density_of(self.client, selector, span, step_s)
+
+        def read(from_s: int, upto_s: int) -> Piece:
+            part = (from_s, upto_s)
+            if metric in COUNTERS:
+                before_s = -(-COUNTER_LOOK_BACK_S // step_s) * step_s
+                longer = (from_s - before_s, upto_s)
+                piece = reading.blocks_of(self.client, reading.LAST, selector, longer, step_s)
+                return _counted(metric, piece, from_s)
+            if metric in WITH_MEANS and density.has_several_per_block:
+                return reading.means_with_tops(self.client, selector, part, step_s)
+            return reading.blocks_of(self.client, reading.MAXIMUM, selector, part, step_s)
+
+        length_s = chunks.length_s_of(density.series / step_s, 1 / step_s)
+        # a part holds whole blocks, however long they are
+        length_s = -(-length_s // step_s) * step_s
+        return self._in_chunks(metric, span, length_s, read)
+
+    def _in_chunks(
+        self,
+        metric: Metric,
+        span: tuple[int, int],
+        length_s: int,
+        read: Callable[[int, int], Piece],
+    ) -> list[Piece]:
+        """Read chunk by chunk, in shorter ones from then on where a chunk was too much."""
+        from_s, end_s = span
+        pieces = []
+        while from_s < end_s:
+            longest_s = min(length_s, self._longest_s.get(metric, length_s))
+            upto_s = chunks.chunk_end_s(from_s, end_s, longest_s)
+            try:
+                pieces.append(read(from_s, upto_s))
+            except (QueryTimeoutError, AnswerError):
+                shorter_s = chunks.shorter_s(upto_s - from_s)
+                if shorter_s is None:
+                    raise
+                self._longest_s[metric] = shorter_s
+                continue
+            from_s = upto_s
+        return pieces
+
+    def _samples(self, metric: str, name: SeriesName | None, pieces: Sequence[Piece]) -> Samples:
+        """Return the pieces as one: our labels, our units, float32."""
+        written = [labels for piece in pieces for labels in piece.labels]
+        if name is None or not written:
+            warnings = tuple(dict.fromkeys(w for piece in pieces for w in piece.warnings))
+            return _nothing(warnings)
+        labels, row = self._tables[Metric(metric)].rows(tuple(written))
+        offset = np.cumsum([0, *(len(piece.labels) for piece in pieces)])
+        series = np.concatenate(
+            [row[piece.series + first] for piece, first in zip(pieces, offset, strict=False)]
+        )
+        factor = factors(Metric(metric), name, labels, self.mapping, self._peak_tflops)[series]
+        value = np.concatenate([piece.value for piece in pieces]) * factor
+        kept = ~np.isnan(factor)
+        has_top = any(piece.top is not None for piece in pieces)
+        top = (
+            np.concatenate([p.value if p.top is None else p.top for p in pieces]) * factor
+            if has_top
+            else None
+        )
+        warnings = tuple(dict.fromkeys(text for piece in pieces for text in piece.warnings))
+        with np.errstate(over="ignore"):
+            return Samples(
+                series=series[kept].astype(np.int32),
+                ts=np.concatenate([np.floor(piece.ts).astype(np.int64) for piece in pieces])[kept],
+                value=value[kept].astype(np.float32),
+                top=None if top is None else top[kept].astype(np.float32),
+                labels=labels,
+                is_partial=bool(warnings),
+                warnings=warnings,
+            )
+
+
+def _functions_of(metric: Metric) -> tuple[str, ...]:
+    if metric in WITH_MEANS:
+        return reading.MEAN, reading.MAXIMUM
+    return (reading.LAST,) if metric in COUNTERS else (reading.MAXIMUM,)
+
+
+def _counted(metric: Metric, piece: Piece, from_s: int) -> Piece:
+    """Return what a counter did in the intervals that end at ``from_s`` or later."""
+    gained = counters.increments(piece.series, piece.ts, piece.value)
+    series, ts, value = COUNTERS[metric](gained)
+    whole = reading.Piece(
+        labels=piece.labels, series=series, ts=ts, value=value, warnings=piece.warnings
+    )
+    return reading.taken(whole, ts >= from_s)
+
+
+def _nothing(warnings: tuple[str, ...]) -> Samples:
+    return Samples(
+        series=np.empty(0, np.int32),
+        ts=np.empty(0, np.int64),
+        value=np.empty(0, np.float32),
+        labels=(),
+        is_partial=bool(warnings),
+        warnings=warnings,
+    )

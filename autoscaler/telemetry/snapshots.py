@@ -1,0 +1,127 @@
+"""What the exported numbers are at one moment: plain values, and the points that they become.
+
+A snapshot is taken whole and never changes, so that a scrape in the middle of a tick sees one
+moment and not half of two.  Whoever runs the loop makes a new one after each tick.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from itertools import accumulate
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from autoscaler.sources.prometheus.query_counts import DURATION_BUCKETS_S
+from autoscaler.telemetry import families
+from autoscaler.telemetry.families import Family
+
+if TYPE_CHECKING:
+    from autoscaler.sources.prometheus.query_counts import QueryCountsSnapshot
+    from recommender.usage.quality import SampleCounts
+
+OF_ACCEPTED = MappingProxyType(
+    {"saturated": families.USAGE_SATURATED, "duplicate": families.USAGE_DUPLICATE}
+)
+"""Counts of ``SampleCounts`` that are a part of ``accepted``; each has a family of its own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopSnapshot:
+    """What the loop holds and has done since it started."""
+
+    samples: Mapping[str, int]
+    """The fields of ``SampleCounts``."""
+    workloads: int
+    """Rows of the usage model: one per workload and GPU model."""
+    workers: int
+    collect_errors: Mapping[tuple[str, str], int] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
+    """(metric, kind of error) to the number of failed reads; kinds are those of ``Outcome``."""
+    checkpoint_bytes: int | None = None
+    """Size of the last saved checkpoint; None: none was saved yet."""
+    checkpoint_saved_s: float | None = None
+    """UTC seconds of the last saved checkpoint."""
+
+
+def counts_of(counts: SampleCounts) -> Mapping[str, int]:
+    """Return a copy of the counts that later samples do not change."""
+    return MappingProxyType(asdict(counts))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """One number of a family."""
+
+    family: Family
+    value: float
+    labels: tuple[str, ...] = ()
+    """Values of the labels of the family, in its order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Distribution:
+    """The numbers of a histogram family without labels."""
+
+    family: Family
+    buckets: tuple[tuple[str, int], ...]
+    """Upper end of each bucket to the number of observations at or below it; ``+Inf`` last."""
+    total: float
+    """Sum of all observations."""
+
+
+SOURCE_FAMILIES = (
+    families.SOURCE_QUERIES,
+    families.SOURCE_RETRIES,
+    families.SOURCE_DURATION,
+    families.SOURCE_SAMPLES,
+    families.SOURCE_ANSWER_BYTES,
+    families.SOURCE_PARTIAL,
+    families.SOURCE_LAST_SUCCESS,
+)
+LOOP_FAMILIES = (
+    families.USAGE_SAMPLES,
+    families.USAGE_SATURATED,
+    families.USAGE_DUPLICATE,
+    families.USAGE_WORKLOADS,
+    families.USAGE_WORKERS,
+    families.COLLECT_ERRORS,
+    families.CHECKPOINT_BYTES,
+    families.CHECKPOINT_LAST_SUCCESS,
+)
+
+
+def source_points(counts: QueryCountsSnapshot) -> Iterator[Point | Distribution]:
+    """Return the numbers of a metrics source."""
+    for outcome, number in counts.queries.items():
+        yield Point(family=families.SOURCE_QUERIES, value=number, labels=(str(outcome),))
+    yield Point(family=families.SOURCE_RETRIES, value=counts.retries)
+    ends = [*map(str, DURATION_BUCKETS_S), "+Inf"]
+    yield Distribution(
+        family=families.SOURCE_DURATION,
+        buckets=tuple(zip(ends, accumulate(counts.durations), strict=True)),
+        total=counts.duration_sum_s,
+    )
+    yield Point(family=families.SOURCE_SAMPLES, value=counts.samples)
+    yield Point(family=families.SOURCE_ANSWER_BYTES, value=counts.answer_bytes)
+    yield Point(family=families.SOURCE_PARTIAL, value=counts.partial)
+    if counts.last_success_s is not None:
+        yield Point(family=families.SOURCE_LAST_SUCCESS, value=counts.last_success_s)
+
+
+def loop_points(loop: LoopSnapshot) -> Iterator[Point]:
+    """Return the numbers of a loop."""
+    for result, number in loop.samples.items():
+        if result in OF_ACCEPTED:
+            yield Point(family=OF_ACCEPTED[result], value=number)
+        else:
+            yield Point(family=families.USAGE_SAMPLES, value=number, labels=(result,))
+    yield Point(family=families.USAGE_WORKLOADS, value=loop.workloads)
+    yield Point(family=families.USAGE_WORKERS, value=loop.workers)
+    for labels, number in loop.collect_errors.items():
+        yield Point(family=families.COLLECT_ERRORS, value=number, labels=labels)
+    if loop.checkpoint_bytes is not None:
+        yield Point(family=families.CHECKPOINT_BYTES, value=loop.checkpoint_bytes)
+    if loop.checkpoint_saved_s is not None:
+        yield Point(family=families.CHECKPOINT_LAST_SUCCESS, value=loop.checkpoint_saved_s)

@@ -1,0 +1,70 @@
+"""What is built for the tests: one row per component.
+
+A row names a Go module of this folder, whose ``go.mod`` and ``go.sum`` pin every byte, and the
+programs that come out of it.  How a row is built is ``builds``; where a program is found is
+``programs``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HERE = Path(__file__).parent
+GO_LINE = re.compile(r"^go (\d+(?:\.\d+)+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Component:
+    """A Go module and the programs that are built from it."""
+
+    name: str
+    module: Path
+    """Folder of ``go.mod`` and ``go.sum``."""
+    programs: Mapping[str, str]
+    """Name of each program to its Go package."""
+    usual_time: str
+    """How long a first build takes, in words."""
+    tags: tuple[str, ...] = ()
+    """Build tags."""
+    stamps: Mapping[str, str] = field(default_factory=dict)
+    """Go variables to the text that the linker writes into them: the version, as a rule."""
+
+    @property
+    def go_needed(self) -> str:
+        """Return the oldest Go that builds it, such as ``1.26.7``."""
+        stated = GO_LINE.search((self.module / "go.mod").read_text(encoding="utf-8"))
+        if stated is None:
+            raise ValueError(f"{self.module / 'go.mod'} has no line such as 'go 1.26.7'")
+        return stated[1]
+
+
+COMPONENTS = (
+    Component(
+        name="prometheus",
+        module=HERE / "prometheus",
+        programs={
+            "prometheus": "github.com/prometheus/prometheus/cmd/prometheus",
+            "promtool": "github.com/prometheus/prometheus/cmd/promtool",
+        },
+        usual_time="about 5 minutes on two cores",
+        # Leaves the discovery of clouds out; static, file and HTTP discovery stay.
+        tags=("remove_all_sd",),
+        stamps={"github.com/prometheus/common/version.Version": "3.16.0"},
+    ),
+    Component(
+        name="victoriametrics",
+        module=HERE / "victoriametrics",
+        programs={
+            "victoria-metrics": "github.com/VictoriaMetrics/VictoriaMetrics/app/victoria-metrics"
+        },
+        usual_time="about 1 minute on two cores",
+        stamps={
+            "github.com/VictoriaMetrics/VictoriaMetrics/lib/buildinfo.Version": (
+                "victoria-metrics-v1.150.0"
+            )
+        },
+    ),
+)
