@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from autoscaler.errors import InputError
 from autoscaler.scaling.collecting import Collected, CollectionError, Collector
 from autoscaler.scaling.observing import Observer
 from recommender.backtest.lookback import what_if
@@ -21,6 +20,7 @@ from recommender.report.build import build_report
 from recommender.report.model import Meta, Report, Window
 from recommender.report.subject import Subject
 from recommender.report.thresholds import Thresholds
+from recommender.sentences import counted
 from recommender.usage.evidence_of import read_evidence
 from recommender.usage.minutes import MINUTE_S
 from recommender.usage.model import UsageModel
@@ -37,6 +37,11 @@ if TYPE_CHECKING:
 
 Advance = Callable[[float], None]
 """Told how much is done, 0 to 1."""
+Key = tuple[str, str]
+"""(namespace, workload)."""
+Queries = Mapping[Key, Mapping[str, Sequence[str]]]
+"""Workload and resource to the queries that repeat its evidence."""
+NOT_LATELY = "not measured for a day"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +56,9 @@ class Analysis:
     now_s: int
     errors: tuple[ItemError, ...] = ()
     notes: tuple[str, ...] = ()
-    history: Mapping[tuple[str, str], Sequence[HistoryEntry]] = field(
+    skipped: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    """Reason to number of workloads that were measured and are not among the views."""
+    history: Mapping[Key, Sequence[HistoryEntry]] = field(
         default_factory=lambda: MappingProxyType({})
     )
 
@@ -65,10 +72,9 @@ class ReportText:
     source: str
     step_s: int | None = None
     currency: str = "USD"
-    price_sources: Mapping[tuple[str, str], str] = field(
-        default_factory=lambda: MappingProxyType({})
-    )
-    """(namespace, workload) to where its price came from."""
+    price_sources: Mapping[Key, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Where a workload's price came from."""
+    queries: Queries = field(default_factory=lambda: MappingProxyType({}))
     thresholds: Thresholds = field(default_factory=Thresholds)
     notes: tuple[str, ...] = ()
     skipped: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
@@ -86,14 +92,15 @@ def analyse(
 ) -> Analysis:
     """Read a history and decide once, at ``now_s``, as if nothing had been decided before.
 
-    Metrics that cannot be read are errors of the result, after ``errors``; the others are used.
+    Metrics that cannot be read, and answers that are not whole, are errors of the result, after
+    ``errors``; the others are used.  Raises ``CollectionError`` where nothing could be read.
     """
     views = tuple(cluster.snapshot())
     model = UsageModel(resources)
     collector = Collector(source, model, step_s=step_s)
     collector.see(views)
-    collected, read_errors = _collected(collector, start_s, now_s)
-    # a finished record has no late samples to wait for
+    collected = _collected(collector, start_s, now_s)
+    # a look at one moment does not wait for late samples
     model.advance(now_s + CLOSE_AFTER_S + MINUTE_S)
     observed = Observer(model, collector.index).observe(views, None, now_s)
     decisions, _ = decide(
@@ -106,8 +113,9 @@ def analyse(
         evidence=read_evidence(model, observed.usage_rows, now_s),
         start_s=start_s,
         now_s=now_s,
-        errors=(*errors, *read_errors),
-        notes=collected.warnings,
+        errors=tuple(dict.fromkeys((*errors, *_read_errors(collected)))),
+        notes=_read_notes(collected),
+        skipped=_skipped(model, views),
     )
 
 
@@ -121,12 +129,12 @@ def report_of(analysis: Analysis, text: ReportText, whatif: WhatIf | None = None
         window=window,
         currency=text.currency,
         scanned_workloads=len(analysis.views),
-        skipped=dict(text.skipped),
+        skipped={**text.skipped, **analysis.skipped},
         notes=(*text.notes, *analysis.notes),
     )
     return build_report(
         meta=meta,
-        subjects=[_subject(view, text.price_sources.get(view.key, "")) for view in analysis.views],
+        subjects=[_subject(view, text) for view in analysis.views],
         observation=analysis.observation,
         policies=[view.policy for view in analysis.views],
         decisions=analysis.decisions,
@@ -152,26 +160,55 @@ def look_back(analysis: Analysis, advance: Advance | None = None) -> WhatIf | No
     )
 
 
-def _collected(
-    collector: Collector, start_s: int, now_s: int
-) -> tuple[Collected, tuple[ItemError, ...]]:
+def _collected(collector: Collector, start_s: int, now_s: int) -> Collected:
     try:
-        return collector.bootstrap(start_s, now_s), ()
+        return collector.bootstrap(start_s, now_s)
     except CollectionError as error:
         if not any(error.collected.samples.values()):
-            raise InputError(str(error)) from error
-        errors = tuple(
-            ItemError(message=str(problem), resource=metric, stage="collect")
-            for metric, problem in error.collected.errors.items()
+            raise
+        return error.collected
+
+
+def _read_errors(collected: Collected) -> tuple[ItemError, ...]:
+    failed = [
+        ItemError(message=str(problem), resource=metric, stage="collect")
+        for metric, problem in collected.errors.items()
+    ]
+    return (*failed, *partial_answers(collected.warnings))
+
+
+def partial_answers(warnings: Sequence[str]) -> tuple[ItemError, ...]:
+    """Return an error for each thing that a source said of answers it could not give in full."""
+    return tuple(
+        ItemError(message=f"a partial answer: {warning}", stage="collect") for warning in warnings
+    )
+
+
+def _read_notes(collected: Collected) -> tuple[str, ...]:
+    notes = []
+    if collected.partial:
+        notes.append("some answers were partial, so that use may be higher than what is shown")
+    if collected.unlabelled:
+        notes.append(
+            f"{counted(collected.unlabelled, 'sample')} named no worker and were left out, as do "
+            "those of a card that nobody uses"
         )
-        return error.collected, errors
+    return tuple(notes)
 
 
-def _subject(view: WorkloadView, price_source: str) -> Subject:
+def _skipped(model: UsageModel, views: Sequence[WorkloadView]) -> dict[str, int]:
+    """Count workloads that have a history and no view: they ran earlier."""
+    seen = {key[:2] for key in model.workloads.keys if key is not None}
+    gone = len(seen - {view.key for view in views})
+    return {NOT_LATELY: gone} if gone else {}
+
+
+def _subject(view: WorkloadView, text: ReportText) -> Subject:
     return Subject(
         owner=view.owner,
         pool=view.pool,
         sources=view.stated_sources,
         price_per_gpu_hour=view.price_per_gpu_hour,
-        price_source=price_source,
+        price_source=text.price_sources.get(view.key, ""),
+        promql=text.queries.get(view.key, {}),
     )

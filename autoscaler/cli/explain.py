@@ -19,24 +19,27 @@ from autoscaler.cli.options import (
     QuietOption,
     SinceOption,
     UntilOption,
+    UsageOrServerOption,
     VerboseOption,
     WorkloadsOption,
 )
 from autoscaler.cli.output import destinations
+from autoscaler.cli.prometheus_options import (
+    CaFileOption,
+    PrometheusHeaderFileOption,
+    PrometheusHeaderOption,
+    PrometheusMappingOption,
+    PrometheusTokenFileOption,
+    PrometheusUrlOption,
+    SelectorOption,
+    StepOption,
+    TimeoutOption,
+)
 from autoscaler.cli.terminal import ProgressMode, Terminal
 from autoscaler.errors import UsageError
 
 WorkloadArgument = Annotated[
     str, typer.Argument(metavar="NAMESPACE/WORKLOAD", help="The workload to explain.")
-]
-UsageOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--from",
-        metavar="USAGE",
-        rich_help_panel=INPUT,
-        help="Recorded usage, as for tfa report.",
-    ),
 ]
 ReportOption = Annotated[
     Path | None,
@@ -44,15 +47,24 @@ ReportOption = Annotated[
         "--report",
         metavar="REPORT.json",
         rich_help_panel=INPUT,
-        help="A saved report in place of recorded usage: nothing is computed again.",
+        help="A saved report in place of usage: nothing is computed again.",
     ),
 ]
 
 
 def command(
     workload: WorkloadArgument,
-    usage: UsageOption = None,
+    usage: UsageOrServerOption = None,
     report: ReportOption = None,
+    prometheus_url: PrometheusUrlOption = None,
+    prometheus_mapping: PrometheusMappingOption = None,
+    prometheus_header: PrometheusHeaderOption = None,
+    prometheus_header_file: PrometheusHeaderFileOption = None,
+    prometheus_token_file: PrometheusTokenFileOption = None,
+    ca_file: CaFileOption = None,
+    timeout: TimeoutOption = None,
+    selector: SelectorOption = None,
+    step: StepOption = None,
     workloads: WorkloadsOption = None,
     profiles: ProfilesOption = None,
     gpu_model: GpuModelOption = None,
@@ -70,27 +82,36 @@ def command(
 
     The default format is text; -o chooses any format of tfa report for this workload alone.
     """
-    if (usage is None) == (report is None):
-        raise UsageError("give either --from USAGE or --report REPORT.json")
     targets = destinations(output, out or [])
     from autoscaler.cli.explain_run import run_explain
-    from autoscaler.cli.recorded_input import InputOptions
+    from autoscaler.cli.prometheus_flags import PrometheusFlags
+    from autoscaler.cli.report_input import report_options
+    from autoscaler.cli.stated_input import StatedOptions
 
-    recorded = None
-    if usage is not None:
-        recorded = InputOptions(
-            usage=usage,
-            workloads=workloads,
-            profiles=profiles,
-            gpu_model=gpu_model,
-            until=until,
-            since=since,
-            config=config,
-        )
+    server = PrometheusFlags(
+        url=prometheus_url,
+        mapping=prometheus_mapping,
+        headers=tuple(prometheus_header or ()),
+        header_files=tuple(prometheus_header_file or ()),
+        token_file=prometheus_token_file,
+        ca_file=ca_file,
+        timeout=timeout,
+        selectors=tuple(selector or ()),
+    )
+    if report is not None and (usage is not None or server.given or step is not None):
+        raise UsageError("give either --report REPORT.json, or --from USAGE or a Prometheus")
+    stated = StatedOptions(
+        workloads=workloads,
+        profiles=profiles,
+        gpu_model=gpu_model,
+        until=until,
+        since=since,
+        config=config,
+    )
     terminal = Terminal(verbosity=-1 if quiet else verbose, progress_mode=progress)
     code = run_explain(
         workload,
-        recorded=recorded,
+        options=report_options(usage, server, stated, step=step),
         saved=report,
         destinations=targets,
         has_what_if=not no_what_if,

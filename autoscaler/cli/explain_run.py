@@ -10,8 +10,8 @@ from pathlib import Path
 from autoscaler.cli.exits import ExitCode
 from autoscaler.cli.explanation import explanation
 from autoscaler.cli.output import Destination, Format, write
-from autoscaler.cli.recorded_input import InputOptions
 from autoscaler.cli.rendering import Look, load_report, write_report
+from autoscaler.cli.report_input import ReportOptions
 from autoscaler.cli.report_run import compute_report
 from autoscaler.cli.terminal import Terminal
 from autoscaler.errors import UsageError
@@ -22,18 +22,17 @@ from recommender.report.select import Selection, selected
 def run_explain(
     workload: str,
     *,
-    recorded: InputOptions | None,
+    options: ReportOptions,
     saved: Path | None,
     destinations: Sequence[Destination],
     has_what_if: bool,
     terminal: Terminal,
 ) -> ExitCode:
-    """Explain one workload of recorded usage or of a saved report."""
+    """Explain one workload of a saved report, else of a file or server."""
     if saved is not None:
         report = load_report(saved)
     else:
-        assert recorded is not None
-        report = compute_report(recorded, has_what_if=has_what_if, terminal=terminal)
+        report = compute_report(options, has_what_if=has_what_if, terminal=terminal)
     own = workload_report(report, workload)
     for destination in destinations:
         if destination.format is Format.TABLE:

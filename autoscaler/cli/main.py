@@ -14,7 +14,7 @@ from typing import NoReturn
 
 import typer
 
-from autoscaler.cli import backtest, config, diff, explain, render, report, simulate, version
+from autoscaler.cli import backtest, check, config, diff, explain, render, report, simulate, version
 from autoscaler.cli.exits import ExitCode, code_of
 from autoscaler.cli.terminal import fail
 from autoscaler.errors import AutoscalerError
@@ -37,6 +37,7 @@ app.command("simulate")(simulate.command)
 app.command("backtest")(backtest.command)
 app.command("render")(render.command)
 app.command("diff")(diff.command)
+app.command("check")(check.command)
 app.add_typer(config.app, name="config")
 app.command("version")(version.command)
 

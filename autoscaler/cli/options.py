@@ -1,4 +1,7 @@
-"""Options that several commands share, declared once.  Names are kubectl's where it has them."""
+"""Options that several commands share, declared once.  Names are kubectl's where it has them.
+
+Those that name a Prometheus are ``prometheus_options``.
+"""
 
 from __future__ import annotations
 
@@ -71,6 +74,16 @@ UsageOption = Annotated[
         "series_id or namespace, workload, worker.",
     ),
 ]
+UsageOrServerOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--from",
+        metavar="USAGE",
+        rich_help_panel=INPUT,
+        help="Recorded usage in place of a Prometheus: long CSV (also gzip) or Parquet with ts, "
+        "resource, value, and series_id or namespace, workload, worker.",
+    ),
+]
 WorkloadsOption = Annotated[
     Path | None,
     typer.Option(
@@ -105,7 +118,7 @@ UntilOption = Annotated[
         metavar="TIME",
         rich_help_panel=INPUT,
         help="The time that counts as now; later samples are left out. "
-        "Default: one step after the last sample.",
+        "Default: one step after the last sample of a file; of a server, this moment.",
     ),
 ]
 SinceOption = Annotated[
@@ -227,7 +240,7 @@ NoWhatIfOption = Annotated[
     typer.Option(
         "--no-what-if",
         rich_help_panel=INPUT,
-        help="Skip the back-test of the recommendations on the recorded usage: faster.",
+        help="Skip the back-test of the recommendations on the measured usage: faster.",
     ),
 ]
 QuietOption = Annotated[

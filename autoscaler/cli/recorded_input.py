@@ -2,48 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
+from autoscaler.cli.stated_input import (
+    WITHOUT_USAGE,
+    StatedOptions,
+    read_stated,
+    sized_resources,
+)
 from autoscaler.cli.terminal import Terminal
 from autoscaler.clock import SystemClock
-from autoscaler.errors import InputError, UsageError
+from autoscaler.errors import InputError
 from autoscaler.recorded_simulation import enrolled
-from autoscaler.reporting import Analysis, ReportText, analyse
-from autoscaler.scaling.cluster import WorkloadView
+from autoscaler.reporting import Advance, Analysis, ReportText, analyse
 from autoscaler.scaling.recorded_cluster import Fleet, RecordedCluster, recorded_fleet
-from autoscaler.scaling.recorded_view import GpuModels
-from autoscaler.settings import Settings, load_settings
-from autoscaler.sources.profiles import read_profile_files
+from autoscaler.settings import Settings
 from autoscaler.sources.recorded import RecordedSource
 from autoscaler.sources.recorded_usage import RecordedUsage
-from autoscaler.sources.source import SIDE_METRICS
-from autoscaler.sources.timestamps import iso, parse_time_s
+from autoscaler.sources.timestamps import iso
 from autoscaler.sources.usage_rows import read_usage
-from autoscaler.sources.workloads_file import WorkloadRow, read_workloads_file
 from autoscaler.version import tool_version
-from recommender.durations import parse_duration_s
 from recommender.report.blocks import ItemError
-from recommender.resources import KNOWN_RESOURCES, TFLOPS, Resource, resource_named
+from recommender.resources import Resource
 
-LEAST_SINCE_S = 60
-WITHOUT_USAGE = "in the workloads file, but not measured"
+ANALYSED_SHARE = 0.2
+"""Share of the work of a report that is done before its back-test."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InputOptions:
+class InputOptions(StatedOptions):
     """What the user gave, unread."""
 
     usage: Path
-    workloads: Path | None = None
-    profiles: Path | None = None
-    gpu_model: str | None = None
-    until: str | None = None
-    since: str | None = None
-    config: Path | None = None
     enrolled: tuple[str, ...] = ()
     """Layers to switch on for every workload."""
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """What names the usage in another command, as words of a shell."""
+        return "--from", shlex.quote(str(self.usage))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,9 +63,14 @@ class RecordedInput:
         """The shortest distance of samples of a sized resource."""
         return min(column.step_s for column in self.source.usage.columns.values())
 
-    def analyse(self) -> Analysis:
+    @property
+    def analysed_share(self) -> float:
+        """Share of the work of a report that ``analyse`` is."""
+        return ANALYSED_SHARE
+
+    def analyse(self, advance: Advance) -> Analysis:
         """Read the usage and decide at ``now_s``."""
-        return analyse(
+        analysis = analyse(
             source=self.source,
             cluster=RecordedCluster(self.fleet.views),
             resources=self.resources,
@@ -75,6 +79,8 @@ class RecordedInput:
             step_s=self.step_s,
             errors=self.errors,
         )
+        advance(1.0)
+        return analysis
 
     def text(self) -> ReportText:
         """Return the head of a report on this input."""
@@ -96,25 +102,23 @@ def open_input(options: InputOptions, terminal: Terminal) -> RecordedInput:
 
     Raises ``UsageError`` and ``InputError``.
     """
-    settings = load_settings(options.config)
-    gpu_models = _gpu_models(options, settings)
-    until_s = None if options.until is None else parse_time_s(options.until, "--until")
-    since_s = settings.since_s if options.since is None else _since_s(options.since)
-    rows: tuple[WorkloadRow, ...] = ()
-    notes: tuple[str, ...] = ()
-    if options.workloads is not None:
-        file = read_workloads_file(options.workloads)
-        rows, notes = file.rows, file.notes
-    profiles = read_profile_files(options.profiles)
+    stated = read_stated(options)
     usage = read_usage(options.usage)
-    now_s = usage.end_s if until_s is None else until_s
-    window = _window(usage, now_s - since_s, now_s)
+    now_s = usage.end_s if stated.until_s is None else stated.until_s
+    window = _window(usage, now_s - stated.since_s, now_s)
+    rows = stated.rows
     if options.enrolled:
         rows = enrolled(rows, window.keys(), options.enrolled)
     # Before what may end the command, so that a misspelt key stands beside the other problems.
-    for note in (*usage.notes, *notes):
+    for note in (*usage.notes, *stated.notes):
         terminal.note(note)
-    fleet = recorded_fleet(window, rows=rows, profiles=profiles, gpu_models=gpu_models, now_s=now_s)
+    fleet = recorded_fleet(
+        window,
+        rows=rows,
+        profiles=stated.profiles,
+        gpu_models=stated.gpu_models,
+        now_s=now_s,
+    )
     errors = _errors(usage)
     for note in fleet.notes:
         terminal.note(note)
@@ -122,28 +126,14 @@ def open_input(options: InputOptions, terminal: Terminal) -> RecordedInput:
         terminal.note(f"left out: {error.namespace}/{error.workload}: {error.message}")
     _tell_columns(fleet, terminal)
     return RecordedInput(
-        settings=settings,
+        settings=stated.settings,
         source=RecordedSource(fleet.usage),
         fleet=fleet,
         resources=sized_resources(fleet.usage.columns, fleet.views),
-        start_s=max(now_s - since_s, window.start_s),
+        start_s=max(now_s - stated.since_s, window.start_s),
         now_s=now_s,
         errors=errors,
     )
-
-
-def _gpu_models(options: InputOptions, settings: Settings) -> GpuModels:
-    default = None
-    if options.gpu_model is not None:
-        default = settings.gpu_model(options.gpu_model, "--gpu-model")
-    return GpuModels(default=default, own=settings.gpu_models, prices=settings.gpu_prices)
-
-
-def _since_s(text: str) -> int:
-    since_s = int(parse_duration_s(text, "--since"))
-    if since_s < LEAST_SINCE_S:
-        raise UsageError(f"--since: {text!r} is not valid; allowed: at least 1m")
-    return since_s
 
 
 def _window(usage: RecordedUsage, start_s: int, end_s: int) -> RecordedUsage:
@@ -175,13 +165,3 @@ def _tell_columns(fleet: Fleet, terminal: Terminal) -> None:
             f"{name}: {len(column)} samples of {len(set(column.series.tolist()))} series, "
             f"{column.step_s} s apart, {iso(int(column.ts[0]))} to {iso(int(column.ts[-1]))}"
         )
-
-
-def sized_resources(measured: Iterable[str], views: Sequence[WorkloadView]) -> tuple[Resource, ...]:
-    """Return the resources that are measured or in force, the API's own first."""
-    names = set(measured) - SIDE_METRICS
-    for view in views:
-        names |= view.request.keys() | view.limit.keys()
-    known = [resource for name, resource in KNOWN_RESOURCES.items() if name in names]
-    others = [resource_named(name) for name in sorted(names - KNOWN_RESOURCES.keys())]
-    return tuple(known + others) or (TFLOPS,)

@@ -28,17 +28,37 @@ from autoscaler.cli.options import (
     SortBy,
     SortOption,
     UntilOption,
-    UsageOption,
+    UsageOrServerOption,
     VerboseOption,
     WideOption,
     WorkloadsOption,
 )
 from autoscaler.cli.output import destinations
+from autoscaler.cli.prometheus_options import (
+    CaFileOption,
+    PrometheusHeaderFileOption,
+    PrometheusHeaderOption,
+    PrometheusMappingOption,
+    PrometheusTokenFileOption,
+    PrometheusUrlOption,
+    SelectorOption,
+    StepOption,
+    TimeoutOption,
+)
 from autoscaler.cli.terminal import ProgressMode, Terminal
 
 
 def command(
-    usage: UsageOption,
+    usage: UsageOrServerOption = None,
+    prometheus_url: PrometheusUrlOption = None,
+    prometheus_mapping: PrometheusMappingOption = None,
+    prometheus_header: PrometheusHeaderOption = None,
+    prometheus_header_file: PrometheusHeaderFileOption = None,
+    prometheus_token_file: PrometheusTokenFileOption = None,
+    ca_file: CaFileOption = None,
+    timeout: TimeoutOption = None,
+    selector: SelectorOption = None,
+    step: StepOption = None,
     workloads: WorkloadsOption = None,
     profiles: ProfilesOption = None,
     gpu_model: GpuModelOption = None,
@@ -64,25 +84,41 @@ def command(
     verbose: VerboseOption = 0,
     progress: ProgressOption = ProgressMode.AUTO,
 ) -> None:
-    """Compute recommendations from recorded usage and explain them; changes nothing.
+    """Compute recommendations from measured usage and explain them; changes nothing.
 
+    The usage is that of a Prometheus (--prometheus-url) or of a file (--from).
     stdout carries the result alone, notes and progress go to stderr.
     """
     targets = destinations(output, out or [])
-    from autoscaler.cli.recorded_input import InputOptions
+    from autoscaler.cli.prometheus_flags import PrometheusFlags
     from autoscaler.cli.rendering import Look
+    from autoscaler.cli.report_input import report_options
     from autoscaler.cli.report_run import Choice, run_report
+    from autoscaler.cli.stated_input import StatedOptions
 
     terminal = Terminal(verbosity=-1 if quiet else verbose, progress_mode=progress)
     code = run_report(
-        InputOptions(
-            usage=usage,
-            workloads=workloads,
-            profiles=profiles,
-            gpu_model=gpu_model,
-            until=until,
-            since=since,
-            config=config,
+        report_options(
+            usage,
+            PrometheusFlags(
+                url=prometheus_url,
+                mapping=prometheus_mapping,
+                headers=tuple(prometheus_header or ()),
+                header_files=tuple(prometheus_header_file or ()),
+                token_file=prometheus_token_file,
+                ca_file=ca_file,
+                timeout=timeout,
+                selectors=tuple(selector or ()),
+            ),
+            StatedOptions(
+                workloads=workloads,
+                profiles=profiles,
+                gpu_model=gpu_model,
+                until=until,
+                since=since,
+                config=config,
+            ),
+            step=step,
         ),
         Choice(
             namespaces=tuple(namespace or ()),

@@ -10,8 +10,8 @@ from fnmatch import fnmatchcase
 from autoscaler.cli.exits import ExitCode, strongest
 from autoscaler.cli.options import FailOn, Grade, Only, SeverityName, SortBy
 from autoscaler.cli.output import Destination, Format
-from autoscaler.cli.recorded_input import InputOptions, open_input
 from autoscaler.cli.rendering import Look, write_report
+from autoscaler.cli.report_input import ReportOptions, opened
 from autoscaler.cli.terminal import Terminal
 from autoscaler.errors import UsageError
 from autoscaler.reporting import look_back, report_of
@@ -21,9 +21,6 @@ from recommender.report.grouping import grouped
 from recommender.report.model import Report
 from recommender.report.severity import findings_at_least
 from recommender.sentences import counted
-
-ANALYSED = 0.2
-"""Share of the work that is done before the back-test."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +46,7 @@ class Choice:
 
 
 def run_report(
-    options: InputOptions,
+    options: ReportOptions,
     choice: Choice,
     look: Look,
     destinations: Sequence[Destination],
@@ -68,8 +65,8 @@ def run_report(
     if not shows_totals(destinations):
         terminal.note(summary(report))
     if report.items:
-        usage, name = shlex.quote(str(options.usage)), shlex.quote(report.items[0].name)
-        terminal.hint(f"why: tfa explain --from {usage} {name}   # with the same options")
+        words = ["tfa explain", *options.flags, shlex.quote(report.items[0].name)]
+        terminal.hint(f"why: {' '.join(words)}   # with the same options")
     return code_of_report(report, fail_on)
 
 
@@ -84,19 +81,15 @@ def _tell_unmatched(report: Report, globs: Sequence[str], terminal: Terminal) ->
             )
 
 
-def compute_report(options: InputOptions, *, has_what_if: bool, terminal: Terminal) -> Report:
-    """Return the report of all workloads of recorded usage."""
-    recorded = open_input(options, terminal)
-    with terminal.progress("report") as advance:
-        analysis = recorded.analyse()
-        advance(ANALYSED)
-        rest = 1.0 - ANALYSED
-        whatif = (
-            look_back(analysis, lambda share: advance(ANALYSED + rest * share))
-            if has_what_if
-            else None
-        )
-    return report_of(analysis, recorded.text(), whatif)
+def compute_report(options: ReportOptions, *, has_what_if: bool, terminal: Terminal) -> Report:
+    """Return the report of all workloads of a file or server."""
+    with opened(options, terminal) as given, terminal.progress("report") as advance:
+        share = given.analysed_share if has_what_if else 1.0
+        analysis = given.analyse(lambda done: advance(share * done))
+        whatif = None
+        if has_what_if:
+            whatif = look_back(analysis, lambda done: advance(share + (1.0 - share) * done))
+        return report_of(analysis, given.text(), whatif)
 
 
 def code_of_report(report: Report, fail_on: FailOn) -> ExitCode:

@@ -1,23 +1,23 @@
 """Checkpoints of the loop: usage model, decision state, history and reading positions as bytes.
 
-One compressed numpy archive without pickled objects, so that reading one runs no code.  A
-checkpoint of another version is refused; the usage model is then built from the source again.
+Sealed, without pickled objects.  A checkpoint that is damaged or of another version is refused; the
+usage model is then built from the source again.
 """
 
 from __future__ import annotations
 
-import io
-import zipfile
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
 
+from autoscaler.scaling.collecting import Position
 from autoscaler.scaling.observing import FleetState
 from recommender.errors import CheckpointError
 from recommender.report.blocks import HistoryEntry
 from recommender.state import DecisionState
+from recommender.usage.archive import packed, unpacked
 from recommender.usage.checkpoint import model_from_bytes, model_to_bytes
 
 if TYPE_CHECKING:
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from recommender.resources import Resource
     from recommender.usage.model import UsageModel
 
-VERSION = 1
+VERSION = 2
+_MAGIC = b"tfa-state\0"
 _STATE = "state."
 
 
@@ -37,7 +38,7 @@ class Checkpoint:
 
     model: UsageModel
     fleet: FleetState | None
-    read_until_s: Mapping[str, int]
+    position: Position
     ticked_s: Mapping[int, int]
     """Layer to the time of its last tick."""
     stated_at_start: Mapping[StartKey, float]
@@ -50,7 +51,7 @@ def to_bytes(checkpoint: Checkpoint) -> bytes:
     header = {
         "version": VERSION,
         "keys": None if fleet is None else fleet.keys,
-        "read_until_s": dict(checkpoint.read_until_s),
+        "position": asdict(checkpoint.position),
         "ticked_s": list(checkpoint.ticked_s.items()),
         "stated_at_start": list(checkpoint.stated_at_start.items()),
         "history": [
@@ -58,18 +59,11 @@ def to_bytes(checkpoint: Checkpoint) -> bytes:
             for key, entries in checkpoint.history.items()
         ],
     }
-    columns: dict[str, Any] = {}
+    columns = {"model": np.frombuffer(model_to_bytes(checkpoint.model), np.uint8)}
     if fleet is not None:
-        columns = {_STATE + f.name: getattr(fleet.state, f.name) for f in fields(DecisionState)}
-    out = io.BytesIO()
-    np.savez_compressed(
-        out,
-        allow_pickle=False,
-        header=np.frombuffer(orjson.dumps(header), np.uint8),
-        model=np.frombuffer(model_to_bytes(checkpoint.model), np.uint8),
-        **columns,
-    )
-    return out.getvalue()
+        for item in fields(DecisionState):
+            columns[_STATE + item.name] = getattr(fleet.state, item.name)
+    return packed(_MAGIC, orjson.dumps(header), columns)
 
 
 def from_bytes(data: bytes, resources: Sequence[Resource]) -> Checkpoint:
@@ -77,12 +71,8 @@ def from_bytes(data: bytes, resources: Sequence[Resource]) -> Checkpoint:
 
     Raises ``CheckpointError`` for damage, another version and other resources.
     """
-    try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-            columns = {name: archive[name] for name in archive.files}
-        header = orjson.loads(columns.pop("header").tobytes())
-    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise CheckpointError(f"these bytes are no checkpoint: {error}") from error
+    text, columns = unpacked(_MAGIC, data, "this program, or of one before version 2")
+    header = orjson.loads(text)
     if header.get("version") != VERSION:
         raise CheckpointError(
             f"checkpoint version {header.get('version')!r} cannot be read; this is {VERSION}"
@@ -92,7 +82,7 @@ def from_bytes(data: bytes, resources: Sequence[Resource]) -> Checkpoint:
         return Checkpoint(
             model=model,
             fleet=_fleet(header["keys"], columns),
-            read_until_s=header["read_until_s"],
+            position=Position(**header["position"]),
             ticked_s=dict(header["ticked_s"]),
             stated_at_start={tuple(key): value for key, value in header["stated_at_start"]},
             history={

@@ -112,8 +112,19 @@ class Loop:
 
     def bootstrap(self, start_s: int) -> Collected:
         """Read the history since ``start_s``; errors as those of ``Collector.bootstrap``."""
+        self._collector.want(start_s)
         self._collector.see(self._cluster.snapshot())
         return self._collector.bootstrap(start_s, self._clock.now_s())
+
+    def catch_up(self, since_s: int) -> tuple[Collected | None, Mapping[str, AutoscalerError]]:
+        """Read what is missing of the history since ``since_s``, or since a checkpoint ended.
+
+        Returns what was read, and the errors by stage; what they left out is read by the ticks.
+        """
+        errors: dict[str, AutoscalerError] = {}
+        self._collector.want(since_s)
+        views = self._snapshot(errors)
+        return self._collect(self._clock.now_s(), views, errors), errors
 
     def due(self) -> frozenset[Layer]:
         """Return the layers whose period has passed since their last tick."""
@@ -158,7 +169,7 @@ class Loop:
             Checkpoint(
                 model=self._model,
                 fleet=self._fleet,
-                read_until_s=self._collector.ends(),
+                position=self._collector.position(),
                 ticked_s=self._ticked_s,
                 stated_at_start=self._start.stated,
                 history={key: tuple(ring) for key, ring in self.records.history.items()},
@@ -167,9 +178,16 @@ class Loop:
 
     def restore(self, data: bytes) -> None:
         """Go on from a checkpoint; raises ``CheckpointError`` and then leaves the loop as it is."""
-        checkpoint = from_bytes(data, self._model.resources)
+        self.go_on_from(self.read_checkpoint(data))
+
+    def read_checkpoint(self, data: bytes) -> Checkpoint:
+        """Return what a checkpoint holds, for a look at it; raises ``CheckpointError``."""
+        return from_bytes(data, self._model.resources)
+
+    def go_on_from(self, checkpoint: Checkpoint) -> None:
+        """Take over a checkpoint that ``read_checkpoint`` returned."""
         self._use(checkpoint.model)
-        self._collector.resume(checkpoint.read_until_s)
+        self._collector.resume(checkpoint.position)
         self._fleet = checkpoint.fleet
         self._ticked_s = dict(checkpoint.ticked_s)
         self._start = StartAmounts(dict(checkpoint.stated_at_start))
@@ -188,7 +206,7 @@ class Loop:
         now_s = self._clock.now_s()
         errors: dict[str, AutoscalerError] = {}
         views = self._snapshot(errors)
-        collected = self._collect(now_s, errors)
+        collected = self._collect(now_s, views, errors)
         seen = Tick(now_s=now_s, due=due, views=views or (), collected=collected, errors=errors)
         if not views:
             return seen, None
@@ -209,7 +227,15 @@ class Loop:
         self._collector.see(views)
         return views
 
-    def _collect(self, now_s: int, errors: dict[str, AutoscalerError]) -> Collected | None:
+    def _collect(
+        self,
+        now_s: int,
+        views: Sequence[WorkloadView] | None,
+        errors: dict[str, AutoscalerError],
+    ) -> Collected | None:
+        if views is None and self._collector.is_waiting:
+            # how a history decays is said by the policies of the fleet
+            return None
         try:
             return self._collector.collect(now_s)
         except CollectionError as error:

@@ -10,15 +10,13 @@ from dataclasses import dataclass
 
 from autoscaler.errors import UsageError
 from autoscaler.scaling.cluster import Change, Outcome, WorkloadView
-from autoscaler.scaling.recorded_view import GpuModels, Statement, price_source, stated_by, view_of
+from autoscaler.scaling.fleet_notes import above_card_notes, missing_notes, unit_notes
+from autoscaler.scaling.recorded_view import view_of
+from autoscaler.scaling.stated import GpuModels, price_source, statements_of, without_usage
 from autoscaler.sources.recorded_usage import Key, RecordedUsage
 from autoscaler.sources.source import Metric
 from autoscaler.sources.workloads_file import WorkloadRow
 from recommender.gpu_models import GpuModel
-from recommender.resources import COMPUTE_PERCENT, TFLOPS, resource_named
-from recommender.sentences import amount, counted
-
-NAMES_SHOWN = 5
 
 
 class RecordedCluster:
@@ -72,7 +70,7 @@ def recorded_fleet(
 
     Raises ``UsageError`` with the problems of all rows at once.
     """
-    stated, notes = _statements(rows, profiles, gpu_models)
+    stated, notes = statements_of(rows, profiles, gpu_models)
     models: dict[Key, GpuModel] = {}
     for key in usage.keys():  # noqa: SIM118 - not a mapping
         statement = stated.get(key)
@@ -95,12 +93,13 @@ def recorded_fleet(
         )
         for key in usage.keys()  # noqa: SIM118 - not a mapping
     )
-    report_notes = (*_unit_notes(labelled, views), *_above_card_notes(views))
-    missing = _without_usage(rows, usage)
+    percent, tflops = (_measured(labelled, m) for m in (Metric.COMPUTE_PERCENT, Metric.TFLOPS))
+    report_notes = (*unit_notes(percent, tflops, views), *above_card_notes(views))
+    missing = without_usage(rows, set(usage.keys()))
     return Fleet(
         usage=labelled,
         views=views,
-        notes=(*notes, *_missing_note(missing), *report_notes),
+        notes=(*notes, *missing_notes(missing), *report_notes),
         report_notes=report_notes,
         without_usage=len(missing),
         price_sources={
@@ -111,87 +110,9 @@ def recorded_fleet(
     )
 
 
-def _statements(
-    rows: Sequence[WorkloadRow],
-    profiles: Mapping[tuple[str, str], Mapping[str, object]],
-    gpu_models: GpuModels,
-) -> tuple[dict[Key, Statement], list[str]]:
-    problems: list[str] = []
-    notes: list[str] = []
-    stated: dict[Key, Statement] = {}
-    for row in rows:
-        statement = stated_by(row, profiles, gpu_models)
-        for problem in statement.problems:
-            (notes if problem.is_warning else problems).append(f"{row.place}: {problem}")
-        stated[row.key] = statement
-    if problems:
-        raise UsageError("\n".join(problems))
-    return stated, notes
-
-
-def _without_usage(rows: Sequence[WorkloadRow], usage: RecordedUsage) -> list[str]:
-    known = set(usage.keys())
-    return [f"{row.namespace}/{row.workload}" for row in rows if row.key not in known]
-
-
-def _missing_note(missing: Sequence[str]) -> list[str]:
-    return [f"workloads without usage, left out: {_listed(missing)}"] if missing else []
-
-
-def _unit_notes(usage: RecordedUsage, views: Sequence[WorkloadView]) -> tuple[str, ...]:
-    """Say which workloads are measured in percent, and which are stated in another unit."""
-    notes = []
-    percent = _measured(usage, Metric.COMPUTE_PERCENT)
-    tflops = _measured(usage, Metric.TFLOPS)
-    if percent - tflops:
-        notes.append(
-            f"compute of {counted(len(percent - tflops), 'workload')} stays in percent of one "
-            "GPU, because no GPU model is known (--gpu-model, or gpu_model in the workloads file)"
-        )
-    other_unit = [
-        f"{view.namespace}/{view.workload}"
-        for view in views
-        if _is_stated_otherwise(view, percent, tflops)
-    ]
-    if other_unit:
-        notes.append(
-            "compute is stated in another unit than it is measured in (TFLOPS, percent of one "
-            f"GPU); a GPU model would join them: {_listed(other_unit)}"
-        )
-    return tuple(notes)
-
-
-def _above_card_notes(views: Sequence[WorkloadView]) -> list[str]:
-    """Say which workloads state more than one GPU has: probably a total, or another unit."""
-    found = [
-        f"{view.namespace}/{view.workload} ({name} {side} {amount(stated, resource)}, "
-        f"one GPU has {amount(capacity, resource)})"
-        for view in views
-        for side, amounts in (("request", view.request), ("limit", view.limit))
-        for name, stated in amounts.items()
-        for resource in (resource_named(name),)
-        for capacity in (view.card.get(name, resource.largest_value),)
-        if capacity is not None and stated > capacity
-    ]
-    return [f"more is stated than one GPU has: {_listed(found)}"] if found else []
-
-
-def _is_stated_otherwise(view: WorkloadView, percent: set[Key], tflops: set[Key]) -> bool:
-    stated = view.request.keys() | view.limit.keys()
-    in_tflops = TFLOPS.name in stated and view.key in percent and view.key not in tflops
-    in_percent = COMPUTE_PERCENT.name in stated and view.key in tflops and view.key not in percent
-    return in_tflops or in_percent
-
-
 def _measured(usage: RecordedUsage, metric: str) -> set[Key]:
     column = usage.columns.get(metric)
     if column is None:
         return set()
     labels = [usage.labels[i] for i in set(column.series.tolist())]
     return {(label["namespace"], label["workload"]) for label in labels}
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:NAMES_SHOWN])
-    rest = len(names) - NAMES_SHOWN
-    return f"{shown} and {rest} more" if rest > 0 else shown

@@ -1,90 +1,21 @@
-"""One recorded workload as the loop sees it: a row of the workloads file, resolved.
-
-Without a row nothing is in force, and the policy is the default one: recommend only.
-"""
+"""One recorded workload as the loop sees it: what is declared, and which workers still run."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cache
-from types import MappingProxyType
-from typing import Any
+from dataclasses import replace
 
-from autoscaler.scaling.cluster import Amounts, WorkerView, WorkloadView, amounts
+from autoscaler.scaling.cluster import WorkerView, WorkloadView
+from autoscaler.scaling.stated import GpuModels, Statement, stated_view
 from autoscaler.sources.recorded_usage import Key
-from autoscaler.sources.workloads_file import WorkloadRow
-from recommender.errors import Problem
-from recommender.gpu_models import GpuModel, find_gpu_model
-from recommender.policy.annotations import named_profile
-from recommender.policy.profiles import find_profile
-from recommender.policy.resolve import Resolved, resolve
-from recommender.resources import COMPUTE_PERCENT, TFLOPS, VRAM
+from recommender.gpu_models import GpuModel
 
-JOB_KINDS = frozenset({"Job", "CronJob", "JobSet"})
 STARTUP_S = 300
 """A worker that appears during the recording counts as ready after so long."""
 GONE_STEPS = 3
 GONE_S = 300
 """A worker without a sample for longer than both is no longer running."""
 UNKNOWN_START_S = -1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GpuModels:
-    """How GPU models are found, and what they cost."""
-
-    default: GpuModel | None = None
-    """Of workloads that state none."""
-    own: tuple[GpuModel, ...] = ()
-    """Beside the built-in table; they win."""
-    prices: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
-    """Price of one GPU hour by model name."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Statement:
-    """What a row says, resolved."""
-
-    resolved: Resolved
-    model: GpuModel | None
-    owner: str
-    price_per_gpu_hour: float | None
-    problems: tuple[Problem, ...]
-
-
-def stated_by(
-    row: WorkloadRow,
-    profiles: Mapping[tuple[str, str], Mapping[str, object]],
-    gpu_models: GpuModels,
-) -> Statement:
-    """Resolve one row; every problem of it is in ``problems``."""
-    raw = row.values.get("annotations", {})
-    annotations: Mapping[str, Any] = raw if isinstance(raw, Mapping) else {}
-    name = str(row.values.get("profile") or named_profile(annotations) or "")
-    namespace, slash, alone = name.partition("/")
-    found = find_profile(profiles, namespace, alone) if slash else None
-    if found is None and name and not slash:
-        found = find_profile(profiles, row.namespace, name)
-    owner = _owner(row)
-    resolved = resolve(
-        annotations=annotations,
-        profile=None if found is None else found[1],
-        profile_name=name if found is None else found[0],
-        overrides=row.values,
-        is_job=owner.partition("/")[0] in JOB_KINDS,
-    )
-    price, price_problems = _price(row.values.get("price_per_hour"))
-    named_model = resolved.stated.gpu_model
-    model = find_gpu_model(named_model, gpu_models.own) if named_model else gpu_models.default
-    problems = [problem for problem in resolved.problems if not _is_solved(problem, model)]
-    return Statement(
-        resolved=resolved,
-        model=model,
-        owner=owner,
-        price_per_gpu_hour=price,
-        problems=(*problems, *price_problems),
-    )
 
 
 def view_of(
@@ -103,42 +34,14 @@ def view_of(
     ``workers`` are times of the first and the last sample by worker, ``begin_s`` the time of the
     first sample of all: what was measured then was running already.
     """
-    resolved = _nothing_stated() if statement is None else statement.resolved
-    stated = resolved.stated
-    request, limit = _in_tflops(stated.request, model), _in_tflops(stated.limit, model)
-    price = None if statement is None else statement.price_per_gpu_hour
-    if price is None and model is not None:
-        price = gpu_models.prices.get(model.name)
+    view = stated_view(key, statement=statement, model=model, gpu_models=gpu_models)
     gone_s = now_s - max(GONE_S, GONE_STEPS * step_s)
-    return WorkloadView(
-        namespace=key[0],
-        workload=key[1],
-        uid=f"{key[0]}/{key[1]}",
-        policy=resolved.policy,
-        stated_request=request,
-        stated_limit=limit,
-        request=request,
-        limit=limit,
-        stated_sources=_sources(stated.sources, model),
-        replicas=stated.replicas,
-        stated_replicas=stated.replicas,
-        gpu_count=stated.gpu_count,
-        gpu_model=stated.gpu_model if model is None else model.name,
-        pool=stated.pool,
-        qos=stated.qos,
-        owner="" if statement is None else statement.owner,
-        card=_card(model),
-        price_per_gpu_hour=price,
-        workers=_with_unmeasured(
-            [
-                _worker(name, first_s, begin_s, step_s, now_s)
-                for name, (first_s, last_s) in sorted(workers.items())
-                if last_s >= gone_s
-            ],
-            stated.replicas or 0,
-            begin_s,
-        ),
-    )
+    running = [
+        _worker(name, first_s, begin_s, step_s, now_s)
+        for name, (first_s, last_s) in sorted(workers.items())
+        if last_s >= gone_s
+    ]
+    return replace(view, workers=_with_unmeasured(running, view.replicas or 0, begin_s))
 
 
 def _with_unmeasured(
@@ -155,80 +58,9 @@ def _with_unmeasured(
     )
 
 
-def price_source(statement: Statement | None) -> str:
-    """Return where the price of a view came from."""
-    is_stated = statement is not None and statement.price_per_gpu_hour is not None
-    return "workloads file" if is_stated else "settings file"
-
-
-@cache
-def _nothing_stated() -> Resolved:
-    """Return one policy for all, so that a large fleet of defaults is one row of policies."""
-    return resolve()
-
-
 def _worker(name: str, first_s: int, begin_s: int, step_s: int, now_s: int) -> WorkerView:
     was_running = first_s <= begin_s + step_s
     ready_s = first_s if was_running else first_s + STARTUP_S
     return WorkerView(
         name=name, started_s=UNKNOWN_START_S, ready_s=ready_s if ready_s <= now_s else None
     )
-
-
-def _in_tflops(stated: Mapping[str, float], model: GpuModel | None) -> Amounts:
-    """Return stated amounts; with a GPU model, percent of one GPU is TFLOPS."""
-    if model is None or COMPUTE_PERCENT.name not in stated:
-        return amounts(stated)
-    rest = {name: value for name, value in stated.items() if name != COMPUTE_PERCENT.name}
-    tflops = stated[COMPUTE_PERCENT.name] / 100.0 * model.fp16_tflops
-    return amounts({TFLOPS.name: tflops, **rest})
-
-
-def _sources(sources: Mapping[str, str], model: GpuModel | None) -> Mapping[str, str]:
-    if model is None:
-        return sources
-    named = dict(sources)
-    for side in ("request", "limit"):
-        percent = f"compute-percent-{side}"
-        if percent in sources:
-            named[f"tflops-{side}"] = f"{sources[percent]} ({percent} of {model.name})"
-    return MappingProxyType(named)
-
-
-def _card(model: GpuModel | None) -> Amounts:
-    if model is None:
-        return amounts()
-    return amounts(
-        {
-            TFLOPS.name: model.fp16_tflops,
-            COMPUTE_PERCENT.name: 100.0,
-            VRAM.name: float(model.vram_bytes),
-        }
-    )
-
-
-def _owner(row: WorkloadRow) -> str:
-    """Return ``Kind/name`` of the owner; one column may hold both, or the two one each."""
-    owner = str(row.values.get("owner") or "").strip()
-    kind = str(row.values.get("kind") or "").strip()
-    if kind and "/" not in owner:
-        return f"{kind}/{owner or row.workload}"
-    return owner
-
-
-def _price(value: object) -> tuple[float | None, tuple[Problem, ...]]:
-    if value is None:
-        return None, ()
-    try:
-        price = float(str(value))
-    except ValueError:
-        price = -1.0
-    if isinstance(value, bool) or not 0 <= price < 1e6:
-        message = f"{value!r} is not valid; allowed: the price of one GPU hour, 0 or more"
-        return None, (Problem("price_per_hour", message),)
-    return price, ()
-
-
-def _is_solved(problem: Problem, model: GpuModel | None) -> bool:
-    """Return whether a warning of an unknown GPU model is void, because the settings know it."""
-    return model is not None and problem.is_warning and problem.path.endswith("gpu_model")

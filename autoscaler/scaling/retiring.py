@@ -1,8 +1,9 @@
 """Retiring: giving rows of the usage model back when workers and workloads are long gone.
 
 A worker's own samples matter for an hour; what it added to its workload stays.  A workload keeps
-its usage for two weeks, because one that is created again under its name goes on with it; names
-that never come back, as those of jobs, must not fill the memory.
+its usage for two weeks, or for as long as its policy looks back where that is longer, because one
+that is created again under its name goes on with it; names that never come back, as those of jobs,
+must not fill the memory.
 """
 
 from __future__ import annotations
@@ -22,12 +23,14 @@ if TYPE_CHECKING:
 KEPT_AFTER_S = 7200
 """Longer than anything that is kept per worker."""
 WORKLOAD_KEPT_AFTER_S = 14 * 86400
-"""As long as requests look back."""
+"""As long as requests look back by default."""
+HISTORY_HALF_LIVES = 2
+"""The half-life of the requests histogram is half of the history that a policy asks for."""
 PERIOD_S = 600
 
 
 class Retirement:
-    """Watches what exists; drops workers after two hours, and workloads after two weeks."""
+    """Watches what exists; drops workers after two hours, workloads after their history."""
 
     def __init__(self, model: UsageModel, index: SeriesIndex) -> None:
         self._model = model
@@ -67,14 +70,22 @@ class Retirement:
                 seen_s = self._workload_seen_s.setdefault(row, now_s if last_s[row] < 0 else 0)
                 self._workload_seen_s[row] = max(seen_s, last_s[row])
         self._workload_seen_s.update(dict.fromkeys(usage_rows.tolist(), now_s))
-        oldest_s = now_s - WORKLOAD_KEPT_AFTER_S
-        gone = [row for row, seen_s in self._workload_seen_s.items() if seen_s < oldest_s]
+        kept_s = self._kept_after_s().tolist()
+        gone = [
+            row for row, seen_s in self._workload_seen_s.items() if now_s - seen_s > kept_s[row]
+        ]
         if gone:
             rows = np.array(gone, np.int64)
             self._index.forget_workloads(rows)
             self._model.drop_workloads(rows)
             for row in gone:
                 del self._workload_seen_s[row]
+
+    def _kept_after_s(self) -> Ints:
+        """Return how long each workload is kept, ``[workloads]``."""
+        half_lives_s = [store.requests.half_life_s for store in self._model.stores]
+        history_s = HISTORY_HALF_LIVES * np.max(half_lives_s, axis=0)
+        return np.asarray(np.maximum(history_s, WORKLOAD_KEPT_AFTER_S), np.int64)
 
     def _last_sample_s(self, worker: int) -> int:
         return max(int(store.recent.last_sample_s[worker]) for store in self._model.stores)

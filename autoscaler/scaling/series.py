@@ -61,16 +61,25 @@ class SeriesIndex:
         self._number: dict[tuple[str, str, str, str, str], int] = {}
         self._worker: list[int] = []
         self._workload: list[int] = []
+        self._free: list[int] = []
+        """Numbers of series whose workers are forgotten; the next series get them."""
         self._tables: dict[int, tuple[tuple[Mapping[str, str], ...], SeriesRows]] = {}
         self._stated_gpu_model: dict[tuple[str, str], str] = {}
         self._reported_gpu_model: dict[tuple[str, str], str] = {}
+        for key in model.workloads.keys:
+            if key is not None and key[2]:
+                self._reported_gpu_model.setdefault(key[:2], key[2])
         self._view_workers: dict[int, tuple[object, Ints]] = {}
 
     def state_gpu_models(self, views: Sequence[WorkloadView]) -> None:
-        """Take over which GPU model each workload states, for series that do not say."""
+        """Take over which GPU model each workload states, for series that do not say.
+
+        What a workload that is gone had stated stays: its last samples may still be read.
+        """
         stated: dict[tuple[str, str], str] = {}
         for view in views:
             stated.setdefault(view.key, canonical_gpu_model(view.gpu_model))
+        stated = self._stated_gpu_model | stated
         if stated != self._stated_gpu_model:
             self._stated_gpu_model = stated
             self._tables.clear()
@@ -127,16 +136,19 @@ class SeriesIndex:
         self._forget(self._workload, workloads)
         for row in workloads.tolist():
             key = self._model.workloads.keys[row]
-            if key is not None and self._reported_gpu_model.get(key[:2]) == key[2]:
-                del self._reported_gpu_model[key[:2]]
+            for known in (self._reported_gpu_model, self._stated_gpu_model):
+                if key is not None and known.get(key[:2]) == key[2]:
+                    del known[key[:2]]
 
     def _forget(self, rows_of_number: Sequence[int], rows: Ints) -> None:
         gone = set(rows.tolist())
-        self._number = {
-            key: number
-            for key, number in self._number.items()
-            if rows_of_number[number] not in gone
-        }
+        kept: dict[tuple[str, str, str, str, str], int] = {}
+        for key, number in self._number.items():
+            if rows_of_number[number] in gone:
+                self._free.append(number)
+            else:
+                kept[key] = number
+        self._number = kept
         self._tables.clear()
         self._view_workers.clear()
 
@@ -147,9 +159,10 @@ class SeriesIndex:
             workload = self._model.workload_rows([key[:3] for key in new])
             worker = self._model.worker_rows(workload, [key[3] for key in new])
             for key, workload_row, worker_row in zip(new, workload, worker, strict=True):
-                self._number[key] = len(self._worker)
-                self._worker.append(int(worker_row))
-                self._workload.append(int(workload_row))
+                number = self._new_number()
+                self._number[key] = number
+                self._worker[number] = int(worker_row)
+                self._workload[number] = int(workload_row)
         series = np.array([self._number[key] if key else UNLABELLED for key in keys], np.int64)
         known = series >= 0
         worker_rows = np.full(len(keys), UNLABELLED, np.int64)
@@ -158,6 +171,13 @@ class SeriesIndex:
         workload_rows[known] = np.array(self._workload, np.int64)[series[known]]
         is_shared = len(np.unique(worker_rows[known])) < int(known.sum())
         return SeriesRows(series, worker_rows, workload_rows, is_shared)
+
+    def _new_number(self) -> int:
+        if self._free:
+            return self._free.pop()
+        self._worker.append(UNLABELLED)
+        self._workload.append(UNLABELLED)
+        return len(self._worker) - 1
 
     def _key(self, label: Mapping[str, str]) -> tuple[str, str, str, str, str] | None:
         namespace, workload = label.get("namespace", ""), label.get("workload", "")

@@ -1,4 +1,4 @@
-"""The usage model as bytes and back: a digest and a zip of arrays, no pickle.
+"""The usage model as bytes and back.
 
 A checkpoint is a cache.  One that is damaged, or of another version or another set of resources,
 raises ``CheckpointError``, and the caller rebuilds the model from its metrics source.
@@ -6,8 +6,6 @@ raises ``CheckpointError``, and the caller rebuilds the model from its metrics s
 
 from __future__ import annotations
 
-import hashlib
-import io
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -18,6 +16,7 @@ from numpy.typing import NDArray
 
 from recommender.errors import CheckpointError
 from recommender.resources import Resource
+from recommender.usage.archive import packed, unpacked
 from recommender.usage.backlog import Backlog
 from recommender.usage.blocks import Blocks
 from recommender.usage.denials import Denials
@@ -30,9 +29,8 @@ from recommender.usage.recent import RecentSamples
 from recommender.usage.rings import TimeRing
 from recommender.usage.store import ResourceUsage
 
-VERSION = 1
+VERSION = 2
 _MAGIC = b"tfa-usage\0"
-_DIGEST_BYTES = 32
 _PARTS = (
     ResourceUsage,
     RecentSamples,
@@ -54,16 +52,12 @@ def model_to_bytes(model: UsageModel) -> bytes:
         "workloads": model.workloads.keys,
         "workers": model.workers.keys,
         "counts": asdict(model.counts),
-        "closed_until_s": model.closed_until_s,
+        "closed_until_s": [store.closed_until_s for store in model.stores],
         "begin_s": model.begin_s,
         "closed_block": [store.closed_block for store in model.stores],
     }
-    buffer = io.BytesIO()
-    arrays: dict[str, Any] = {path: array for path, array, _, _ in _arrays(model)}
-    text = np.frombuffer(json.dumps(header).encode(), np.uint8)
-    np.savez(buffer, header=text, **arrays)
-    body = buffer.getvalue()
-    return _MAGIC + hashlib.sha256(body).digest() + body
+    arrays = {path: array for path, array, _, _ in _arrays(model)}
+    return packed(_MAGIC, json.dumps(header).encode(), arrays)
 
 
 def model_from_bytes(data: bytes, resources: Sequence[Resource]) -> UsageModel:
@@ -71,9 +65,8 @@ def model_from_bytes(data: bytes, resources: Sequence[Resource]) -> UsageModel:
 
     Raises ``CheckpointError`` for damage, another version and other resources.
     """
-    with np.load(io.BytesIO(_intact(data)), allow_pickle=False) as archive:
-        header = json.loads(archive["header"].tobytes())
-        arrays = {name: archive[name] for name in archive.files if name != "header"}
+    text, arrays = unpacked(_MAGIC, data, "usage")
+    header = json.loads(text)
     if header.get("version") != VERSION:
         found = header.get("version")
         raise CheckpointError(f"checkpoint of version {found}, this program reads {VERSION}")
@@ -83,17 +76,6 @@ def model_from_bytes(data: bytes, resources: Sequence[Resource]) -> UsageModel:
     return _restored(header, arrays, resources)
 
 
-def _intact(data: bytes) -> bytes:
-    """Return the archive, of which every byte is as it was written."""
-    digest_end = len(_MAGIC) + _DIGEST_BYTES
-    if data[: len(_MAGIC)] != _MAGIC or len(data) < digest_end:
-        raise CheckpointError(f"these {len(data)} bytes are no checkpoint of usage")
-    body = data[digest_end:]
-    if hashlib.sha256(body).digest() != data[len(_MAGIC) : digest_end]:
-        raise CheckpointError(f"damaged checkpoint: the digest of its {len(body)} bytes differs")
-    return body
-
-
 def _restored(
     header: dict[str, Any], arrays: dict[str, NDArray[Any]], resources: Sequence[Resource]
 ) -> UsageModel:
@@ -101,9 +83,11 @@ def _restored(
     model.workloads.restore([None if k is None else tuple(k) for k in header["workloads"]])
     model.workers.restore([None if k is None else tuple(k) for k in header["workers"]])
     model.counts = SampleCounts(**header["counts"])
-    model.closed_until_s, model.begin_s = header["closed_until_s"], header["begin_s"]
-    for store, closed_block in zip(model.stores, header["closed_block"], strict=True):
-        store.closed_block = closed_block
+    model.begin_s = header["begin_s"]
+    for store, until_s, block in zip(
+        model.stores, header["closed_until_s"], header["closed_block"], strict=True
+    ):
+        store.closed_until_s, store.closed_block = until_s, block
     for path, current, owner, name in _arrays(model):
         if path not in arrays or arrays[path].dtype != current.dtype:
             raise CheckpointError(f"checkpoint of another layout: no usable array {path}")

@@ -1,4 +1,9 @@
-"""From samples to one-minute blocks per worker: maximum, mean, and whether one was saturated."""
+"""From samples to one-minute blocks per worker: maximum, mean, and whether one was saturated.
+
+Some sources aggregate to minutes themselves.  Where a minute has both, what the source made of all
+its samples is the mean, because the single ones may be a part of them; the largest value of either
+is the maximum, and a saturated sample of either saturates it.
+"""
 
 from __future__ import annotations
 
@@ -60,8 +65,29 @@ def grouped(major: Ints, minor: Ints) -> Groups:
     return Groups(order, start, order[start])
 
 
-def minutes_of(worker: Ints, ts: Ints, value: Floats, saturated: Bools) -> Minutes:
-    """Reduce samples (at least one) to minutes; of two under one stamp the larger counts."""
+def minutes_of(
+    worker: Ints, ts: Ints, value: Floats, saturated: Bools, top: Floats | None = None
+) -> Minutes:
+    """Reduce samples (at least one) to minutes; of two under one stamp the larger counts.
+
+    Where ``top`` is a number, ``value`` is the mean of its minute and ``top`` the maximum; NaN, and
+    everywhere without ``top``: a single sample.
+    """
+    is_minute = np.zeros(len(ts), np.bool_) if top is None else ~np.isnan(top)
+    if top is None or not is_minute.any():
+        return _of_samples(worker, ts, value, saturated)
+    if is_minute.all():
+        return _of_minutes(worker, ts, value, saturated, top)
+    rest = ~is_minute
+    return _merged(
+        _of_minutes(
+            worker[is_minute], ts[is_minute], value[is_minute], saturated[is_minute], top[is_minute]
+        ),
+        _of_samples(worker[rest], ts[rest], value[rest], saturated[rest]),
+    )
+
+
+def _of_samples(worker: Ints, ts: Ints, value: Floats, saturated: Bools) -> Minutes:
     stamps = grouped(worker, ts)
     duplicates = len(ts) - len(stamps.first)
     worker, ts = worker[stamps.first], ts[stamps.first]
@@ -76,4 +102,34 @@ def minutes_of(worker: Ints, ts: Ints, value: Floats, saturated: Bools) -> Minut
         mean=groups.total(value) / groups.size(),
         is_saturated=groups.largest(saturated.astype(np.float64)) > 0,
         duplicates=duplicates,
+    )
+
+
+def _of_minutes(worker: Ints, ts: Ints, mean: Floats, saturated: Bools, top: Floats) -> Minutes:
+    minute = ts // MINUTE_S
+    groups = grouped(worker, minute)
+    return Minutes(
+        worker=worker[groups.first],
+        minute=minute[groups.first],
+        top=groups.largest(top),
+        mean=groups.largest(mean),
+        is_saturated=groups.largest(saturated.astype(np.float64)) > 0,
+        duplicates=len(ts) - len(groups.first),
+    )
+
+
+def _merged(aggregated: Minutes, single: Minutes) -> Minutes:
+    parts = aggregated, single
+    worker = np.concatenate([part.worker for part in parts])
+    minute = np.concatenate([part.minute for part in parts])
+    saturated = np.concatenate([part.is_saturated for part in parts])
+    # the order within a group is that of the rows: the aggregated one, where there is one, is first
+    groups = grouped(worker, minute)
+    return Minutes(
+        worker=worker[groups.first],
+        minute=minute[groups.first],
+        top=groups.largest(np.concatenate([part.top for part in parts])),
+        mean=np.concatenate([part.mean for part in parts])[groups.first],
+        is_saturated=groups.largest(saturated.astype(np.float64)) > 0,
+        duplicates=aggregated.duplicates + single.duplicates,
     )

@@ -9,18 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recommender.observation import Bools, Floats, Ints
 from recommender.resources import Resource
 from recommender.usage.denials import Denials
 from recommender.usage.identity import RowIndex
-from recommender.usage.quality import (
-    LARGEST_VALUE,
-    SampleCounts,
-    demand_of,
-    is_saturated,
-    is_startup,
-)
+from recommender.usage.quality import LARGEST_VALUE, SampleCounts, is_startup
+from recommender.usage.samples import Demands, UsageSamples, known
 from recommender.usage.store import ResourceUsage, closable_until_s
 
 STARTS_REMEMBERED = 16
@@ -37,7 +33,6 @@ class UsageModel:
         self.workers: RowIndex[tuple[int, str]] = RowIndex()
         self.denials = Denials()
         self.counts = SampleCounts()
-        self.closed_until_s = 0
         self.begin_s = -1
         """First stamp ever seen: workers that were there then were running already."""
         # per worker
@@ -89,13 +84,15 @@ class UsageModel:
         resource: int,
         worker: Ints,
         ts: Ints,
-        value: Floats,
+        value: Floats | NDArray[np.float32],
         *,
         now_s: int,
         step_s: int,
         share: Floats | None = None,
         throttled_ratio: Floats | None = None,
         is_frozen: Bools | None = None,
+        top: Floats | NDArray[np.float32] | None = None,
+        known_before_s: int = 0,
     ) -> None:
         """Take samples of one resource, ``[n]`` each, in any order.
 
@@ -103,52 +100,57 @@ class UsageModel:
         limit), ``throttled_ratio`` the share of the interval that launches waited; NaN where not
         known.  Samples that are not finite, negative, at or after ``now_s``, or of a closed block
         are counted and left out.  Stamps closer than 5 s count as one, with the largest value.
+
+        With ``top`` the samples are minutes that the source aggregated, stamped by their start:
+        ``value`` is the mean and ``top`` the maximum (NaN: as the mean).  Each is judged and
+        corrected by itself; a minute is saturated where its maximum is.  They are history, and no
+        part of the recent samples.
+
+        ``known_before_s``: samples before it have been read before.  They are taken where they are
+        new or larger, and not counted a second time.
         """
-        unknown = np.full(len(ts), np.nan)
-        share = unknown if share is None else share
-        throttled_ratio = unknown if throttled_ratio is None else throttled_ratio
-        is_frozen = np.zeros(len(ts), np.bool_) if is_frozen is None else is_frozen
-        usable = self._usable(ts, value, is_frozen, now_s)
-        worker, ts, value = worker[usable], ts[usable], value[usable].astype(np.float64)
-        share, throttled_ratio = share[usable], throttled_ratio[usable]
-        if len(ts) == 0:
-            return
-        starting = self._note_start(worker, ts, step_s)
-        if self.resources[resource].is_compressible:
-            running = ~starting
-            saturated = is_saturated(value, share, throttled_ratio)
-            demand = demand_of(value, share, throttled_ratio, saturated)
-            self.counts.startup += int(starting.sum())
-        else:
-            running = np.ones(len(ts), np.bool_)
-            saturated = np.zeros(len(ts), np.bool_)
-            demand = value
-            self._note_vram(resource, worker, ts, value, share, starting)
-        self._take(
-            resource,
-            worker[running],
-            ts[running],
-            demand[running],
-            saturated[running],
-            now_s,
-            step_s,
+        is_frozen = np.broadcast_to(np.False_, len(ts)) if is_frozen is None else is_frozen
+        top = None if top is None else np.fmax(top, value)
+        judged = value if top is None else np.where(value >= 0, top, value)
+        usable = self._usable(resource, ts, judged, is_frozen, now_s, known_before_s)
+        chosen = slice(None) if usable.all() else usable
+        samples = UsageSamples(
+            worker=worker[chosen],
+            ts=ts[chosen],
+            value=value[chosen].astype(np.float64, copy=False),
+            top=None if top is None else top[chosen].astype(np.float64, copy=False),
+            share=known(share, len(ts))[chosen],
+            throttled_ratio=known(throttled_ratio, len(ts))[chosen],
         )
+        if len(samples.ts) == 0:
+            return
+        starting = self._note_start(samples.worker, samples.ts, step_s)
+        if self.resources[resource].is_compressible:
+            self.counts.startup += int((starting & (samples.ts >= known_before_s)).sum())
+            self._take(resource, samples.demands(~starting), now_s, step_s, known_before_s)
+        else:
+            self._note_vram(resource, samples, starting)
+            self._take(resource, samples.amounts(), now_s, step_s, known_before_s)
 
     def deny(self, worker: Ints, ts: Ints, count: Floats, *, now_s: int) -> None:
         """Record refused VRAM allocations."""
         self.denials.add(self.row_of_worker[worker], ts, count, now_s=now_s)
 
-    def advance(self, now_s: int) -> None:
-        """Close the blocks whose end lies 120 s or more before ``now_s``."""
-        limit_s = closable_until_s(now_s)
-        if limit_s <= self.closed_until_s:
-            return
-        for store in self.stores:
-            self.counts.duplicate += store.close(
-                self.row_of_worker, closed_until_s=self.closed_until_s, limit_s=limit_s
-            )
-        self.closed_until_s = limit_s
-        self.denials.fold(now_s)
+    def advance(self, now_s: int, *, read_until_s: Sequence[int] | None = None) -> None:
+        """Close the blocks whose end lies 120 s or more before ``now_s``.
+
+        ``read_until_s`` says per resource up to where it has been read, where that is less: blocks
+        that still have to be read stay open.
+        """
+        is_later = False
+        for i, store in enumerate(self.stores):
+            read_s = now_s if read_until_s is None else min(now_s, read_until_s[i])
+            limit_s = closable_until_s(read_s)
+            if limit_s > store.closed_until_s:
+                self.counts.duplicate += store.close(self.row_of_worker, limit_s)
+                is_later = True
+        if is_later:
+            self.denials.fold(now_s)
 
     def drop_workers(self, worker: Ints) -> None:
         """Forget workers that are gone; what they added to their workloads stays."""
@@ -170,18 +172,27 @@ class UsageModel:
         self.startup_s[rows] = np.nan
         self.startup_count[rows] = 0
 
-    def _usable(self, ts: Ints, value: Floats, is_frozen: Bools, now_s: int) -> Bools:
+    def _usable(
+        self,
+        resource: int,
+        ts: Ints,
+        value: Floats | NDArray[np.float32],
+        is_frozen: Bools,
+        now_s: int,
+        known_before_s: int,
+    ) -> Bools:
         """Return which samples count; the others are counted by the first reason that holds."""
         usable = np.ones(len(ts), np.bool_)
+        is_new = ts >= known_before_s
         reasons = {
             "not_finite": ~(np.abs(value) <= LARGEST_VALUE),
             "negative": value < 0,
             "future": ts >= now_s,
-            "late": ts < self.closed_until_s,
+            "late": ts < self.stores[resource].closed_until_s,
             "frozen": is_frozen,
         }
         for name, holds in reasons.items():
-            left_out = usable & holds
+            left_out = usable & holds & is_new
             setattr(self.counts, name, getattr(self.counts, name) + int(left_out.sum()))
             usable &= ~holds
         return usable
@@ -197,45 +208,38 @@ class UsageModel:
             ts, first[worker], self.begin_s, self.started_s[worker], self.ready_s[worker]
         )
 
-    def _note_vram(
-        self, resource: int, worker: Ints, ts: Ints, value: Floats, share: Floats, starting: Bools
-    ) -> None:
-        store = self.stores[resource]
-        order = np.argsort(ts, kind="stable")
-        known = order[~np.isnan(share[order])]
-        store.plateaus.limit[worker[known]] = share[known]
+    def _note_vram(self, resource: int, samples: UsageSamples, starting: Bools) -> None:
+        store, worker = self.stores[resource], samples.worker
+        order = np.argsort(samples.ts, kind="stable")
+        known = order[~np.isnan(samples.share[order])]
+        store.plateaus.limit[worker[known]] = samples.share[known]
         if starting.any():
-            who = worker[starting]
+            who, value = worker[starting], samples.highest[starting]
             begin = np.where(
                 self.started_s[who] >= 0, self.started_s[who], self.first_sample_s[who]
             )
-            store.load(self.row_of_worker[who], begin, value[starting])
+            store.load(self.row_of_worker[who], begin, value)
 
     def _take(
-        self,
-        resource: int,
-        worker: Ints,
-        ts: Ints,
-        demand: Floats,
-        saturated: Bools,
-        now_s: int,
-        step_s: int,
+        self, resource: int, demands: Demands, now_s: int, step_s: int, known_before_s: int
     ) -> None:
+        ts = demands.ts
         if len(ts) == 0:
             return
         store = self.stores[resource]
-        store.seen(self.row_of_worker[worker], ts, step_s)
-        self.counts.accepted += len(ts)
-        self.counts.saturated += int(saturated.sum())
-        self.counts.duplicate += store.take(
-            worker,
+        store.seen(self.row_of_worker[demands.worker], ts, step_s)
+        taken = store.take(
+            demands.worker,
             ts,
-            # the precision of everything that is kept, so that all ways in give the same
-            demand.astype(np.float32).astype(np.float64),
-            saturated,
-            closed_until_s=self.closed_until_s,
+            demands.demand,
+            demands.saturated,
+            top=demands.top,
             now_s=now_s,
+            known_before_s=known_before_s,
         )
+        self.counts.accepted += len(ts) - taken.again
+        self.counts.saturated += int((demands.saturated & (ts >= known_before_s)).sum())
+        self.counts.duplicate += taken.duplicate
 
     def _grow_workloads(self, rows: int) -> None:
         more = rows - len(self.startup_count)

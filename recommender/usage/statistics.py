@@ -263,7 +263,7 @@ def read_demand(model: UsageModel, workers: Ints, period_s: Ints, now_s: int) ->
         return out
     for period in np.unique(period_s):
         of_period = period_s == period
-        out[of_period] = _mean_demand(model, store, int(period), now_s)[workers[of_period]]
+        out[of_period] = _mean_demand(store, int(period), now_s)[workers[of_period]]
     step_s = np.maximum(store.step_s[model.row_of_worker[workers]], 1)
     last = store.recent.last_sample_s[workers]
     fresh = (last >= 0) & ~is_stale(last, step_s, now_s)
@@ -271,10 +271,10 @@ def read_demand(model: UsageModel, workers: Ints, period_s: Ints, now_s: int) ->
     return np.where(coarse, store.recent.last_three[-1][workers], out)
 
 
-def _mean_demand(model: UsageModel, store: ResourceUsage, period_s: int, now_s: int) -> Floats:
+def _mean_demand(store: ResourceUsage, period_s: int, now_s: int) -> Floats:
     """Return mean demand per worker over ``[now - period, now)``: closed minutes, then samples."""
     begin_s = now_s - period_s
-    open_since_s = max(begin_s, min(model.closed_until_s, now_s))
+    open_since_s = max(begin_s, min(store.closed_until_s, now_s))
     total, count = store.recent.sum_between(open_since_s, now_s)
     with np.errstate(invalid="ignore", divide="ignore"):
         mean_of_open = total / count

@@ -6,6 +6,8 @@ Per workload: 5-minute blocks of 7 days, the requests and limits histograms.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from recommender.observation import Bools, Floats, Ints
@@ -35,6 +37,16 @@ def closable_until_s(now_s: int) -> int:
     return (now_s - CLOSE_AFTER_S) // MINUTE_S * MINUTE_S
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """How many of the samples that were taken are no new ones."""
+
+    duplicate: int = 0
+    """Under a stamp of their worker that was there already, and read for the first time."""
+    again: int = 0
+    """Read before, and held already."""
+
+
 class ResourceUsage:
     """Usage of one resource."""
 
@@ -51,6 +63,10 @@ class ResourceUsage:
         self.peaks = PeakWindows()
         self.plateaus = Plateaus()
         self.day = DayCache()
+        self._waiting_again = 0
+        """Samples of the backlog that were read before: no duplicates of the source's."""
+        self.closed_until_s = 0
+        """Minutes before this time are closed; samples of them are late."""
         self.closed_block = 0
         """Blocks before this one are closed."""
         # per workload
@@ -134,26 +150,48 @@ class ResourceUsage:
         demand: Floats,
         saturated: Bools,
         *,
-        closed_until_s: int,
         now_s: int,
-    ) -> int:
-        """Take usable samples; return how many of the recent ones were duplicates.
+        known_before_s: int = 0,
+        top: Floats | None = None,
+    ) -> Taken:
+        """Take usable samples.
 
         What is older than the ring of recent samples waits in the backlog; so does what the ring
-        would overwrite before its minute closes, after a loop that stood still.
+        would overwrite before its minute closes, after a loop that stood still, and what the source
+        aggregated to minutes (``top`` is the largest demand of each).  Samples before
+        ``known_before_s`` were read before.
         """
+        if top is not None:
+            # stamped by its start, a minute gives way to the single samples that follow
+            self.recent.remember(worker, ts, top, saturated)
+            self.backlog.add(worker, ts // MINUTE_S * MINUTE_S, demand, saturated, top)
+            known = int((ts < known_before_s).sum())
+            self._waiting_again += known
+            return Taken(again=known)
         self.recent.remember(worker, ts, demand, saturated)
         reach_s = (now_s - KEPT_S) // GRID_S * GRID_S
-        if closed_until_s < reach_s:
-            self.backlog.add(*self.recent.take_out(closed_until_s, reach_s))
+        if self.closed_until_s < reach_s:
+            self.backlog.add(*self.recent.take_out(self.closed_until_s, reach_s))
         slot_s = ts // GRID_S * GRID_S
-        old = slot_s < reach_s
+        old, again = slot_s < reach_s, ts < known_before_s
         self.backlog.add(worker[old], slot_s[old], demand[old], saturated[old])
-        new = ~old
-        return self.recent.put(worker[new], slot_s[new], demand[new], saturated[new])
+        held = self._put(~old & again, worker, slot_s, demand, saturated)
+        duplicate = self._put(~old & ~again, worker, slot_s, demand, saturated)
+        waiting = int((old & again).sum())
+        self._waiting_again += waiting
+        return Taken(duplicate=duplicate, again=held + waiting)
 
-    def close(self, row_of_worker: Ints, *, closed_until_s: int, limit_s: int) -> int:
-        """Close the minutes of ``[closed_until_s, limit_s)``; return duplicates found by it."""
+    def _put(
+        self, rows: Bools, worker: Ints, slot_s: Ints, demand: Floats, saturated: Bools
+    ) -> int:
+        if not rows.any():
+            return 0
+        return self.recent.put(worker[rows], slot_s[rows], demand[rows], saturated[rows])
+
+    def close(self, row_of_worker: Ints, limit_s: int) -> int:
+        """Close the minutes before ``limit_s``; return duplicates found by it."""
+        closed_until_s = self.closed_until_s
+        self.closed_until_s = limit_s
         self.closed_block = limit_s // BLOCK_S
         if len(self.backlog):
             minutes = self._minutes_with_backlog(closed_until_s, limit_s)
@@ -162,7 +200,9 @@ class ResourceUsage:
         if minutes is None:
             return 0
         self.absorb(minutes, row_of_worker)
-        return minutes.duplicates
+        again = min(self._waiting_again, minutes.duplicates)
+        self._waiting_again -= again
+        return minutes.duplicates - again
 
     def absorb(self, minutes: Minutes, row_of_worker: Ints) -> None:
         """Take closed minutes (at least one) into rings, histograms and blocks, each once."""
@@ -206,6 +246,7 @@ class ResourceUsage:
             np.append(old[1], new[1]),
             np.append(old[2], new[2]),
             np.append(old[3], new[3]),
+            np.append(old[4], np.full(len(new[0]), np.nan)),
         )
 
 

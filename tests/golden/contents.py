@@ -7,7 +7,7 @@ from recommender.report.jsonform import render_schema
 from recommender.report.options import RenderOptions
 from recommender.report.renderers import RENDERERS
 from recommender.resources import GIB
-from tests.golden.reference import cli_page, reasons_page, settings_page
+from tests.golden.reference import cli_page, metrics_page, reasons_page, settings_page
 from tests.recommender.report.builders import Row, report, tflops, vram
 from tests.recommender.report.fleets import varied_report
 
@@ -39,5 +39,6 @@ def golden_files() -> dict[Path, str]:
         "settings.md": settings_page(),
         "reasons.md": reasons_page(),
         "cli.md": cli_page(),
+        "metrics.md": metrics_page(),
     }
     return files | {SCHEMA: render_schema()} | {REFERENCE / k: v for k, v in pages.items()}

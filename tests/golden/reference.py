@@ -9,6 +9,7 @@ import typer
 
 from autoscaler.cli.main import app
 from autoscaler.settings import SETTINGS, load_settings
+from autoscaler.telemetry.families import FAMILIES
 from recommender.decision import Code
 from recommender.policy.fields import BLOCK_ANNOTATIONS, STATEMENTS, TARGET_ANNOTATIONS
 from recommender.policy.schema import field_rows
@@ -46,6 +47,28 @@ def reasons_page() -> str:
         *_table(
             ("code", "sentence"),
             ((f"`{code.name}`", _plain(code.template)) for code in Code),
+        ),
+    ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def metrics_page() -> str:
+    """Return every metric that the autoscaler exports of itself."""
+    lines = [
+        MADE,
+        "# Own metrics\n",
+        "Counters begin at 0 when the process starts. No series is of a single worker or pod.\n",
+        *_table(
+            ("metric", "type", "labels", "meaning"),
+            (
+                (
+                    f"`{family.name}`",
+                    family.kind,
+                    ", ".join(f"`{label}`" for label in family.labels),
+                    family.meaning,
+                )
+                for family in FAMILIES
+            ),
         ),
     ]
     return "\n".join(lines).rstrip() + "\n"
@@ -99,7 +122,7 @@ def _annotations() -> Iterator[str]:
 
 
 def _process_settings() -> Iterator[str]:
-    defaults = load_settings(None)
+    defaults = Settings()
     rows = ((f"`{s.path}`", s.shown(defaults), s.meaning) for s in SETTINGS)
     return _table(("setting", "default", "meaning"), rows)
 

@@ -51,5 +51,5 @@ def _peaks(
 ) -> Floats:
     """Return the FP16 peak of each series' card; NaN where the model is not known."""
     models = [label.get("gpu_model", "") for label in labels]
-    peak_of = {model: peak_tflops(model) if model else None for model in set(models)}
+    peak_of = {model: peak_tflops(model) for model in set(models)}
     return np.array([np.nan if (p := peak_of[model]) is None else p for model in models])

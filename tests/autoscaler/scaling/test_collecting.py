@@ -35,7 +35,7 @@ def _fill(source, seconds=HOUR, value=20.0, start=START, **labels):
         source.put("tflops", ts, value, **labels)
 
 
-def test_a_history_is_read_once_in_chunks_that_end_at_midnight():
+def test_a_history_is_read_once_in_parts_that_end_at_midnight():
     source, model, collector = _collector("tflops")
     _fill(source, 3 * 86400 // 8, start=START)
 
@@ -44,14 +44,16 @@ def test_a_history_is_read_once_in_chunks_that_end_at_midnight():
     assert [(start, end) for _, start, end, _ in source.reads] == [
         (START - HOUR, START),
         (START, START + 24 * HOUR),
-        (START + 24 * HOUR, START + 30 * HOUR),
+        (START + 24 * HOUR, START + 30 * HOUR - 600),
+        (START + 30 * HOUR - 600, START + 30 * HOUR),
     ]
+    assert [step for *_, step in source.reads] == [60, 60, 60, 15]
     assert collected.samples == {"tflops": 3 * 86400 // 8 // 15}
     assert model.counts.accepted == collected.samples["tflops"]
     assert collected.missing == ("vram_bytes",)
 
 
-def test_an_increment_begins_one_step_before_the_last_read_ended():
+def test_an_increment_reads_the_last_two_minutes_again_and_counts_them_once():
     source, model, collector = _collector("tflops")
     noon = START + 12 * HOUR
     _fill(source, 600, start=noon)
@@ -59,12 +61,11 @@ def test_an_increment_begins_one_step_before_the_last_read_ended():
     collector.collect(noon + 300)
     collector.collect(noon + 315)
 
-    assert [(start, end) for _, start, end, _ in source.reads] == [
-        (noon + 300 - 300 - 15, noon + 300),
-        (noon + 285, noon + 315),
+    assert source.reads == [
+        ("tflops", noon - 120, noon + 300, 15),
+        ("tflops", noon + 180, noon + 315, 15),
     ]
-    assert model.counts.accepted == 315 // 15 + 1
-    assert model.counts.duplicate == 1
+    assert (model.counts.accepted, model.counts.duplicate) == (315 // 15, 0)
 
 
 def test_increments_and_one_long_read_leave_the_same_usage():
@@ -170,7 +171,7 @@ def test_what_a_failed_read_missed_is_read_with_the_next_one():
 
     collector.collect(START + 375)
 
-    assert model.counts.accepted - model.counts.duplicate == 375 // 15
+    assert model.counts.accepted == 375 // 15
 
 
 def test_series_without_a_worker_are_counted_and_left_out():
@@ -205,11 +206,11 @@ def test_a_workload_that_states_no_gpu_model_gets_the_reported_one():
 
 
 def test_a_coarser_source_answers_in_its_own_step_which_is_learned():
-    source, _, collector = _collector("tflops")
+    source, model, collector = _collector("tflops")
     for ts in range(START, START + HOUR, 300):
         source.put("tflops", ts, 5.0)
 
     collector.bootstrap(START, START + HOUR)
-    collector.collect(START + HOUR + 60)
 
-    assert source.reads[-1][1] == START + HOUR - 300
+    assert model.stores[0].step_s.tolist() == [300]
+    assert model.counts.accepted == 12

@@ -28,7 +28,9 @@ class OneWorkload:
         self.table = policy_table([policies or policy()], self.model.resources)
         self.state = empty_state(np.array(["uid"]), len(self.model.resources))
 
-    def feed(self, samples, *, worker=0, resource=0, now=None, step_s=15, **columns):
+    def feed(
+        self, samples, *, worker=0, resource=0, now=None, step_s=15, known_before=None, **columns
+    ):
         """Take (second, value) pairs; ``now`` is the second after the last one by default."""
         ts = BEGIN_S + np.array([second for second, _ in samples], np.int64)
         value = np.array([value for _, value in samples], np.float64)
@@ -40,6 +42,7 @@ class OneWorkload:
             value,
             now_s=now_s,
             step_s=step_s,
+            known_before_s=0 if known_before is None else BEGIN_S + known_before,
             **{name: np.full(len(ts), column) for name, column in columns.items()},
         )
 

@@ -57,3 +57,40 @@ def test_minutes_agree_with_a_plain_computation(samples):
     made, columns = minutes(samples)
     assert made == expected
     assert columns.duplicates == len(samples) - len(stamps)
+
+
+def aggregated(samples):
+    """(worker, ts, value, saturated, top) rows; a top of None marks a single sample."""
+    worker, ts, value, saturated, top = zip(*samples, strict=True)
+    made = minutes_of(
+        np.array(worker),
+        np.array(ts),
+        np.array(value, np.float64),
+        np.array(saturated, np.bool_),
+        np.array([np.nan if t is None else t for t in top]),
+    )
+    rows = zip(made.worker, made.minute, made.top, made.mean, made.is_saturated, strict=True)
+    return {(int(w), int(m)): (float(t), float(a), bool(s)) for w, m, t, a, s in rows}, made
+
+
+def test_a_minute_that_the_source_made_is_taken_as_it_is():
+    made, _ = aggregated([(0, 60, 2.0, False, 7.0), (1, 120, 3.0, True, 3.0)])
+    assert made == {(0, 1): (7.0, 2.0, False), (1, 2): (3.0, 3.0, True)}
+
+
+def test_of_two_answers_for_one_minute_the_larger_counts():
+    made, columns = aggregated([(0, 60, 2.0, False, 7.0), (0, 60, 3.0, True, 5.0)])
+    assert made == {(0, 1): (7.0, 3.0, True)}
+    assert columns.duplicates == 1
+
+
+def test_beside_single_samples_the_mean_is_that_of_the_source_and_the_largest_value_counts():
+    made, _ = aggregated(
+        [
+            (0, 60, 2.0, False, 7.0),
+            (0, 60, 8.0, True, None),
+            (0, 75, 6.0, False, None),
+            (0, 130, 1.0, False, None),
+        ]
+    )
+    assert made == {(0, 1): (8.0, 2.0, True), (0, 2): (1.0, 1.0, False)}

@@ -1,0 +1,87 @@
+"""``tfa check``: the doctor, which looks at what the autoscaler needs and says what to mend."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from autoscaler.cli.options import (
+    OUTPUT,
+    ConfigOption,
+    NoColorOption,
+    ProgressOption,
+    QuietOption,
+    SinceOption,
+    VerboseOption,
+)
+from autoscaler.cli.prometheus_options import (
+    CaFileOption,
+    PrometheusHeaderFileOption,
+    PrometheusHeaderOption,
+    PrometheusMappingOption,
+    PrometheusTokenFileOption,
+    PrometheusUrlOption,
+    SelectorOption,
+    TimeoutOption,
+)
+from autoscaler.cli.terminal import ProgressMode, Terminal
+
+
+class CheckFormat(StrEnum):
+    """Formats of the findings."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+FindingsOption = Annotated[
+    CheckFormat,
+    typer.Option("-o", "--output", rich_help_panel=OUTPUT, help="Format of the findings."),
+]
+
+
+def command(
+    prometheus_url: PrometheusUrlOption = None,
+    prometheus_mapping: PrometheusMappingOption = None,
+    prometheus_header: PrometheusHeaderOption = None,
+    prometheus_header_file: PrometheusHeaderFileOption = None,
+    prometheus_token_file: PrometheusTokenFileOption = None,
+    ca_file: CaFileOption = None,
+    timeout: TimeoutOption = None,
+    selector: SelectorOption = None,
+    since: SinceOption = None,
+    output: FindingsOption = CheckFormat.TABLE,
+    no_color: NoColorOption = False,
+    config: ConfigOption = None,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = 0,
+    progress: ProgressOption = ProgressMode.AUTO,
+) -> None:
+    """Look at the metrics source as the autoscaler would use it; changes nothing.
+
+    Each finding is ok, warning, failed or skipped, and says what to do. Exit code 3 when something
+    failed; warnings leave it at 0.
+    """
+    from autoscaler.cli.check_run import run_check
+    from autoscaler.cli.prometheus_flags import PrometheusFlags
+
+    code = run_check(
+        PrometheusFlags(
+            url=prometheus_url,
+            mapping=prometheus_mapping,
+            headers=tuple(prometheus_header or ()),
+            header_files=tuple(prometheus_header_file or ()),
+            token_file=prometheus_token_file,
+            ca_file=ca_file,
+            timeout=timeout,
+            selectors=tuple(selector or ()),
+        ),
+        since=since,
+        config=config,
+        output=output,
+        is_plain=no_color,
+        terminal=Terminal(verbosity=-1 if quiet else verbose, progress_mode=progress),
+    )
+    raise typer.Exit(code)

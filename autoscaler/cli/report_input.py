@@ -1,0 +1,65 @@
+"""What a report is computed from: recorded usage or a Prometheus, behind one face."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Protocol
+
+from autoscaler.cli.measured_input import open_measured
+from autoscaler.cli.measured_options import STEP, MeasuredOptions
+from autoscaler.cli.prometheus_flags import PrometheusFlags
+from autoscaler.cli.recorded_input import InputOptions, open_input
+from autoscaler.cli.stated_input import StatedOptions
+from autoscaler.cli.terminal import Terminal
+from autoscaler.errors import UsageError
+from autoscaler.reporting import Advance, Analysis, ReportText
+
+ReportOptions = InputOptions | MeasuredOptions
+
+
+class ReportInput(Protocol):
+    """An opened input."""
+
+    @property
+    def analysed_share(self) -> float:
+        """Share of the work of a report that ``analyse`` is."""
+        ...
+
+    def analyse(self, advance: Advance) -> Analysis:
+        """Read the usage and decide once."""
+        ...
+
+    def text(self) -> ReportText:
+        """Return the head of a report, after ``analyse``."""
+        ...
+
+
+def report_options(
+    usage: Path | None, server: PrometheusFlags, stated: StatedOptions, *, step: str | None = None
+) -> ReportOptions:
+    """Return the one input that was given.  Raises ``UsageError`` where two were.
+
+    Without a file it is the server, which the settings may name.
+    """
+    if usage is None:
+        return MeasuredOptions(server=server, stated=stated, step=step)
+    given = [*server.given, *([STEP] if step is not None else [])]
+    if given:
+        raise UsageError(f"give either --from USAGE or a Prometheus, not both: {', '.join(given)}")
+    return InputOptions(
+        usage=usage,
+        workloads=stated.workloads,
+        profiles=stated.profiles,
+        gpu_model=stated.gpu_model,
+        until=stated.until,
+        since=stated.since,
+        config=stated.config,
+    )
+
+
+def opened(options: ReportOptions, terminal: Terminal) -> AbstractContextManager[ReportInput]:
+    """Open an input; what the user should know goes to stderr."""
+    if isinstance(options, InputOptions):
+        return nullcontext(open_input(options, terminal))
+    return open_measured(options, terminal)

@@ -1,0 +1,213 @@
+"""What is declared of a workload, as the loop sees it: a row of the workloads file, resolved.
+
+The same for recorded usage and for a server.  Without a row nothing is declared, and the policy is
+the default one: recommend only.  What is measured of a workload is not here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from types import MappingProxyType
+from typing import Any
+
+from autoscaler.errors import UsageError
+from autoscaler.scaling.cluster import Amounts, WorkloadView, amounts
+from autoscaler.sources.recorded_usage import Key
+from autoscaler.sources.workloads_file import WorkloadRow
+from recommender.errors import Problem
+from recommender.gpu_models import GpuModel, find_gpu_model
+from recommender.policy.annotations import named_profile
+from recommender.policy.profiles import find_profile
+from recommender.policy.resolve import Resolved, resolve
+from recommender.resources import COMPUTE_PERCENT, TFLOPS, VRAM
+
+JOB_KINDS = frozenset({"Job", "CronJob", "JobSet"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GpuModels:
+    """How GPU models are found, and what they cost."""
+
+    default: GpuModel | None = None
+    """Of workloads that state none."""
+    own: tuple[GpuModel, ...] = ()
+    """Beside the built-in table; they win."""
+    prices: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    """Price of one GPU hour by model name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """What a row says, resolved."""
+
+    resolved: Resolved
+    model: GpuModel | None
+    owner: str
+    price_per_gpu_hour: float | None
+    problems: tuple[Problem, ...]
+
+
+def stated_by(
+    row: WorkloadRow,
+    profiles: Mapping[tuple[str, str], Mapping[str, object]],
+    gpu_models: GpuModels,
+) -> Statement:
+    """Resolve one row; every problem of it is in ``problems``."""
+    raw = row.values.get("annotations", {})
+    annotations: Mapping[str, Any] = raw if isinstance(raw, Mapping) else {}
+    name = str(row.values.get("profile") or named_profile(annotations) or "")
+    namespace, slash, alone = name.partition("/")
+    found = find_profile(profiles, namespace, alone) if slash else None
+    if found is None and name and not slash:
+        found = find_profile(profiles, row.namespace, name)
+    owner = _owner(row)
+    resolved = resolve(
+        annotations=annotations,
+        profile=None if found is None else found[1],
+        profile_name=name if found is None else found[0],
+        overrides=row.values,
+        is_job=owner.partition("/")[0] in JOB_KINDS,
+    )
+    price, price_problems = _price(row.values.get("price_per_hour"))
+    named_model = resolved.stated.gpu_model
+    model = find_gpu_model(named_model, gpu_models.own) if named_model else gpu_models.default
+    problems = [problem for problem in resolved.problems if not _is_solved(problem, model)]
+    return Statement(
+        resolved=resolved,
+        model=model,
+        owner=owner,
+        price_per_gpu_hour=price,
+        problems=(*problems, *price_problems),
+    )
+
+
+def statements_of(
+    rows: Sequence[WorkloadRow],
+    profiles: Mapping[tuple[str, str], Mapping[str, object]],
+    gpu_models: GpuModels,
+) -> tuple[dict[Key, Statement], list[str]]:
+    """Resolve all rows; return them by workload, and what their user should know.
+
+    Raises ``UsageError`` with the problems of all rows at once.
+    """
+    problems: list[str] = []
+    notes: list[str] = []
+    stated: dict[Key, Statement] = {}
+    for row in rows:
+        statement = stated_by(row, profiles, gpu_models)
+        for problem in statement.problems:
+            (notes if problem.is_warning else problems).append(f"{row.place}: {problem}")
+        stated[row.key] = statement
+    if problems:
+        raise UsageError("\n".join(problems))
+    return stated, notes
+
+
+def without_usage(rows: Sequence[WorkloadRow], measured: Collection[Key]) -> list[str]:
+    """Return the names of the rows whose workload was not measured."""
+    return [f"{row.namespace}/{row.workload}" for row in rows if row.key not in measured]
+
+
+def stated_view(
+    key: Key, *, statement: Statement | None, model: GpuModel | None, gpu_models: GpuModels
+) -> WorkloadView:
+    """Return the view of one workload without workers: what is declared is in force."""
+    resolved = _nothing_stated() if statement is None else statement.resolved
+    stated = resolved.stated
+    request, limit = _in_tflops(stated.request, model), _in_tflops(stated.limit, model)
+    price = None if statement is None else statement.price_per_gpu_hour
+    if price is None and model is not None:
+        price = gpu_models.prices.get(model.name)
+    return WorkloadView(
+        namespace=key[0],
+        workload=key[1],
+        uid=f"{key[0]}/{key[1]}",
+        policy=resolved.policy,
+        stated_request=request,
+        stated_limit=limit,
+        request=request,
+        limit=limit,
+        stated_sources=_sources(stated.sources, model),
+        replicas=stated.replicas,
+        stated_replicas=stated.replicas,
+        gpu_count=stated.gpu_count,
+        gpu_model=stated.gpu_model if model is None else model.name,
+        pool=stated.pool,
+        qos=stated.qos,
+        owner="" if statement is None else statement.owner,
+        card=_card(model),
+        price_per_gpu_hour=price,
+    )
+
+
+def price_source(statement: Statement | None) -> str:
+    """Return where the price of a view came from."""
+    is_stated = statement is not None and statement.price_per_gpu_hour is not None
+    return "workloads file" if is_stated else "settings file"
+
+
+@cache
+def _nothing_stated() -> Resolved:
+    """Return one policy for all, so that a large fleet of defaults is one row of policies."""
+    return resolve()
+
+
+def _in_tflops(stated: Mapping[str, float], model: GpuModel | None) -> Amounts:
+    """Return stated amounts; with a GPU model, percent of one GPU is TFLOPS."""
+    if model is None or COMPUTE_PERCENT.name not in stated:
+        return amounts(stated)
+    rest = {name: value for name, value in stated.items() if name != COMPUTE_PERCENT.name}
+    tflops = stated[COMPUTE_PERCENT.name] / 100.0 * model.fp16_tflops
+    return amounts({TFLOPS.name: tflops, **rest})
+
+
+def _sources(sources: Mapping[str, str], model: GpuModel | None) -> Mapping[str, str]:
+    if model is None:
+        return sources
+    named = dict(sources)
+    for side in ("request", "limit"):
+        percent = f"compute-percent-{side}"
+        if percent in sources:
+            named[f"tflops-{side}"] = f"{sources[percent]} ({percent} of {model.name})"
+    return MappingProxyType(named)
+
+
+def _card(model: GpuModel | None) -> Amounts:
+    if model is None:
+        return amounts()
+    return amounts(
+        {
+            TFLOPS.name: model.fp16_tflops,
+            COMPUTE_PERCENT.name: 100.0,
+            VRAM.name: float(model.vram_bytes),
+        }
+    )
+
+
+def _owner(row: WorkloadRow) -> str:
+    """Return ``Kind/name`` of the owner; one column may hold both, or the two one each."""
+    owner = str(row.values.get("owner") or "").strip()
+    kind = str(row.values.get("kind") or "").strip()
+    if kind and "/" not in owner:
+        return f"{kind}/{owner or row.workload}"
+    return owner
+
+
+def _price(value: object) -> tuple[float | None, tuple[Problem, ...]]:
+    if value is None:
+        return None, ()
+    try:
+        price = float(str(value))
+    except ValueError:
+        price = -1.0
+    if isinstance(value, bool) or not 0 <= price < 1e6:
+        message = f"{value!r} is not valid; allowed: the price of one GPU hour, 0 or more"
+        return None, (Problem("price_per_hour", message),)
+    return price, ()
+
+
+def _is_solved(problem: Problem, model: GpuModel | None) -> bool:
+    """Return whether a warning of an unknown GPU model is void, because the settings know it."""
+    return model is not None and problem.is_warning and problem.path.endswith("gpu_model")

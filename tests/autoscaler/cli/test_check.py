@@ -1,0 +1,193 @@
+import time
+
+import pytest
+
+from autoscaler.findings import Status
+from tests.autoscaler.sources.prometheus.answering_server import (
+    Refusal,
+    Series,
+    World,
+    serving,
+)
+
+SIDES = ("tflops_request", "tflops_limit", "vram_bytes_request", "vram_bytes_limit")
+NAMES = (
+    "compute_tflops",
+    "compute_percentage",
+    "memory_bytes",
+    "effective_share_percentage",
+    "compute_throttled_seconds_total",
+    "vram_denied_total",
+    *SIDES,
+)
+
+
+@pytest.fixture
+def world():
+    """Return a server that lacks nothing; its clock is this machine's."""
+    now_s = int(time.time())
+    labels = {"namespace": "team", "workload": "chat", "worker": "chat-0", "method": "sm_time"}
+    return World(
+        server_s=now_s,
+        series=[
+            Series(
+                labels={"__name__": f"tf_worker_{name}", **labels},
+                first_s=now_s - 15 * 86400,
+                last_s=now_s + 600,
+            )
+            for name in NAMES
+        ],
+    )
+
+
+@pytest.fixture
+def check(tfa):
+    def check(world, *arguments):
+        with serving(world) as url:
+            return tfa("check", "--prometheus-url", url, *arguments)
+
+    return check
+
+
+def without(world, name):
+    world.series = [each for each in world.series if not each.labels["__name__"].endswith(name)]
+    return world
+
+
+def test_a_healthy_server_ends_with_0_and_says_so(check, world):
+    ended = check(world)
+
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.startswith("source: http://127.0.0.1:")
+    assert ended.out.splitlines()[0].endswith("mapping agent")
+    last = ended.out.splitlines()[-1]
+    assert last.endswith(" ok")
+    assert "," not in last
+
+
+def test_a_warning_is_shown_with_what_to_do_and_ends_with_0(check, world):
+    ended = check(without(world, "vram_denied_total"))
+
+    assert ended.code == 0
+    assert "warning  signals" in ended.out
+    assert "-> Look at the targets page" in ended.out
+    assert ended.out.splitlines()[-1].endswith("1 warning")
+
+
+def test_a_failure_ends_with_3(check, world):
+    world.series = []
+
+    ended = check(world)
+
+    assert ended.code == 3
+    assert "failed   series" in ended.out
+
+
+def test_a_server_that_is_down_ends_with_3_and_is_a_result_not_an_error(tfa, world):
+    with serving(world) as url:
+        pass
+
+    ended = tfa("check", "--prometheus-url", url, "--timeout", "1s")
+
+    assert (ended.code, ended.err) == (3, "")
+    assert "failed   reachable" in ended.out
+    assert "skipped  history" in ended.out
+
+
+def test_without_a_server_it_is_asked_for(tfa):
+    ended = tfa("check")
+
+    assert (ended.code, ended.out) == (2, "")
+    assert "--prometheus-url" in ended.err
+
+
+def test_a_password_in_the_url_is_refused_and_not_repeated(tfa):
+    ended = tfa("check", "--prometheus-url", "http://me:hunter2@prometheus:9090")
+
+    assert ended.code == 2
+    assert "hunter2" not in ended.out + ended.err
+
+
+def test_a_token_file_that_is_missing_is_an_error_of_usage(check, world, tmp_path):
+    ended = check(world, "--prometheus-token-file", tmp_path / "token")
+
+    assert ended.code == 2
+    assert str(tmp_path / "token") in ended.err
+
+
+def test_a_token_is_shown_nowhere(check, world, tmp_path):
+    token = tmp_path / "token"
+    token.write_text("s3cr3t-t0ken\n")
+    world.refusals.append(Refusal("vector(1)", 401, b"no", "text/plain"))
+
+    ended = check(world, "--prometheus-token-file", token, "-v")
+
+    assert ended.code == 3
+    assert "401" in ended.out
+    assert "s3cr3t" not in ended.out + ended.err
+
+
+def test_json_holds_every_finding_and_the_counts(check, world):
+    ended = check(without(world, "memory_bytes"), "-o", "json")
+
+    document = ended.json
+    assert document["schema"] == "tensorfusion-check/v1"
+    [section] = document["sections"]
+    assert section["name"] == "source"
+    counted = {str(status): 0 for status in Status}
+    for finding in section["findings"]:
+        counted[finding["status"]] += 1
+        assert set(finding) == {"check", "status", "text", "next_step", "subjects"}
+    assert document["counts"] == counted
+    assert ended.err == f"{counted['ok']} ok, {counted['warning']} warning\n"
+    [missing] = [f for f in section["findings"] if f["subjects"] == ["vram_bytes"]]
+    assert (missing["check"], missing["status"]) == ("series", "warning")
+
+
+def test_quiet_json_leaves_stderr_empty(check, world):
+    assert check(world, "-o", "json", "-q").err == ""
+
+
+def test_how_much_history_is_wanted_can_be_said(check, world):
+    ended = check(world, "--since", "30d", "-o", "json")
+
+    [history] = [f for f in ended.json["sections"][0]["findings"] if f["check"] == "history"]
+    assert history["status"] == "warning"
+    assert "of the 30 d that are read" in history["text"]
+
+
+def test_a_selector_and_a_mapping_reach_the_queries(check, world):
+    check(world, "--selector", "cluster=prod", "--prometheus-mapping", "dcgm")
+
+    of_series = [query for query in world.queries if "DCGM" in query and "[86400s]" in query]
+    assert of_series
+    assert [query for query in of_series if 'cluster="prod"' not in query] == []
+
+
+def test_what_a_server_says_cannot_move_the_cursor(check, world):
+    world.warnings = ["\x1b[2Jcleared\r\n"]
+
+    ended = check(world)
+
+    assert "The server warns:  [2Jcleared" in ended.out
+    assert "\x1b" not in ended.out
+
+
+def test_lines_fit_into_80_characters_without_a_terminal(check, world):
+    for lacking in (world, without(world, "vram_denied_total"), World()):
+        ended = check(lacking)
+
+        assert "\x1b" not in ended.out
+        head, *lines = ended.out.splitlines()
+        assert [line for line in lines if len(line) > 80 or line != line.rstrip()] == []
+        assert head.startswith("source: ")
+
+
+def test_the_settings_file_names_the_server(tfa, world, tmp_path):
+    settings = tmp_path / "tfa.yaml"
+    with serving(world) as url:
+        settings.write_text(f"prometheus: {{url: '{url}'}}\n")
+        ended = tfa("check", "--config", settings)
+
+    assert ended.code == 0
+    assert ended.out.startswith(f"source: {url}, mapping agent")

@@ -1,0 +1,108 @@
+import pytest
+
+from autoscaler.reporting import ReportText, analyse, report_of
+from autoscaler.scaling.collecting import CollectionError
+from autoscaler.sources.source import Samples
+from recommender.report.blocks import ItemError
+from recommender.resources import TFLOPS, VRAM
+from tests.autoscaler.scaling.builders import START, ListSource, StandingCluster, view
+
+HOUR_S = 3600
+
+
+@pytest.fixture
+def source():
+    source = ListSource("tflops", "vram_bytes")
+    for ts in range(START, START + HOUR_S, 15):
+        source.put("tflops", ts, 20.0)
+        source.put("vram_bytes", ts, 8e9)
+    return source
+
+
+def analysed(source, *views, **more):
+    return analyse(
+        source=source,
+        cluster=StandingCluster(*(views or (view(),))),
+        resources=(TFLOPS, VRAM),
+        start_s=START,
+        now_s=START + HOUR_S,
+        step_s=15,
+        **more,
+    )
+
+
+def report(analysis, **text):
+    return report_of(analysis, ReportText(generated_s=0, tool_version="1", source="test", **text))
+
+
+def test_a_whole_answer_has_no_errors_and_no_notes(source):
+    analysis = analysed(source)
+    assert (analysis.errors, analysis.notes, analysis.skipped) == ((), (), {})
+
+
+def test_a_metric_that_cannot_be_read_is_an_error_and_the_others_are_used(source):
+    source.down = {"tflops"}
+    analysis = analysed(source)
+    assert analysis.errors == (
+        ItemError(message="tflops cannot be read", resource="tflops", stage="collect"),
+    )
+    assert analysis.evidence.points[0].tolist()[0] == 0
+    assert analysis.evidence.points[0].tolist()[1] > 0
+
+
+def test_a_source_that_answers_nothing_is_an_error(source):
+    source.down = {"tflops", "vram_bytes"}
+    with pytest.raises(CollectionError, match="tflops cannot be read"):
+        analysed(source)
+
+
+class PartialSource(ListSource):
+    """Answers with what it has, and says that something is missing."""
+
+    def read(self, metric, start_s, end_s, step_s):
+        found = super().read(metric, start_s, end_s, step_s)
+        return Samples(
+            series=found.series,
+            ts=found.ts,
+            value=found.value,
+            labels=found.labels,
+            is_partial=True,
+            warnings=("a store is down",),
+        )
+
+
+def test_partial_answers_are_used_told_once_and_count_as_errors():
+    source = PartialSource("tflops", "vram_bytes")
+    for ts in range(START, START + HOUR_S, 15):
+        source.put("tflops", ts, 20.0)
+    same = ItemError(message="a partial answer: a store is down", stage="collect")
+    analysis = analysed(source, errors=(same,))
+    assert analysis.errors == (same,)
+    assert analysis.notes == (
+        "some answers were partial, so that use may be higher than what is shown",
+    )
+    assert analysis.evidence.points[0, 0] > 0
+
+
+def test_samples_of_nobody_are_counted_in_a_note(source):
+    source.put("tflops", START + 30, 5.0, worker="")
+    [note] = analysed(source).notes
+    assert note.startswith("1 sample named no worker")
+
+
+def test_workloads_that_ran_earlier_are_skipped_and_counted(source):
+    source.put("tflops", START + 30, 5.0, workload="gone", worker="gone-0")
+    analysis = analysed(source)
+    assert analysis.skipped == {"not measured for a day": 1}
+    made = report(analysis, skipped={"in the workloads file, but not measured": 2})
+    assert made.meta.skipped == {
+        "in the workloads file, but not measured": 2,
+        "not measured for a day": 1,
+    }
+
+
+def test_queries_stand_at_the_resource_that_they_repeat(source):
+    queries = {("team", "chat"): {"tflops": ("max_over_time(x[60s])",)}}
+    items = {item.resource: item for item in report(analysed(source), queries=queries).items}
+    assert items["tflops"].promql == ("max_over_time(x[60s])",)
+    assert items["vram_bytes"].promql is None
