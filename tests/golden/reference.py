@@ -8,7 +8,7 @@ from enum import Enum
 import typer
 
 from autoscaler.cli.main import app
-from autoscaler.settings import SETTINGS, load_settings
+from autoscaler.settings import SETTINGS, Settings
 from autoscaler.telemetry.families import FAMILIES
 from recommender.decision import Code
 from recommender.policy.fields import BLOCK_ANNOTATIONS, STATEMENTS, TARGET_ANNOTATIONS
