@@ -4,7 +4,7 @@ import pytest
 
 from autoscaler.errors import UsageError
 from autoscaler.scaling.measured_fleet import measured_fleet
-from autoscaler.scaling.stated import GpuModels
+from autoscaler.scaling.stated import GpuModels, card_model, statements_of
 from autoscaler.sources.prometheus.inventory import Inventory, MeasuredWorker
 from autoscaler.sources.prometheus.last_values import UnlabelledSeries
 from autoscaler.sources.prometheus.mappings import AGENT
@@ -43,12 +43,13 @@ def row(name, **values):
 
 
 def fleet(*workers, rows=(), profiles=None, gpu_models=None, unlabelled=()):
+    models = gpu_models or GpuModels()
+    stated, _ = statements_of(rows, profiles or {}, models)
     return measured_fleet(
         Inventory(now_s=NOW_S, interval_s=15, workers=workers, unlabelled=unlabelled),
         AGENT,
-        rows=rows,
-        profiles=profiles or {},
-        gpu_models=gpu_models or GpuModels(),
+        stated=stated,
+        gpu_models=models,
     )
 
 
@@ -123,6 +124,10 @@ def test_a_row_wins_for_what_is_stated_and_the_server_for_what_is_in_force():
     assert (view.qos, view.pool, view.gpu_count) == ("high", "main", 2)
     assert view.stated_sources["tflops-request"] == "workloads file"
     assert view.stated_sources["vram-limit"] == "metric tf_worker_vram_bytes_limit"
+    assert view.in_force_sources == {
+        "tflops-request": "metric tf_worker_tflops_request",
+        "vram-limit": "metric tf_worker_vram_bytes_limit",
+    }
     [note] = found.report_notes
     assert note == (
         "something else is in force than what is stated: "
@@ -180,6 +185,29 @@ def test_the_reported_card_wins_over_the_stated_one():
     assert (view.gpu_model, view.card["tflops"]) == (A100.name, A100.fp16_tflops)
 
 
+@pytest.mark.parametrize(
+    ("reported", "stated", "default", "expected"),
+    [
+        ("A100", "L4", "H100", "A100"),
+        ("Unheard-of", "L4", "H100", None),
+        ("", "L4", "H100", "L4"),
+        ("", "Unheard-of", "H100", None),
+        ("", "", "H100", "H100"),
+        ("", None, "H100", "H100"),
+        ("", None, None, None),
+    ],
+)
+def test_the_card_is_the_reported_the_stated_or_the_default_one(
+    reported, stated, default, expected
+):
+    models = GpuModels(default=find_gpu_model(default) if default else None)
+    values = {"gpu_model": stated} if stated else {}
+    rows = [row("team/chat", **values)] if stated is not None else []
+    statements, _ = statements_of(rows, {}, models)
+    found = card_model(reported, statements.get(("team", "chat")), models)
+    assert found == (find_gpu_model(expected) if expected else None)
+
+
 def test_a_card_that_nobody_reports_is_the_stated_one_or_the_default():
     silent, other = worker(labels={}), worker("x", workload="search", labels={})
     views = fleet(
@@ -222,8 +250,9 @@ def test_rows_of_workloads_that_were_not_measured_are_named():
 
 
 def test_all_problems_of_all_rows_are_raised_at_once():
+    rows = [row("team/chat", replicas="two"), row("team/x", price_per_hour=-1)]
     with pytest.raises(UsageError) as raised:
-        fleet(worker(), rows=[row("team/chat", replicas="two"), row("team/x", price_per_hour=-1)])
+        statements_of(rows, {}, GpuModels())
     assert len(str(raised.value).splitlines()) == 2
 
 

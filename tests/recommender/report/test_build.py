@@ -70,6 +70,20 @@ def test_a_value_that_is_not_the_stated_one_came_from_the_autoscaler():
     assert item.current.sources["request"] == "autoscaler"
 
 
+def test_what_is_in_force_may_be_known_from_elsewhere_than_what_is_stated():
+    seen = {"tflops-request": "metric a", "tflops-limit": "metric b", "vram-request": "metric c"}
+    subject = builders.Subject(
+        sources={"tflops-request": "row", "vram-request": "row"}, in_force_sources=seen
+    )
+    row = Row(
+        tflops=tflops(stated_request=20.0, stated_limit=np.nan), vram=vram(), subject=subject
+    )
+    compute, memory = report(row).items[:2]
+
+    assert compute.current.sources == {"request": "metric a", "limit": "metric b"}
+    assert memory.current.sources == {"request": "row"}
+
+
 def test_target_bounds_and_relative_change_are_shown():
     item = report(Row(tflops=tflops(target_request=6.0, target_limit=30.0))).items[0]
 

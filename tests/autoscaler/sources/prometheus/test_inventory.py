@@ -28,7 +28,12 @@ def scrapes(from_s, upto_s, step_s=15):
 
 def inventory(server, mapping=AGENT, **more):
     return read_inventory(
-        server, mapping, LabelTable(mapping), peak_tflops=PEAKS.get, now_s=NOW_S, **more
+        server,
+        mapping,
+        LabelTable(mapping),
+        peak_tflops=lambda labels: PEAKS.get(labels.get("gpu_model", "")),
+        now_s=NOW_S,
+        **more,
     )
 
 
