@@ -59,6 +59,11 @@ def run(loop: Loop, until_s: int, every_s: int = 60) -> None:
         assert loop.tick().errors == {}
 
 
+def shares(weights: np.ndarray) -> np.ndarray:
+    """Return each bucket's share; the weights' common factor is the bank's own business."""
+    return weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-300)
+
+
 def kept(loop: Loop) -> dict[str, np.ndarray]:
     """Return what is kept of each workload, by its name, in the order of names."""
     model = loop.model
@@ -68,8 +73,8 @@ def kept(loop: Loop) -> dict[str, np.ndarray]:
     for store in model.stores:
         name = store.resource.name
         usage |= {
-            f"{name} requests": store.requests.weights[rows],
-            f"{name} limits": store.limits.weights[rows],
+            f"{name} requests": shares(store.requests.weights[rows]),
+            f"{name} limits": shares(store.limits.weights[rows]),
             f"{name} blocks": store.blocks.top.values[:, rows],
             f"{name} points": store.points[rows],
         }

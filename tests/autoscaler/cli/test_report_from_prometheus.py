@@ -139,10 +139,62 @@ def test_a_row_states_and_the_difference_is_told(measured, tmp_path):
     ended = measured("--workloads", path, "-o", "json")
     item = ended.item("chat", "tflops")
     assert item["current"]["request"] == 40.0
+    assert item["current"]["sources"]["request"] == "metric tf_worker_tflops_request"
     assert item["identity"]["owner"] == "Deployment/chat"
     difference = "team/chat (tflops request 30 TFLOPS stated, 40 TFLOPS in force)"
     assert any(difference in note for note in ended.json["meta"]["notes"])
     assert difference in ended.err
+
+
+SHARES = """
+prometheus:
+  mapping:
+    metrics:
+      tflops: &busy {series: gpu_busy, unit: cardPercent}
+      tflops_pct: *busy
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], {"chat": ["tflops"], "search": ["tflops_pct"], "train": ["tflops"]}),
+        (["--gpu-model", "L4"], {name: ["tflops"] for name in ("chat", "search", "train")}),
+    ],
+)
+def test_a_share_is_tflops_where_the_card_is_reported_stated_or_the_default(
+    tfa, tmp_path, arguments, expected
+):
+    server = FakePrometheus()
+    for name, labels in (("chat", {}), ("search", {}), ("train", {"gpu_model": "A100"})):
+        one = {"namespace": "team", "workload": name, "worker": f"{name}-0"}
+        server.add("gpu_busy", scrapes(-2 * HOUR_S), 50.0, **one, **labels)
+    (tmp_path / "tfa.yaml").write_text(SHARES)
+    (tmp_path / "w.yaml").write_text("- {series_id: team/chat, gpu_model: H100}\n")
+    with served(server) as url:
+        ended = tfa(
+            "report", "--prometheus-url", url, "--until", END, "--since", "2h", "--no-what-if",
+            "--config", tmp_path / "tfa.yaml", "--workloads", tmp_path / "w.yaml", "-o", "json",
+            *arguments,
+        )  # fmt: skip
+
+    compute = {"chat": [], "search": [], "train": []}
+    for item in ended.json["items"]:
+        if item["resource"].startswith("tflops") and item["evidence"]["points"]:
+            compute[item["identity"]["workload"]].append(item["resource"])
+    assert compute == expected
+    assert ended.item("chat", "tflops")["evidence"]["highest"] == pytest.approx(989.4 / 2)
+    assert ended.item("train", "tflops")["evidence"]["highest"] == pytest.approx(156.0)
+
+
+def test_wrong_rows_are_told_before_the_server_is_asked(measured, server, tmp_path):
+    path = tmp_path / "w.yaml"
+    path.write_text("- {series_id: team/chat, replicas: two}\n- {series_id: a/b, qos: golden}\n")
+    ended = measured("--workloads", path)
+    assert (ended.code, ended.out) == (2, "")
+    assert "replicas: 'two'" in ended.err
+    assert "qos: 'golden'" in ended.err
+    assert server.queries == []
 
 
 def test_workloads_that_ran_earlier_are_counted_as_skipped(measured, server, tfa, url):

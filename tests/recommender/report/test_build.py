@@ -75,9 +75,7 @@ def test_what_is_in_force_may_be_known_from_elsewhere_than_what_is_stated():
     subject = builders.Subject(
         sources={"tflops-request": "row", "vram-request": "row"}, in_force_sources=seen
     )
-    row = Row(
-        tflops=tflops(stated_request=20.0, stated_limit=np.nan), vram=vram(), subject=subject
-    )
+    row = Row(tflops=tflops(stated_request=20.0, stated_limit=NAN), vram=vram(), subject=subject)
     compute, memory = report(row).items[:2]
 
     assert compute.current.sources == {"request": "metric a", "limit": "metric b"}
