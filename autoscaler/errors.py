@@ -32,6 +32,11 @@ class SourceError(AutoscalerError):
 class QueryRejectedError(SourceError):
     """The server refused the query."""
 
+    def __init__(self, text: str, *, http_status: int | None = None) -> None:
+        super().__init__(text)
+        self.http_status = http_status
+        """What the server answered with; None where it is not known."""
+
 
 class QueryTimeoutError(SourceError):
     """The server or the connection timed out."""

@@ -6,6 +6,7 @@ Each reader takes a value and the place where it was found, and puts it among th
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -27,7 +28,8 @@ Read = Callable[[Any, str, dict[str, Any]], None]
 """``Setting.read``: (value, place, arguments)."""
 
 _LOOKS_SECRET = re.compile(
-    r"authorization|cookie|passw|secret|token|credential|api[-_]?key|access[-_]?key|\bkey$|auth$",
+    r"authorization|cookie|passw|pwd|secret|token|credential|bearer|jwt|session|signature"
+    r"|api[-_]?key|access[-_]?key|\bkey$|auth$",
     flags=re.IGNORECASE,
 )
 
@@ -106,14 +108,23 @@ def read_file(name: str) -> Read:
 
 
 def _path(value: Any, where: str) -> Path:
-    if not isinstance(value, str) or not value or "\0" in value:
+    if not isinstance(value, str) or not value or "\0" in value or not _encodes(value, os.fsencode):
         raise InvalidValueError(where, value, "the path of a file")
     return Path(value)
 
 
+def _encodes(text: str, encode: Callable[[str], bytes] = str.encode) -> bool:
+    """Return whether a text has a form in bytes: YAML can write half of a surrogate pair."""
+    try:
+        encode(text)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def read_username(value: Any, where: str, values: dict[str, Any]) -> None:
     """Read ``prometheus.username``."""
-    if not isinstance(value, str) or not value or ":" in value:
+    if not isinstance(value, str) or not value or ":" in value or not _encodes(value):
         raise InvalidValueError(where, value, "a user name without a colon")
     _put(values, "basic_user", value)
 
@@ -128,7 +139,11 @@ def read_texts(name: str, instead: str) -> Read:
         for key, text in value.items():
             if looks_secret(str(key)):
                 wrong.append(f"{where}.{key}: a secret must not stand in this file; {instead}")
-            elif not isinstance(text, str | int) or isinstance(text, bool):
+            elif (
+                not isinstance(text, str | int)
+                or isinstance(text, bool)
+                or not _encodes(f"{key}{text}")
+            ):
                 wrong.append(str(InvalidValueError(f"{where}.{key}", text, "a text")))
             else:
                 texts[str(key)] = str(text)

@@ -208,6 +208,7 @@ def _subject(view: WorkloadView, text: ReportText) -> Subject:
         owner=view.owner,
         pool=view.pool,
         sources=view.stated_sources,
+        in_force_sources=view.in_force_sources,
         price_per_gpu_hour=view.price_per_gpu_hour,
         price_source=text.price_sources.get(view.key, ""),
         promql=text.queries.get(view.key, {}),

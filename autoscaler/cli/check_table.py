@@ -7,13 +7,14 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from io import StringIO
 from typing import TYPE_CHECKING
 
 from autoscaler.cli.rendering import PLAIN_WIDTH
 from autoscaler.cli.terminal import has_color, is_terminal
 from autoscaler.findings import Finding, Section, Status
+from autoscaler.printable import printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -30,6 +31,7 @@ STYLES = {
 
 def render_json(sections: Sequence[Section]) -> str:
     """Return the findings for machines."""
+    sections = _harmless(sections)
     document = {
         "schema": SCHEMA,
         "counts": counts(sections),
@@ -53,7 +55,7 @@ def render_table(sections: Sequence[Section], *, is_plain: bool) -> str:
         no_color=not has_colors,
     )
     with console.capture() as captured:
-        for section in sections:
+        for section in _harmless(sections):
             console.print(Text(f"{section.name}: {section.subject}"), soft_wrap=True)
             console.print(_table(section.findings))
     lines = [line.rstrip() for line in captured.get().splitlines()]
@@ -92,12 +94,21 @@ def _told(finding: Finding) -> Text:
     from rich.text import Text
 
     subjects = f"{', '.join(finding.subjects)}: " if finding.subjects else ""
-    told = Text(_printable(f"{subjects}{finding.text}"))
+    told = Text(f"{subjects}{finding.text}")
     if finding.next_step:
-        told.append(f"\n-> {_printable(finding.next_step)}", STYLES[finding.status])
+        told.append(f"\n-> {finding.next_step}", STYLES[finding.status])
     return told
 
 
-def _printable(text: str) -> str:
-    """Return a text, which may quote a server, without what moves a terminal's cursor."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)
+def _harmless(sections: Sequence[Section]) -> list[Section]:
+    """Return sections whose texts, which may quote a server, move no terminal's cursor."""
+    return [
+        replace(section, findings=tuple(map(_harmless_finding, section.findings)))
+        for section in sections
+    ]
+
+
+def _harmless_finding(finding: Finding) -> Finding:
+    return replace(
+        finding, text=printable(finding.text, " "), next_step=printable(finding.next_step, " ")
+    )

@@ -107,13 +107,13 @@ def _evidence(evidence: ItemEvidence, resource: str) -> Iterator[str]:
     if evidence.points == 0:
         yield "nothing usable"
         return
-    step = "" if evidence.step_s is None else f", {duration(evidence.step_s)} apart"
+    step = "" if evidence.step_s is None else f"; the newest are {duration(evidence.step_s)} apart"
     coverage = (
         ""
         if evidence.coverage_ratio is None
         else f", {percent(evidence.coverage_ratio)} of the expected ones"
     )
-    yield f"{evidence.points} points over {duration(evidence.span_s)}{step}{coverage}"
+    yield f"{evidence.points} points over {duration(evidence.span_s)}{coverage}{step}"
     age = evidence.last_sample_age_s
     seen = f"{evidence.workers_seen} worker{'' if evidence.workers_seen == 1 else 's'} seen"
     yield seen if age is None else f"{seen}, last sample {duration(age)} ago"

@@ -24,17 +24,16 @@ from autoscaler.prometheus_settings import URL_VARIABLE, PrometheusSettings
 from autoscaler.reporting import Advance, Analysis, ReportText, analyse, partial_answers
 from autoscaler.scaling.measured_fleet import MeasuredFleet, measured_fleet
 from autoscaler.scaling.recorded_cluster import RecordedCluster
+from autoscaler.scaling.stated import GpuModels, Statement, card_model, statements_of
 from autoscaler.sources.prometheus.inventory import (
     DAY_S,
     MEASURED,
     Inventory,
-    PeakTflops,
     read_inventory,
 )
 from autoscaler.sources.timestamps import iso
 from autoscaler.sources.watched import WatchedSource
 from autoscaler.version import tool_version
-from recommender.gpu_models import find_gpu_model
 from recommender.report.blocks import ItemError
 from recommender.resources import Resource
 
@@ -42,6 +41,8 @@ if TYPE_CHECKING:
     from autoscaler.settings import Settings
     from autoscaler.sources.prometheus.client import PrometheusClient
     from autoscaler.sources.prometheus.prometheus_source import PrometheusSource
+    from autoscaler.sources.prometheus.units import PeakTflops
+    from autoscaler.sources.recorded_usage import Key
 
 ANALYSED_SHARE = 0.8
 """Share of the work of a report that is done before its back-test: reading takes longest."""
@@ -61,6 +62,8 @@ class MeasuredInput:
     resources: tuple[Resource, ...]
     span: Span
     errors: tuple[ItemError, ...]
+    notes: tuple[str, ...]
+    """What a reader of the report must know beside the notes of the fleet."""
     terminal: Terminal
 
     @property
@@ -92,7 +95,7 @@ class MeasuredInput:
             step_s=self.span.step_s or SHORTEST_STEP_S,
             currency=self.settings.currency,
             thresholds=self.settings.thresholds,
-            notes=(*self.fleet.report_notes, *self.server.mapping.limits),
+            notes=(*self.notes, *self.fleet.report_notes, *self.server.mapping.limits),
             price_sources=self.fleet.price_sources,
             queries=self._queries(),
             skipped={WITHOUT_USAGE: missing} if (missing := self.fleet.without_usage) else {},
@@ -133,11 +136,12 @@ def open_measured(options: MeasuredOptions, terminal: Terminal) -> Iterator[Meas
             f"{URL_VARIABLE} or prometheus.url in the settings file"
         )
     span = span_of(stated, options.step)
-    for note in stated.notes:
+    statements, notes = statements_of(stated.rows, stated.profiles, stated.gpu_models)
+    for note in (*stated.notes, *notes):
         terminal.note(note)
     with closing(PrometheusClient(server.connection)) as client:
         try:
-            yield _opened(client, server, stated, span, terminal)
+            yield _opened(client, server, stated, statements, span, terminal)
         except SourceError as error:
             raise InputError(f"{error}; next: {_doctor(server.url)}") from error
 
@@ -146,17 +150,13 @@ def _opened(
     client: PrometheusClient,
     server: PrometheusSettings,
     stated: StatedInput,
+    statements: Mapping[Key, Statement],
     span: Span,
     terminal: Terminal,
 ) -> MeasuredInput:
     from autoscaler.sources.prometheus.prometheus_source import PrometheusSource
 
-    def peak_tflops(name: str) -> float | None:
-        # Of a series that names no card, that of --gpu-model.
-        models = stated.gpu_models
-        model = find_gpu_model(name, models.own) if name else models.default
-        return None if model is None else model.fp16_tflops
-
+    peak_tflops = _peaks(statements, stated.gpu_models)
     source = PrometheusSource(
         client, server.mapping, peak_tflops=peak_tflops, matchers=server.matchers
     )
@@ -164,11 +164,11 @@ def _opened(
     fleet = measured_fleet(
         inventory,
         server.mapping,
-        rows=stated.rows,
-        profiles=stated.profiles,
+        stated=statements,
         gpu_models=stated.gpu_models,
     )
-    for note in fleet.notes:
+    notes = _standstill(inventory)
+    for note in (*notes, *fleet.notes):
         terminal.note(note)
     for error in fleet.errors:
         terminal.note(f"left out: {error.message}")
@@ -181,8 +181,20 @@ def _opened(
         resources=sized_resources(inventory.metrics, fleet.views),
         span=span,
         errors=(*fleet.errors, *partial_answers(inventory.warnings)),
+        notes=notes,
         terminal=terminal,
     )
+
+
+def _peaks(statements: Mapping[Key, Statement], gpu_models: GpuModels) -> PeakTflops:
+    """Return the look-up of a series' card: reported, of its workload's row, or of --gpu-model."""
+
+    def peak_tflops(labels: Mapping[str, str]) -> float | None:
+        statement = statements.get((labels.get("namespace", ""), labels.get("workload", "")))
+        model = card_model(labels.get("gpu_model", ""), statement, gpu_models)
+        return None if model is None else model.fp16_tflops
+
+    return peak_tflops
 
 
 def _inventory(
@@ -214,6 +226,18 @@ def _inventory(
         f"{server.url}: no series{lack} from {iso(span.now_s - reach_s)} to {iso(span.now_s)} "
         f"(mapping {server.mapping.name}: {', '.join(tried)}); next: {_doctor(str(server.url))}"
     )
+
+
+def _standstill(inventory: Inventory) -> tuple[str, ...]:
+    """Say where nobody is measured any more: the amounts alone would look like those of now."""
+    if any(worker.is_alive for worker in inventory.workers):
+        return ()
+    told = (
+        f"no worker was measured shortly before {iso(inventory.now_s)}: amounts are those of "
+        "earlier use, and replicas are left out; unless all workers have ended, the exporter is "
+        "no longer scraped, and tfa check says more"
+    )
+    return (told,)
 
 
 def _doctor(url: str) -> str:

@@ -73,7 +73,19 @@ def destinations(format_: Format | None, outs: list[str]) -> tuple[Destination, 
         is_taken = True
     if not is_taken:
         files.insert(0, Destination(format=format_ or Format.TABLE))
+    for file in files:
+        _refuse_folder(file)
     return tuple(files)
+
+
+def _refuse_folder(destination: Destination) -> None:
+    """Refuse before the work what could not be written after it.  Raises ``UsageError``."""
+    path = destination.path
+    if path is not None and destination.format is not Format.KUSTOMIZE and path.is_dir():
+        raise UsageError(
+            f"--out: {path} is a folder; {destination.format} is written as one file, "
+            f"only {Format.KUSTOMIZE} as a folder"
+        )
 
 
 def write(destination: Destination, rendered: Rendered) -> None:

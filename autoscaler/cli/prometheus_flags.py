@@ -131,7 +131,9 @@ def _pairs(flag: str, form: str, texts: Iterable[str]) -> dict[str, str]:
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name.strip() or not value:
-            raise UsageError(f"{flag}: {text!r} is not valid; allowed: {form}")
+            # In place of a file may stand the secret itself.
+            given = "a value" if flag == HEADER_FILE else repr(text)
+            raise UsageError(f"{flag}: {given} is not valid; allowed: {form}")
         pairs[name.strip()] = value
     return pairs
 

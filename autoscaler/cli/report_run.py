@@ -83,7 +83,7 @@ def _tell_unmatched(report: Report, globs: Sequence[str], terminal: Terminal) ->
 
 def compute_report(options: ReportOptions, *, has_what_if: bool, terminal: Terminal) -> Report:
     """Return the report of all workloads of a file or server."""
-    with opened(options, terminal) as given, terminal.progress("report") as advance:
+    with terminal.progress("report") as advance, opened(options, terminal) as given:
         share = given.analysed_share if has_what_if else 1.0
         analysis = given.analyse(lambda done: advance(share * done))
         whatif = None

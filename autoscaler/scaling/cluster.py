@@ -50,6 +50,8 @@ class WorkloadView:
     limit: Amounts = field(default_factory=amounts)
     stated_sources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """``tflops-request`` and so on to where the declared value came from."""
+    in_force_sources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """The same keys to where the value in force was seen; empty where the cluster itself says."""
     replicas: int | None = None
     stated_replicas: int | None = None
     gpu_count: int = 1

@@ -83,7 +83,10 @@ class Collector:
         self._steps = Steps(step_s)
         self._shares = Shares(model.resources)
         self._views: Sequence[WorkloadView] = ()
+        self._models_seen = 0
         self._since_s: int | None = None
+        self._weighs_since_s: int | None = None
+        """From where on a history that is being read decays as the fleet's policies say."""
         self._positions = Positions(model)
         self._part_s = PARTS_S[0]
 
@@ -94,11 +97,15 @@ class Collector:
         its samples belong to its start-up.
         """
         self._views = views
+        self._models_seen = self.index.models_reported
         self.index.state_gpu_models(views)
         keys = self.index.keys_of(views)
         rows = self._model.workload_rows(keys)
         self._shares.see(views, keys, rows)
         self._set_readiness(views, rows)
+        if self._weighs_since_s is not None:
+            table = policy_table([view.policy for view in views], self._model.resources)
+            self._model.set_half_lives(rows, table.requests.half_life_s, self._weighs_since_s)
 
     def want(self, since_s: int) -> None:
         """Have the first read begin at ``since_s``, whenever it comes about."""
@@ -118,11 +125,13 @@ class Collector:
         """
         self.want(start_s)
         starts = dict.fromkeys(self._metrics(), start_s)
-        table = policy_table([view.policy for view in self._views], self._model.resources)
-        rows = self._model.workload_rows(self.index.keys_of(self._views))
-        self._model.set_half_lives(rows, table.requests.half_life_s, start_s)
         self._positions.begin(list(starts), start_s)
-        return self._collect(starts, end_s)
+        self._weighs_since_s = start_s
+        try:
+            self.see(self._views)
+            return self._collect(starts, end_s)
+        finally:
+            self._weighs_since_s = None
 
     def collect(self, now_s: int) -> Collected:
         """Read what came since the last read, before ``now_s``; errors as in ``bootstrap``."""
@@ -214,6 +223,9 @@ class Collector:
         columns = one.read(metric, window, one.begin_s(metric, window))
         if columns is not None:
             self._steps.learn(metric, columns, window)
+            if self.index.models_reported != self._models_seen:
+                # workloads that state no GPU model are now known by the one that was measured
+                self.see(self._views)
         return columns
 
     def _take_refusals(self, one: Pass, window: Window, now_s: int) -> None:

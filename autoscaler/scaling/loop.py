@@ -124,7 +124,10 @@ class Loop:
         errors: dict[str, AutoscalerError] = {}
         self._collector.want(since_s)
         views = self._snapshot(errors)
-        return self._collect(self._clock.now_s(), views, errors), errors
+        collected = self._collect(self._clock.now_s(), views, errors)
+        if collected is not None:
+            self.records.add_reads(collected)
+        return collected, errors
 
     def due(self) -> frozenset[Layer]:
         """Return the layers whose period has passed since their last tick."""
@@ -286,6 +289,8 @@ class Loop:
     def _counted(self, tick: Tick) -> Tick:
         counts = self.records.counts
         counts["ticks"] += 1
+        if tick.collected is not None:
+            self.records.add_reads(tick.collected)
         for stage, error in tick.errors.items():
             counts[f"error {stage} {type(error).__name__}"] += 1
         if tick.validated is not None:

@@ -18,7 +18,7 @@ from autoscaler.scaling.fleet_notes import (
     unit_notes,
 )
 from autoscaler.scaling.measured_view import views_of
-from autoscaler.scaling.stated import GpuModels, price_source, statements_of, without_usage
+from autoscaler.scaling.stated import GpuModels, Statement, price_source, without_usage
 from autoscaler.sources.prometheus.last_values import IDENTITY
 from autoscaler.sources.source import Metric
 from recommender.report.blocks import ItemError
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from autoscaler.sources.prometheus.last_values import UnlabelledSeries
     from autoscaler.sources.prometheus.mapping import NameMapping
     from autoscaler.sources.recorded_usage import Key
-    from autoscaler.sources.workloads_file import WorkloadRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,15 +52,10 @@ def measured_fleet(
     inventory: Inventory,
     mapping: NameMapping,
     *,
-    rows: Sequence[WorkloadRow],
-    profiles: Mapping[tuple[str, str], Mapping[str, object]],
+    stated: Mapping[Key, Statement],
     gpu_models: GpuModels,
 ) -> MeasuredFleet:
-    """Put measured workers and statements together.
-
-    Raises ``UsageError`` with the problems of all rows at once.
-    """
-    stated, notes = statements_of(rows, profiles, gpu_models)
+    """Put measured workers and statements together."""
     views = tuple(
         view
         for key, workers in groupby(inventory.workers, lambda worker: worker.key[:2])
@@ -73,7 +67,7 @@ def measured_fleet(
             in_force=mapping.in_force,
         )
     )
-    missing = without_usage(rows, {view.key for view in views})
+    missing = without_usage(stated, {view.key for view in views})
     percent, tflops = (
         _measured_in(inventory, metric) for metric in (Metric.COMPUTE_PERCENT, Metric.TFLOPS)
     )
@@ -84,7 +78,7 @@ def measured_fleet(
     )
     return MeasuredFleet(
         views=views,
-        notes=(*notes, *missing_notes(missing), *report_notes),
+        notes=(*missing_notes(missing), *report_notes),
         report_notes=report_notes,
         errors=_unlabelled(inventory.unlabelled, mapping),
         without_usage=len(missing),

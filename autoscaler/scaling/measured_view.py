@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 
 from autoscaler.scaling.cluster import Amounts, WorkerView, WorkloadView, amounts
 from autoscaler.scaling.series import canonical_gpu_model
-from autoscaler.scaling.stated import GpuModels, Statement, stated_view
+from autoscaler.scaling.stated import GpuModels, Statement, card_model, stated_view
 from autoscaler.sources.prometheus.inventory import READY_AFTER_S
-from recommender.gpu_models import GpuModel, find_gpu_model
 from recommender.observation import QOS_LEVELS
 from recommender.policy.fields import AMOUNTS
 from recommender.resources import COMPUTE_PERCENT, TFLOPS
@@ -80,7 +79,7 @@ def _view(
     replicas: int | None,
 ) -> WorkloadView:
     namespace, workload, _ = workers[0].key
-    model = _model(reported, statement, gpu_models)
+    model = card_model(reported, statement, gpu_models)
     view = stated_view(
         (namespace, workload), statement=statement, model=model, gpu_models=gpu_models
     )
@@ -95,6 +94,7 @@ def _view(
         request=_in_force(view.request, request),
         limit=_in_force(view.limit, limit),
         stated_sources=MappingProxyType({**sources, **view.stated_sources}),
+        in_force_sources=MappingProxyType(sources),
         replicas=view.replicas if replicas is None else replicas,
         stated_replicas=replicas if view.stated_replicas is None else view.stated_replicas,
         gpu_count=view.gpu_count if GPU_COUNT in said else _gpu_count(workers),
@@ -104,13 +104,6 @@ def _view(
         qos=view.qos if "qos" in said else _qos(workers, view.qos),
         workers=tuple(_worker(worker, now_s) for worker in workers if worker.is_alive),
     )
-
-
-def _model(reported: str, statement: Statement | None, gpu_models: GpuModels) -> GpuModel | None:
-    """Return the card: the reported one, for samples of two cards do not mix; else the stated."""
-    if reported:
-        return find_gpu_model(reported, gpu_models.own)
-    return gpu_models.default if statement is None else statement.model
 
 
 def _highest(workers: Sequence[MeasuredWorker]) -> dict[str, float]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from autoscaler.errors import SourceError
 from autoscaler.scaling.joining import columns_of
+from autoscaler.scaling.positions import JOINED_METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -96,8 +97,9 @@ class Pass:
         self.going_s[metric] = window.end_s
         self._ends[metric] = max(window.end_s, self._ends[metric])
         columns = self._noted(metric, samples)
-        if start_s < begin_s and columns.top is None:
-            # the source did not aggregate: what lies before the wanted time was not asked for
+        if start_s < begin_s and columns.top is None and metric not in JOINED_METRICS:
+            # the source did not aggregate: what lies before the wanted time was not asked for;
+            # what is joined counts nowhere by itself, and belongs to all of the first minute
             columns = columns.taken(columns.ts >= begin_s)
         return columns
 
@@ -115,7 +117,7 @@ class Pass:
         )
 
     def _noted(self, metric: str, samples: Samples) -> Columns:
-        columns = columns_of(samples, self._index.rows_of(samples.labels))
+        columns = columns_of(samples, self._index.rows_of(samples.labels, samples.series))
         self._unlabelled += len(samples) - len(columns)
         self._samples[metric] = self._samples.get(metric, 0) + len(samples)
         self.most_samples = max(self.most_samples, len(samples))

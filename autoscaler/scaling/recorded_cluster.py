@@ -95,7 +95,7 @@ def recorded_fleet(
     )
     percent, tflops = (_measured(labelled, m) for m in (Metric.COMPUTE_PERCENT, Metric.TFLOPS))
     report_notes = (*unit_notes(percent, tflops, views), *above_card_notes(views))
-    missing = without_usage(rows, set(usage.keys()))
+    missing = without_usage(stated, set(usage.keys()))
     return Fleet(
         usage=labelled,
         views=views,

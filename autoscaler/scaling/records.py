@@ -1,4 +1,4 @@
-"""What the loop remembers for people: applied changes, and the last decisions of each workload.
+"""What the loop remembers for people: applied changes, the last decisions of each workload, counts.
 
 Bounded, newest last.  A decision is recorded when it says something new: another reason for
 having no value, another amount to be written, or a target that moved by a tenth.
@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from autoscaler.sources.prometheus.query_counts import Outcome, outcome_of
 from recommender.decision import CODES_BY_NUMBER, Step
 from recommender.report.blocks import HistoryEntry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from autoscaler.scaling.reading import Collected
     from autoscaler.scaling.series import RowKey
     from recommender.decision import Decisions
     from recommender.observation import Bools, Floats, Ints
@@ -62,8 +64,19 @@ class Records:
     def __init__(self) -> None:
         self.history: dict[WorkloadKey, deque[HistoryEntry]] = {}
         self.counts: Counter[str] = Counter()
+        self.failed_reads: Counter[tuple[str, Outcome]] = Counter()
+        """(metric, how its query ended) to reads that brought nothing from there on."""
+        self.partial_reads: Counter[str] = Counter()
+        """Metric to reads that were answered in part."""
         self._decisions: dict[RowKey, deque[DecisionRecord]] = {}
         self._last: _Last | None = None
+
+    def add_reads(self, collected: Collected) -> None:
+        """Count the metrics that could not be read, and those that were answered in part."""
+        self.failed_reads.update(
+            (metric, outcome_of(error)) for metric, error in collected.errors.items()
+        )
+        self.partial_reads.update(collected.partial)
 
     def add_history(self, entries: Iterable[tuple[WorkloadKey, HistoryEntry]]) -> None:
         """Append tried changes; of one that fails again in the same way the first is kept."""

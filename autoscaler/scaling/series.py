@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,12 +19,16 @@ from recommender.gpu_models import find_gpu_model
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from autoscaler.scaling.cluster import WorkloadView
     from recommender.observation import Ints
     from recommender.usage.model import UsageModel
 
 UNLABELLED = -1
 """Row of a series that lacks ``namespace``, ``workload`` or ``worker``."""
+UNMEASURED = -2
+"""Row of a series without samples, of a worker that the usage model does not know (any more)."""
 
 LABEL_TABLES_KEPT = 16
 
@@ -37,7 +41,7 @@ class SeriesRows:
     """Rows of one label table, one entry per label set."""
 
     series: Ints
-    """One number per (worker, device), the same for every metric; ``UNLABELLED`` where none."""
+    """One number per (worker, device), the same for every metric; negative where none."""
     worker: Ints
     """Worker row of the usage model."""
     workload: Ints
@@ -71,6 +75,11 @@ class SeriesIndex:
                 self._reported_gpu_model.setdefault(key[:2], key[2])
         self._view_workers: dict[int, tuple[object, Ints]] = {}
 
+    @property
+    def models_reported(self) -> int:
+        """Return of how many workloads the samples named a GPU model."""
+        return len(self._reported_gpu_model)
+
     def state_gpu_models(self, views: Sequence[WorkloadView]) -> None:
         """Take over which GPU model each workload states, for series that do not say.
 
@@ -95,12 +104,20 @@ class SeriesIndex:
             for view in views
         )
 
-    def rows_of(self, labels: tuple[Mapping[str, str], ...]) -> SeriesRows:
-        """Return the rows of a label table; a table that is seen again is not read again."""
+    def rows_of(
+        self,
+        labels: tuple[Mapping[str, str], ...],
+        measured: NDArray[np.integer[Any]] | None = None,
+    ) -> SeriesRows:
+        """Return the rows of a label table; a table that is seen again is not read again.
+
+        ``measured`` are the label sets of the samples, in any order; None: all of them.  The others
+        make no worker: a source may remember series that are gone for long.
+        """
         known = self._tables.get(id(labels))
-        if known is not None and known[0] is labels:
+        if known is not None and known[0] is labels and not _lacks(known[1], measured):
             return known[1]
-        rows = self._read(labels)
+        rows = self._read(labels, measured)
         if len(self._tables) >= LABEL_TABLES_KEPT:
             self._tables.pop(next(iter(self._tables)))
         # The table itself is kept beside its rows, so that its identity is not used again.
@@ -152,9 +169,14 @@ class SeriesIndex:
         self._tables.clear()
         self._view_workers.clear()
 
-    def _read(self, labels: tuple[Mapping[str, str], ...]) -> SeriesRows:
+    def _read(
+        self, labels: tuple[Mapping[str, str], ...], measured: NDArray[np.integer[Any]] | None
+    ) -> SeriesRows:
         keys = [self._key(label) for label in labels]
-        new = list(dict.fromkeys(key for key in keys if key and key not in self._number))
+        seen = keys
+        if measured is not None:
+            seen = [keys[row] for row in np.flatnonzero(np.bincount(measured)).tolist()]
+        new = list(dict.fromkeys(key for key in seen if key and key not in self._number))
         if new:
             workload = self._model.workload_rows([key[:3] for key in new])
             worker = self._model.worker_rows(workload, [key[3] for key in new])
@@ -163,7 +185,9 @@ class SeriesIndex:
                 self._number[key] = number
                 self._worker[number] = int(worker_row)
                 self._workload[number] = int(workload_row)
-        series = np.array([self._number[key] if key else UNLABELLED for key in keys], np.int64)
+        series = np.array(
+            [self._number.get(key, UNMEASURED) if key else UNLABELLED for key in keys], np.int64
+        )
         known = series >= 0
         worker_rows = np.full(len(keys), UNLABELLED, np.int64)
         workload_rows = np.full(len(keys), UNLABELLED, np.int64)
@@ -190,3 +214,11 @@ class SeriesIndex:
         else:
             gpu_model = self._stated_gpu_model.get((namespace, workload), "")
         return namespace, workload, gpu_model, worker, label.get("uuid", "")
+
+
+def _lacks(rows: SeriesRows, measured: NDArray[np.integer[Any]] | None) -> bool:
+    """Return whether some series that was measured has no row yet."""
+    unmeasured = rows.series == UNMEASURED
+    if not unmeasured.any():
+        return False
+    return measured is None or bool(unmeasured[measured].any())

@@ -6,7 +6,7 @@ the default one: recommend only.  What is measured of a workload is not here.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from types import MappingProxyType
@@ -105,9 +105,21 @@ def statements_of(
     return stated, notes
 
 
-def without_usage(rows: Sequence[WorkloadRow], measured: Collection[Key]) -> list[str]:
-    """Return the names of the rows whose workload was not measured."""
-    return [f"{row.namespace}/{row.workload}" for row in rows if row.key not in measured]
+def card_model(
+    reported: str, statement: Statement | None, gpu_models: GpuModels
+) -> GpuModel | None:
+    """Return the card of a measured worker; None where it is not known.
+
+    The reported one counts, for samples of two cards do not mix; else the stated one.
+    """
+    if reported:
+        return find_gpu_model(reported, gpu_models.own)
+    return gpu_models.default if statement is None else statement.model
+
+
+def without_usage(stated: Iterable[Key], measured: Collection[Key]) -> list[str]:
+    """Return the names of the stated workloads that were not measured."""
+    return ["/".join(key) for key in stated if key not in measured]
 
 
 def stated_view(

@@ -98,6 +98,12 @@ COLLECT_ERRORS = _family(
     "metric",
     "kind",
 )
+COLLECT_PARTIAL = _family(
+    "collect_partial_total",
+    Kind.COUNTER,
+    "Reads of a metric that were answered with warnings, so that something may be missing",
+    "metric",
+)
 CHECKPOINT_BYTES = _family(
     "checkpoint_bytes", Kind.GAUGE, "Size of the last saved checkpoint; absent before the first"
 )
@@ -121,6 +127,7 @@ FAMILIES = (
     USAGE_WORKLOADS,
     USAGE_WORKERS,
     COLLECT_ERRORS,
+    COLLECT_PARTIAL,
     CHECKPOINT_BYTES,
     CHECKPOINT_LAST_SUCCESS,
 )

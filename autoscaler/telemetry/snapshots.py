@@ -39,6 +39,8 @@ class LoopSnapshot:
         default_factory=lambda: MappingProxyType({})
     )
     """(metric, kind of error) to the number of failed reads; kinds are those of ``Outcome``."""
+    collect_partial: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    """Metric to the number of reads that were answered in part."""
     checkpoint_bytes: int | None = None
     """Size of the last saved checkpoint; None: none was saved yet."""
     checkpoint_saved_s: float | None = None
@@ -87,6 +89,7 @@ LOOP_FAMILIES = (
     families.USAGE_WORKLOADS,
     families.USAGE_WORKERS,
     families.COLLECT_ERRORS,
+    families.COLLECT_PARTIAL,
     families.CHECKPOINT_BYTES,
     families.CHECKPOINT_LAST_SUCCESS,
 )
@@ -121,6 +124,8 @@ def loop_points(loop: LoopSnapshot) -> Iterator[Point]:
     yield Point(family=families.USAGE_WORKERS, value=loop.workers)
     for labels, number in loop.collect_errors.items():
         yield Point(family=families.COLLECT_ERRORS, value=number, labels=labels)
+    for metric, number in loop.collect_partial.items():
+        yield Point(family=families.COLLECT_PARTIAL, value=number, labels=(metric,))
     if loop.checkpoint_bytes is not None:
         yield Point(family=families.CHECKPOINT_BYTES, value=loop.checkpoint_bytes)
     if loop.checkpoint_saved_s is not None:

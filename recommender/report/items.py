@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from recommender.usage.evidence import Evidence
 
 AUTOSCALER = "autoscaler"
-"""Source of a value in force that is not the stated one."""
+"""Source of a value in force that is not the stated one, unless it is known where it was seen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,20 +189,23 @@ def _identity(source: ReportInput, i: int) -> Identity:
 
 def _current(source: ReportInput, i: int, r: int) -> CurrentSize:
     work, resource = source.observation.workloads, source.observation.resources[r]
-    stated = source.subjects[i].sources
+    subject = source.subjects[i]
     values = {
         "request": (work.request[i, r], work.stated_request[i, r]),
         "limit": (work.limit[i, r], work.stated_limit[i, r]),
     }
     sources = {}
     for side, (in_force, declared) in values.items():
-        origin = stated.get(annotation_name(resource.name, side))
         if stated_amount(in_force) is None:
             continue
+        name = annotation_name(resource.name, side)
+        origin = subject.in_force_sources.get(name)
         if in_force == declared:
-            sources.update({side: origin} if origin is not None else {})
-        elif np.isfinite(declared):
-            sources[side] = AUTOSCALER
+            origin = subject.sources.get(name, origin)
+        elif origin is None and np.isfinite(declared):
+            origin = AUTOSCALER
+        if origin is not None:
+            sources[side] = origin
     return CurrentSize(
         request=stated_amount(work.request[i, r]),
         limit=stated_amount(work.limit[i, r]),

@@ -23,6 +23,8 @@ class Subject:
     """Labels to group by."""
     sources: Mapping[str, str] = field(default_factory=dict)
     """``tflops-request``, ``vram-limit``, ``replicas`` and so on to the stated value's origin."""
+    in_force_sources: Mapping[str, str] = field(default_factory=dict)
+    """The same keys to where the value in force was seen, where it is not what is stated."""
     price_per_gpu_hour: float | None = None
     prices: Prices | None = None
     """Prices per resource, which win over ``price_per_gpu_hour``."""

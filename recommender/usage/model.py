@@ -15,7 +15,7 @@ from recommender.observation import Bools, Floats, Ints
 from recommender.resources import Resource
 from recommender.usage.denials import Denials
 from recommender.usage.identity import RowIndex
-from recommender.usage.quality import LARGEST_VALUE, SampleCounts, is_startup
+from recommender.usage.quality import LARGEST_VALUE, SampleCounts, is_since_start, is_startup
 from recommender.usage.samples import Demands, UsageSamples, known
 from recommender.usage.store import ResourceUsage, closable_until_s
 
@@ -215,9 +215,8 @@ class UsageModel:
         store.plateaus.limit[worker[known]] = samples.share[known]
         if starting.any():
             who, value = worker[starting], samples.highest[starting]
-            begin = np.where(
-                self.started_s[who] >= 0, self.started_s[who], self.first_sample_s[who]
-            )
+            is_known = is_since_start(samples.ts[starting], self.started_s[who])
+            begin = np.where(is_known, self.started_s[who], self.first_sample_s[who])
             store.load(self.row_of_worker[who], begin, value)
 
     def _take(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from recommender.observation import Bools, Floats, Ints
+from recommender.usage.minutes import MINUTE_S
 
 SATURATED_SHARE = 0.98
 SATURATED_THROTTLED_RATIO = 0.2
@@ -74,10 +75,19 @@ def is_startup(
     """Return which samples belong to the start-up of their worker, ``[n]`` each.
 
     Known start: until Ready.  Unknown (``started_s`` -1): the first 5 minutes, but not for workers
-    that were there when the source's own record begins, for those were running already.
+    that were there when the source's own record begins, for those were running already.  Samples
+    from before a known start are of an earlier worker of that name, whose own start is unknown.
     """
-    known = started_s >= 0
+    known = is_since_start(ts, started_s)
     until_ready = (ready_s < 0) | (ts < ready_s)
     seen_starting = first_sample_s > begin_s
     first_minutes = ts < first_sample_s + STARTUP_WITHOUT_READINESS_S
     return np.where(known, until_ready, seen_starting & first_minutes)
+
+
+def is_since_start(ts: Ints, started_s: Ints) -> Bools:
+    """Return which samples are from after their worker's known start, ``[n]`` each.
+
+    By whole minutes, because minutes that a source aggregated are stamped by their start.
+    """
+    return (started_s >= 0) & (ts >= started_s // MINUTE_S * MINUTE_S)

@@ -169,7 +169,9 @@ class ResourceUsage:
             self._waiting_again += known
             return Taken(again=known)
         self.recent.remember(worker, ts, demand, saturated)
-        reach_s = (now_s - KEPT_S) // GRID_S * GRID_S
+        # the ring may be ahead: a time that could not be read whole is read again from earlier on
+        newest_s = max(now_s, (self.recent.demand.newest + 1) * GRID_S)
+        reach_s = (newest_s - KEPT_S) // GRID_S * GRID_S
         if self.closed_until_s < reach_s:
             self.backlog.add(*self.recent.take_out(self.closed_until_s, reach_s))
         slot_s = ts // GRID_S * GRID_S

@@ -177,6 +177,9 @@ def test_a_url_with_a_secret_is_refused_and_not_shown(setting, url):
         "X-Password",
         "key",
         "X-Auth",
+        "X-JWT-Assertion",
+        "X-Session-Id",
+        "pwd",
     ],
 )
 def test_a_secret_must_not_stand_in_the_file(name):
@@ -229,6 +232,9 @@ def test_settings_that_contradict_one_another_are_refused(document, words):
         ({"tokenFile": ""}, "prometheus.tokenFile: '' is not valid; allowed: the path of a file"),
         ({"tokenFile": ["a"]}, "prometheus.tokenFile: ['a'] is not valid"),
         ({"username": "a:b", "passwordFile": "p"}, "a user name without a colon"),
+        ({"username": "\ud800", "passwordFile": "p"}, "a user name without a colon"),
+        ({"parameters": {"db": "\udcff"}}, "prometheus.parameters.db"),
+        ({"caFile": "\ud800"}, "the path of a file"),
         ({"headers": ["X-A: b"]}, "prometheus.headers: ['X-A: b'] is not valid"),
         ({"headers": {"X-A": True}}, "prometheus.headers.X-A: True is not valid; allowed: a text"),
         ({"headers": {"X-A": "b\nc"}}, "prometheus: header 'X-A': the value is empty or holds"),

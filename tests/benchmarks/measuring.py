@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import gzip
-import json
-import os
 import resource
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 
@@ -21,12 +18,11 @@ from recommender.decision import Layer
 from recommender.policy.parse import parse_auto_scaling_config
 from recommender.report.page import render_page
 from recommender.resources import TFLOPS, VRAM
+from tests.benchmarks.own_process import ROOT, answer_of
 from tests.benchmarks.targets import Measured
 from tests.recommender.report.fleets import large_report
 
-ROOT = Path(__file__).parents[2]
 MIB = 2.0**20
-ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 FLEET, SMALL_FLEET = 10_000, 1_000
 TICK_S, TICK_MIB = 2.0, 1024.0
 STARTS = 7
@@ -34,7 +30,7 @@ STARTS = 7
 
 def decision_tick() -> Iterator[Measured]:
     """Run ticks of a large fleet: CPU seconds of one core, memory, growth and stages."""
-    large, small = (_tick(rows) for rows in (FLEET, SMALL_FLEET))
+    large, small = (answer_of("tests.benchmarks.tick", rows) for rows in (FLEET, SMALL_FLEET))
     name = f"tick, {FLEET} workloads x 4 workers x 2 resources"
     for kind, label in (("ordinary", "ordinary"), ("closing", "closes a 5-minute block")):
         seconds = sum(large[kind].values())
@@ -83,18 +79,6 @@ def replays() -> Iterator[Measured]:
         unit="s",
         target=15.0,
     )
-
-
-def _tick(rows: int) -> dict:
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.benchmarks.tick", str(rows)],
-        cwd=ROOT,
-        env={**os.environ, **ONE_THREAD},
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    return json.loads(done.stdout)
 
 
 def _cpu_s(command: list[str]) -> float:

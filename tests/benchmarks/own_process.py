@@ -1,4 +1,4 @@
-"""A measurement in a process of its own: what it spends there, and the line of JSON it answers with.
+"""A measurement in a process of its own: what it spends there, and the line of JSON it prints.
 
 A process of its own has a peak of memory that is the measurement's.  The peak is read from Linux's
 ``VmHWM``: the ``ru_maxrss`` of a child begins with the size of the process that started it.

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 
@@ -26,8 +25,6 @@ from recommender.gpu_models import find_gpu_model
 from tests.benchmarks.own_process import Meter
 
 DAY_S = 86_400
-STOCK_CHUNK_S = 7 * DAY_S
-"""The longest whole days whose minutes a Prometheus gives in one answer."""
 Piece = tuple[int, float]
 """Number of points, and their sum."""
 
@@ -43,32 +40,48 @@ def source_at(url: str) -> PrometheusSource:
     return PrometheusSource(client, AGENT, peak_tflops=peak_tflops)
 
 
-def by_source(url: str, start_s: int, end_s: int, step_s: int) -> Iterator[Piece]:
-    """Read day by day, as a history is collected."""
-    source = source_at(url)
-    for from_s in range(start_s, end_s, DAY_S):
-        samples = source.read(Metric.TFLOPS, from_s, min(from_s + DAY_S, end_s), step_s)
-        yield len(samples), float(samples.value.sum(dtype=np.float64))
+class OurSource:
+    """Reads day by day, as a history is collected."""
+
+    chunk_s = DAY_S
+
+    def __init__(self, url: str) -> None:
+        self._source = source_at(url)
+
+    def read(self, start_s: int, end_s: int, step_s: int) -> Piece:
+        samples = self._source.read(Metric.TFLOPS, start_s, end_s, step_s)
+        return len(samples), float(samples.value.sum(dtype=np.float64))
 
 
-def by_stock_client(url: str, start_s: int, end_s: int, step_s: int) -> Iterator[Piece]:
-    """Read with the unchanged ``PrometheusConnect``, each series into arrays of floats."""
-    client = PrometheusConnect(url=url)
-    (name,) = AGENT.metrics[Metric.TFLOPS]
-    for from_s in range(start_s, end_s, STOCK_CHUNK_S):
-        last_s = min(from_s + STOCK_CHUNK_S, end_s) - step_s
-        begin, last = (datetime.fromtimestamp(time_s, UTC) for time_s in (from_s, last_s))
-        answer = client.custom_query_range(name.selector(), begin, last, str(step_s))
+class StockClient:
+    """Reads with the unchanged ``PrometheusConnect``, each series into an array of floats."""
+
+    chunk_s = 7 * DAY_S
+    """The most whole days of minutes that a Prometheus gives in one answer."""
+
+    def __init__(self, url: str) -> None:
+        self._client = PrometheusConnect(url=url)
+        (name,) = AGENT.metrics[Metric.TFLOPS]
+        self._query = name.selector()
+
+    def read(self, start_s: int, end_s: int, step_s: int) -> Piece:
+        # A range of evaluations ends with its last one.
+        span = (datetime.fromtimestamp(time_s, UTC) for time_s in (start_s, end_s - step_s))
+        answer = self._client.custom_query_range(self._query, *span, str(step_s))
         series = [np.array(one["values"], dtype=float) for one in answer]
-        yield sum(map(len, series)), sum(float(one[:, 1].sum()) for one in series)
+        return sum(map(len, series)), sum(float(one[:, 1].sum()) for one in series)
 
 
-CLIENTS = {"source": by_source, "stock": by_stock_client}
+CLIENTS = {"source": OurSource, "stock": StockClient}
 
 
-def main(client: str, url: str, start_s: int, end_s: int, step_s: int) -> dict[str, float]:
+def main(name: str, url: str, start_s: int, end_s: int, step_s: int) -> dict[str, float]:
     meter = Meter()
-    pieces = list(CLIENTS[client](url, start_s, end_s, step_s))
+    client = CLIENTS[name](url)
+    pieces = [
+        client.read(from_s, min(from_s + client.chunk_s, end_s), step_s)
+        for from_s in range(start_s, end_s, client.chunk_s)
+    ]
     spent = meter.spent()
     return {
         **asdict(spent),

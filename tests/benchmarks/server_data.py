@@ -118,7 +118,7 @@ def _key(fleet: Fleet) -> str:
 
 def _write(fleet: Fleet, staging: Path) -> None:
     history = fleet.series()
-    spans = _pieces(fleet)
+    spans = pieces(fleet)
     millions = len(fleet.metrics) * fleet.samples(fleet.end_s - START_S) / 1e6
     for number, span_s in enumerate(spans, start=1):
         print(
@@ -133,7 +133,7 @@ def _write(fleet: Fleet, staging: Path) -> None:
         text.unlink()
 
 
-def _pieces(fleet: Fleet) -> list[tuple[int, int]]:
+def pieces(fleet: Fleet) -> list[tuple[int, int]]:
     """Return the times ``[from, until)`` that are written at once."""
     per_step = fleet.workers * len(fleet.metrics)
     length_s = max(SAMPLES_PER_PIECE // per_step, 1) * fleet.step_s
@@ -146,11 +146,11 @@ def _families_within(history: History, span_s: tuple[int, int]) -> Iterator[Fami
         yield Family(
             name=metric.name,
             kind=metric.kind,
-            series=_within(history.series(metric), span_s),
+            series=within(history.series(metric), span_s),
         )
 
 
-def _within(series: Iterator[Series], span_s: tuple[int, int]) -> Iterator[Series]:
+def within(series: Iterator[Series], span_s: tuple[int, int]) -> Iterator[Series]:
     """Cut series; equal stamps stay one array, whose text is then made once."""
     whole_ms, cut_ms, part = None, np.empty(0, np.int64), slice(0)
     for one in series:

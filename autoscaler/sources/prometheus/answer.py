@@ -9,6 +9,7 @@ skeleton and are brought into that form, so that all numbers are checked and rea
 from __future__ import annotations
 
 import gc
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +28,11 @@ RUN_END = b'"]]'
 SAMPLE_FORM = b'[,""]'
 """What is left of a sample without the letters of numbers."""
 NUMBER_LETTERS = b"0123456789.+-eEinfINFaN"
+PARSED_BYTES = 64 * 2**20
+"""Largest JSON that is parsed, 130,000 series with 500 bytes of labels: 3 GiB of memory.  Runs of
+samples do not count; they take less memory than their text."""
+LATEST_S = 2.0**37
+"""In the year 6325: what is beyond is no time in seconds."""
 BLOCK_BYTES = 2 * 2**20
 """Numbers are read in blocks of about this size, so that no copy of the whole text is made."""
 
@@ -69,25 +75,24 @@ def decode(body: bytes | bytearray) -> Answer:
     # A body that was cut short is told before it is parsed, which may take much memory.
     if not body.rstrip().endswith(b"}"):
         raise _no_json(body)
-    skeleton, runs, key = _cut(body)
+    # Nobody can have written a key into the body that is drawn after it came.
+    key = secrets.token_hex(8)
+    skeleton, runs = _cut(body, key)
     try:
         return _decoded(_parsed(skeleton, body), body, runs, key)
     except AnswerError:
-        if not runs:
+        if not runs or len(body) > PARSED_BYTES:
             raise
     # Perhaps the runs hold blanks, or other JSON than Prometheus writes: slow, but as it says.
     return _decoded(_parsed(body, body), body, [], key)
 
 
-def _cut(body: bytes | bytearray) -> tuple[bytes, list[tuple[int, int]], str]:
-    """Return the body with each run of samples replaced, the runs' places, and the new key.
+def _cut(body: bytes | bytearray, key: str) -> tuple[bytes, list[tuple[int, int]]]:
+    """Return the body with each run of samples replaced, and the runs' places.
 
-    Instead of ``"values":[[...]]`` stands ``"<key>":<number of the run>``; the body holds no such
-    key.  A place is that of the samples, ``[...],[...]``.
+    Instead of ``"values":[[...]]`` stands ``"<key>":<number of the run>``.  A place is that of the
+    samples, ``[...],[...]``.
     """
-    key = "run"
-    while key.encode() in body:
-        key += "_"
     pieces: list[bytes | bytearray] = []
     runs: list[tuple[int, int]] = []
     kept_to = 0
@@ -104,10 +109,15 @@ def _cut(body: bytes | bytearray) -> tuple[bytes, list[tuple[int, int]], str]:
             runs.append((first, kept_to - 1))
         start = body.find(RUN_START, end)
     pieces.append(body[kept_to:])
-    return b"".join(pieces), runs, key
+    return b"".join(pieces), runs
 
 
 def _parsed(skeleton: bytes | bytearray, body: bytes | bytearray) -> dict[str, Any]:
+    if len(skeleton) > PARSED_BYTES:
+        raise AnswerError(
+            f"the labels of the answer are {len(skeleton)} bytes, more than the {PARSED_BYTES} "
+            "that are taken; ask for fewer series (prometheus.selector)"
+        )
     try:
         with _collection_paused():
             envelope = orjson.loads(skeleton)
@@ -170,7 +180,7 @@ def _items(data: Any) -> list[Any]:
     result = data.get("result") if isinstance(data, dict) else None
     if kind == "scalar":
         return [{"metric": {}, "value": result}]
-    if kind not in {"matrix", "vector"}:
+    if kind not in ("matrix", "vector"):
         raise AnswerError(
             f"the type of the result is {kind!r}; matrix, vector and scalar can be read"
         )
@@ -233,8 +243,9 @@ def _block(text: bytes) -> NDArray[np.float64]:
     if len(numbers) != 2 * count:
         raise AnswerError("a stamp or value of the answer is no number")
     pairs: NDArray[np.float64] = numbers.reshape(-1, 2)
-    if not np.isfinite(pairs[:, 0]).all():
-        raise AnswerError("a stamp of the answer is no finite number")
+    # Written so that NaN is found too.
+    if not (np.abs(pairs[:, 0]) < LATEST_S).all():
+        raise AnswerError("a stamp of the answer is no time in seconds")
     return pairs
 
 

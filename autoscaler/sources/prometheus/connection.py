@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from autoscaler.errors import UsageError
 
@@ -105,15 +105,26 @@ def _url_problem(url: str) -> str | None:
         )
     if "?" in url or "#" in url:
         return "the URL holds a query or a fragment, which may be secret: give parameters apart"
+    parts = _parts(url)
+    if parts is None:
+        # Not quoted: in place of a port may stand a password whose @ was encoded or forgotten.
+        return (
+            "the URL cannot be read: a port is a number from 1 to 65535, and an IPv6 address "
+            "stands in brackets"
+        )
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        return f"the URL {url!r} lacks http:// or https://, or names no host"
+    return None
+
+
+def _parts(url: str) -> SplitResult | None:
+    """Return the parts of a URL; None where it has none, or a port that nobody listens on."""
     try:
         parts = urlsplit(url)
-        # Reading the port checks it.
         has_port = parts.port != 0
-    except ValueError as error:
-        return f"the URL {url!r} cannot be read ({error})"
-    if parts.scheme not in {"http", "https"} or not parts.hostname or not has_port:
-        return f"the URL {url!r} lacks http:// or https://, names no host, or port 0"
-    return None
+    except ValueError:
+        return None
+    return parts if has_port else None
 
 
 def _address_problems(connection: Connection) -> list[str]:

@@ -40,7 +40,7 @@ def fault_of_exception(connection: Connection, error: Exception, hide: Hide) -> 
     fault = (
         _tls_fault(chain, place, connection)
         or _time_fault(chain, place, connection)
-        or _connection_fault(chain, place)
+        or _connection_fault(chain, place, hide)
     )
     if fault is not None:
         return fault
@@ -48,7 +48,7 @@ def fault_of_exception(connection: Connection, error: Exception, hide: Hide) -> 
     if tunnel is not None:
         text = f"{place}: {quoted(tunnel, hide)}; check prometheus.proxyUrl"
         return Fault(SourceUnavailableError(text))
-    protocol = _first(chain, http.client.HTTPException)
+    protocol = _first(chain, http.client.HTTPException, urllib3.exceptions.InvalidHeader)
     if protocol is not None:
         text = f"{place}: the server does not speak HTTP: {quoted(repr(protocol), hide)}"
         return Fault(AnswerError(text))
@@ -61,7 +61,8 @@ def fault_of_exception(connection: Connection, error: Exception, hide: Hide) -> 
 def _tls_fault(
     chain: tuple[BaseException, ...], place: str, connection: Connection
 ) -> Fault | None:
-    error = _first(chain, ssl.SSLError)
+    # The library has errors of its own, such as on a key that needs a pass phrase.
+    error = _first(chain, ssl.SSLError) or _first(chain, urllib3.exceptions.SSLError)
     if error is None:
         return None
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
@@ -120,7 +121,7 @@ def _is_of_connecting(error: BaseException) -> bool:
     )
 
 
-def _connection_fault(chain: tuple[BaseException, ...], place: str) -> Fault | None:
+def _connection_fault(chain: tuple[BaseException, ...], place: str, hide: Hide) -> Fault | None:
     name = _first(chain, socket.gaierror)
     if name is not None:
         text = f"{place}: the name of the host cannot be resolved: {name.strerror}"
@@ -129,7 +130,7 @@ def _connection_fault(chain: tuple[BaseException, ...], place: str) -> Fault | N
         text = f"{place}: connection refused; does the server run, and is the port right?"
         return Fault(SourceUnavailableError(text), may_repeat=True)
     if _first(chain, http.client.IncompleteRead, urllib3.exceptions.IncompleteRead) is not None:
-        return fault_of_answer(place, CutError("the answer was cut short"))
+        return fault_of_answer(place, CutError("the answer was cut short"), hide)
     if _first(chain, ConnectionResetError, BrokenPipeError) is not None:
         return fault_of_closing(place)
     return None

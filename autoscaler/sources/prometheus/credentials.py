@@ -7,9 +7,13 @@ the marks by which a change of TLS files is seen.  No text of an error holds wha
 from __future__ import annotations
 
 import base64
+import json
+import os
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 from autoscaler.errors import UsageError
 from autoscaler.sources.prometheus.connection import HEADER_VALUE, Connection
@@ -30,10 +34,16 @@ class Credentials:
 
     def hide(self, text: str) -> str:
         """Return the text without any secret, for a server may repeat what it was sent."""
-        for secret in sorted(self.secrets, key=len, reverse=True):
-            if len(secret) >= SHORTEST_HIDDEN:
-                text = text.replace(secret, HIDDEN)
+        forms = {form for secret in self.secrets for form in _forms(secret)}
+        for form in sorted(forms, key=len, reverse=True):
+            if len(form) >= SHORTEST_HIDDEN:
+                text = text.replace(form, HIDDEN)
         return text
+
+
+def _forms(secret: str) -> tuple[str, ...]:
+    """Return a secret as it stands in plain text, in JSON and in a URL."""
+    return secret, json.dumps(secret, ensure_ascii=False)[1:-1], quote(secret, safe="")
 
 
 def read_credentials(connection: Connection) -> Credentials:
@@ -73,24 +83,15 @@ def _given(paths: Iterable[Path | None]) -> list[Path]:
 
 
 def _mark(path: Path) -> tuple[int, int, int]:
-    try:
-        with path.open("rb") as file:
-            is_empty = not file.read(1)
-        status = path.stat()
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
-    if is_empty:
+    beginning, status = _read(path, 1)
+    if not beginning:
         raise UsageError(f"{path}: is empty; certificates and keys in PEM form are expected")
     return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def _secret(path: Path) -> str:
     """Return the text of a file without the line end that editors and ``echo`` add."""
-    try:
-        with path.open("rb") as file:
-            content = file.read(SECRET_BYTES + 1)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
+    content, _ = _read(path, SECRET_BYTES + 1)
     if len(content) > SECRET_BYTES:
         raise UsageError(f"{path}: is larger than {SECRET_BYTES} bytes; is this the secret?")
     try:
@@ -101,6 +102,23 @@ def _secret(path: Path) -> str:
     if not text:
         raise UsageError(f"{path}: is empty; a secret on one line is expected")
     return text
+
+
+def _read(path: Path, size_bytes: int) -> tuple[bytes, os.stat_result]:
+    """Return the first bytes of a file, and its status before they were read.
+
+    Not of a pipe, such as that of a shell's ``<(...)``: it gives its text once, or waits for ever.
+    """
+    try:
+        status = path.stat()
+        if stat.S_ISFIFO(status.st_mode):
+            raise UsageError(
+                f"{path}: is a pipe; a file is expected, because it is read again for each query"
+            )
+        with path.open("rb") as file:
+            return file.read(size_bytes), status
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def _header_value(path: Path) -> str:

@@ -9,10 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from autoscaler.sources.prometheus.promql import aggregate, over_time
 
 if TYPE_CHECKING:
     from autoscaler.sources.prometheus.client import PrometheusClient
+    from recommender.observation import Floats
 
 WINDOW_S = 600
 POINTS = 4
@@ -41,9 +44,13 @@ def density_of(
     first_s = end_s - every_s * ((end_s - start_s - 1) // every_s)
     window_s = max(WINDOW_S, step_s)
     counts = over_time("count_over_time", selector, window_s)
-    series = client.range(aggregate("count", counts), first_s, end_s, every_s).value
-    most = client.range(aggregate("max", counts), first_s, end_s, every_s).value
+    series = _finite(client.range(aggregate("count", counts), first_s, end_s, every_s).value)
+    most = _finite(client.range(aggregate("max", counts), first_s, end_s, every_s).value)
     if not len(series) or not len(most):
         return Density(series=1, has_several_per_block=True)
     fewest = FEWEST_PER_WINDOW * window_s / WINDOW_S if step_s <= 60 else window_s / step_s + 1
     return Density(series=int(series.max()), has_several_per_block=bool(most.max() >= fewest))
+
+
+def _finite(value: Floats) -> Floats:
+    return value[np.isfinite(value)]

@@ -20,8 +20,9 @@ from autoscaler.errors import (
     SourceError,
     SourceUnavailableError,
 )
+from autoscaler.printable import printable
 from autoscaler.sources.prometheus.body import CutError
-from autoscaler.sources.prometheus.query_counts import Outcome
+from autoscaler.sources.prometheus.query_counts import Outcome, outcome_of
 
 QUOTED_LETTERS = 300
 QUOTED_BYTES = 16 * 2**10
@@ -43,11 +44,6 @@ HINTS = {
     413: "the query is longer than the server or a proxy before it takes",
 }
 TIMEOUT_HINT = "ask for less at a time, or raise prometheus.timeout"
-OUTCOMES = {
-    QueryRejectedError: Outcome.REJECTED,
-    QueryTimeoutError: Outcome.TIMEOUT,
-    SourceUnavailableError: Outcome.UNAVAILABLE,
-}
 Hide = Callable[[str], str]
 """Takes secrets out of a text."""
 
@@ -73,7 +69,7 @@ class Fault(Exception):  # noqa: N818 - not an error of its own but the judgemen
     @property
     def outcome(self) -> Outcome:
         """Return the outcome of a query that ends so."""
-        return OUTCOMES.get(type(self.error), Outcome.BAD_ANSWER)
+        return outcome_of(self.error)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,8 +108,7 @@ def said_by(body: bytes, hide: Hide) -> Said:
 def quoted(text: str, hide: Hide) -> str:
     """Return a text of others as one short line without secrets, harmless to a terminal."""
     # First the secrets, for half of one that the cut leaves would not be found.
-    line = "".join(letter if letter.isprintable() else " " for letter in hide(text))
-    line = " ".join(line.split())
+    line = " ".join(printable(hide(text), " ").split())
     return line if len(line) <= QUOTED_LETTERS else f"{line[:QUOTED_LETTERS]}..."
 
 
@@ -140,7 +135,9 @@ def fault_of_status(
         kind = f" ({said.kind})" if said.kind not in {"", str(status)} else ""
         hint = f"; {HINTS[status]}" if status in HINTS else ""
         return Fault(
-            QueryRejectedError(f"{place}: the server refused the query{kind}: {words}{hint}"),
+            QueryRejectedError(
+                f"{place}: the server refused the query{kind}: {words}{hint}", http_status=status
+            ),
             status=status,
         )
     return Fault(AnswerError(f"{place}: no answer to a query: {words}"), status=status)
@@ -181,6 +178,10 @@ def fault_of_closing(place: str) -> Fault:
     return Fault(SourceUnavailableError(text), may_repeat=True)
 
 
-def fault_of_answer(url: str, error: AnswerError) -> Fault:
-    """Return the fault of a body that cannot be used; a cut one may come whole the next time."""
-    return Fault(AnswerError(f"{url}: {error}"), may_repeat=isinstance(error, CutError))
+def fault_of_answer(url: str, error: AnswerError, hide: Hide, words: str = "") -> Fault:
+    """Return the fault of a body that cannot be used; a cut one may come whole the next time.
+
+    ``words`` are the server's own, after the error; they are shown as they are.
+    """
+    text = f"{url}: {quoted(str(error), hide)}{words}"
+    return Fault(AnswerError(text), may_repeat=isinstance(error, CutError))

@@ -7,7 +7,7 @@ none is per worker and none brings samples.  What is declared elsewhere is not k
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -28,14 +28,15 @@ if TYPE_CHECKING:
     from autoscaler.sources.prometheus.labels import LabelTable
     from autoscaler.sources.prometheus.mapping import NameMapping, SeriesName
     from autoscaler.sources.prometheus.promql import Matcher
+    from autoscaler.sources.prometheus.units import PeakTflops
 
 DAY_S = 86400
 READY_AFTER_S = 300
 """A worker that was measured so long ago is ready: a server says nothing better of it."""
+LARGEST_AMOUNT = 2.0**53
+"""Of TFLOPS, bytes or cards: nobody has so much, and from there on not every number is exact."""
 MEASURED = (Metric.TFLOPS, Metric.COMPUTE_PERCENT, Metric.VRAM_BYTES)
 """Metrics whose samples show that a worker is there."""
-PeakTflops = Callable[[str], float | None]
-"""FP16 peak by the name of a GPU model; None where it is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +170,7 @@ def _gives(metric: Metric, name: SeriesName, labels: Labels, peak_tflops: PeakTf
     """Return whether a series is in this metric: a share is TFLOPS only where the card is known."""
     if metric is not Metric.TFLOPS or name.unit is Unit.BASE:
         return True
-    return peak_tflops(labels.get("gpu_model", "")) is not None
+    return peak_tflops(labels) is not None
 
 
 def _take_in_force(
@@ -178,10 +179,10 @@ def _take_in_force(
     found: Sequence[tuple[WorkerKey, Labels, float]],
     but_of: set[tuple[str, str]],
 ) -> None:
-    """Keep the highest amount of each worker's devices; an amount is never 0."""
+    """Keep the highest amount of each worker's devices; one that cannot be is left out."""
     for key, _, amount in found:
         worker = seen.get(key)
-        if worker is not None and key[:2] not in but_of and 0 < amount < float("inf"):
+        if worker is not None and key[:2] not in but_of and 0 < amount < LARGEST_AMOUNT:
             worker.in_force[side] = max(amount, worker.in_force.get(side, 0.0))
 
 

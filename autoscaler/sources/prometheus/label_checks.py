@@ -28,6 +28,8 @@ LABELS_OF_REPLICAS = frozenset(
 )
 """What tells two servers apart that scrape the same targets."""
 EXAMPLE_LABELS = 6
+EXAMPLE_LETTERS = 60
+"""Of each value in an example; Kubernetes has at most 63 in a label."""
 SCRAPES_MISSED = 2
 """A series that is further behind the others has ended."""
 
@@ -124,7 +126,7 @@ def exporter_labels(probe: Probe) -> Iterator[Finding]:
             subjects=(metric,),
             status=Status.FAILED if len(theirs) == len(ours) else Status.WARNING,
             text=f"{len(theirs)} of {len(ours)} series name the exporter as their workload: "
-            f"{theirs[0]!r} is also the name of what was scraped",
+            f"{_short(theirs[0])!r} is also the name of what was scraped",
             next_step="Set honorLabels: true and remove relabelling rules that write the label "
             "workload: as it is, the use of many workloads counts as that of one.",
         )
@@ -154,13 +156,14 @@ def duplicates(probe: Probe) -> Iterator[Finding]:
             )
             continue
         (key, found), *_ = several.items()
+        example = "/".join(map(_short, key[:3]))
         differing = sorted({name for each in several.values() for name in _differing(each)})
         yield Finding(
             check=Check.DUPLICATES,
             subjects=(metric,),
             status=Status.WARNING,
             text=f"{len(several)} of {len(of_device)} workers have several series per device, for "
-            f"example {'/'.join(key[:3])} has {len(found)}; they differ in {_words(differing)}. "
+            f"example {example} has {len(found)}; they differ in {_words(_few(differing))}. "
             "Of samples at one time the largest counts",
             next_step=_next_for_duplicates(differing),
         )
@@ -204,5 +207,15 @@ def _words(names: Sequence[str], conjunction: str = "and") -> str:
 
 def _shown(series: Labels) -> str:
     names = [name for name in series if name != "__name__"]
-    shown = ", ".join(f'{name}="{series[name]}"' for name in names[:EXAMPLE_LABELS])
+    shown = ", ".join(f'{_short(name)}="{_short(series[name])}"' for name in names[:EXAMPLE_LABELS])
     return f"{{{shown}{', ...' if len(names) > EXAMPLE_LABELS else ''}}}"
+
+
+def _few(names: Sequence[str]) -> list[str]:
+    shown = [_short(name) for name in names[:EXAMPLE_LABELS]]
+    more = len(names) - len(shown)
+    return [*shown, f"{more} more"] if more else shown
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= EXAMPLE_LETTERS else f"{text[:EXAMPLE_LETTERS]}..."

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from autoscaler.printable import printable
 from autoscaler.sources.prometheus.mapping import OUR_LABELS
 from autoscaler.sources.prometheus.owners import owner_of as owner_by_name
 from autoscaler.sources.prometheus.promql import Matcher, literal_regex
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
 
     from autoscaler.sources.prometheus.mapping import NameMapping
-    from autoscaler.sources.prometheus.owners import OwnerOf
+    from autoscaler.sources.prometheus.owners import OwnerOf, PodOwners
     from recommender.observation import Ints
 
 ANSWERS_REMEMBERED = 16
@@ -46,7 +47,8 @@ class LabelTable:
     """The label sets of one metric.
 
     Labels that are not ours are left out, of a label that a scrape has renamed the renamed value
-    (``exported_*``) counts, and a set may lack some.
+    (``exported_*``) counts, and a set may lack some.  What cannot be printed is replaced, for
+    labels come into tables, pages and patches.
     """
 
     def __init__(self, mapping: NameMapping, owner_of: OwnerOf | None = None) -> None:
@@ -75,7 +77,7 @@ class LabelTable:
         """Return all label sets by our names, and for each of ``labels`` its row among them.
 
         The sets are the same object as long as none is new and none was dropped.  A workload is
-        looked up once, when its set is first seen.
+        looked up once, when its set is first seen; see ``take_owners``.
         """
         rows = np.array(self._rows(labels), np.int64)
         if len(self._sets) > len(self._table):
@@ -90,6 +92,19 @@ class LabelTable:
         if len(self._sets) > 2 * most + SPARE_SETS:
             rows = self._drop_oldest(most)[rows]
         return self._table, rows
+
+    def take_owners(self, exact: PodOwners) -> None:
+        """Correct the workloads that were read from the names of pods, where owners are known."""
+        is_corrected = False
+        for row, ours in enumerate(self._sets):
+            if "workload" in self._names_in[row]:
+                continue
+            owner = exact.get((ours.get("namespace", ""), ours.get("worker", "")))
+            if owner and owner != ours.get("workload"):
+                self._sets[row] = {**ours, "workload": sys.intern(owner)}
+                is_corrected = True
+        if is_corrected:
+            self._table = tuple(self._sets)
 
     def matchers_of(self, namespace: str, workload: str) -> tuple[Matcher, ...]:
         """Return what selects the series of one workload, by the server's own label names.
@@ -153,7 +168,8 @@ class LabelTable:
             for name in names:
                 if series[name]:
                     # Thousands of sets hold the same few nodes, pools and models.
-                    ours[label], names_in[label] = sys.intern(series[name]), name
+                    ours[label] = sys.intern(printable(series[name]))
+                    names_in[label] = name
                     break
         if self._exporter_pods and self._exporter_pods.fullmatch(ours.get("worker", "")):
             for label in OF_A_POD:

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from autoscaler.sources.prometheus.promql import over_time
 from recommender.observation import Floats
 
@@ -112,7 +114,9 @@ class LastValues:
             for key in keys
             if not all(key)
         )
-        found = zip(keys, ours, (values * name.scale).tolist(), strict=True)
+        with np.errstate(over="ignore"):
+            scaled = values * name.scale
+        found = zip(keys, ours, scaled.tolist(), strict=True)
         return [((key[0], key[1], key[2]), label, value) for key, label, value in found if all(key)]
 
     def _selector(self, name: SeriesName) -> str:

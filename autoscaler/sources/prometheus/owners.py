@@ -15,6 +15,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
+from autoscaler.printable import printable
 from autoscaler.sources.prometheus.mapping import RENAMED
 from autoscaler.sources.prometheus.promql import Matcher, aggregate, over_time, selector
 
@@ -111,7 +112,7 @@ def owner_of(exact: PodOwners) -> OwnerOf:
 
 
 def _workload_of_owner(series: Mapping[str, str], pod: str) -> str:
-    kind, name = series.get("owner_kind", ""), series.get("owner_name", "")
+    kind, name = series.get("owner_kind", ""), printable(series.get("owner_name", ""))
     if kind in _KINDS_OF_NO_WORKLOAD or name in _NO_OWNERS:
         return pod
     rule = _ABOVE.get(kind)
@@ -120,4 +121,4 @@ def _workload_of_owner(series: Mapping[str, str], pod: str) -> str:
 
 
 def _named(series: Mapping[str, str], label: str) -> str:
-    return series.get(f"{RENAMED}{label}") or series.get(label, "")
+    return printable(series.get(f"{RENAMED}{label}") or series.get(label, ""))

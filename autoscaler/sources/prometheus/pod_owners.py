@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from autoscaler.errors import QueryRejectedError
+from autoscaler.errors import QueryRejectedError, SourceError
 from autoscaler.sources.prometheus.chunks import DAY_S
 from autoscaler.sources.prometheus.labels import LabelTable
 from autoscaler.sources.prometheus.owners import (
@@ -25,10 +25,13 @@ if TYPE_CHECKING:
 
     from autoscaler.sources.prometheus.client import PrometheusClient
     from autoscaler.sources.prometheus.mapping import NameMapping
+    from autoscaler.sources.prometheus.owners import PodOwners
     from autoscaler.sources.prometheus.promql import Matcher
 
 REFRESH_S = 300
 """Pods that appear in between go by their names until then."""
+GOES_ON_S = 2 * REFRESH_S
+"""Reading that went on for no longer than this since the last answer does without a new one."""
 
 
 class OwnersOfPods:
@@ -44,20 +47,35 @@ class OwnersOfPods:
         self._asked_s: int | None = None
         self.owner_of = owner_of(self._exact)
 
-    def refresh(self, at_s: int) -> None:
+    @property
+    def exact(self) -> PodOwners:
+        """Return the owners that a server named, as of the last answer."""
+        return self._exact
+
+    def refresh(self, at_s: int) -> bool:
         """Ask for the owners of the pods of the day before ``at_s``, if that was not just done.
 
-        Raises ``SourceError``.
+        Returns whether there was an answer.  Raises ``SourceError``, but not in the middle of
+        reading that goes on: usage is worth more than the owners of the newest pods.
         """
         if not self._mapping.takes_workload_of_pod:
-            return
-        if self._asked_s is not None and abs(at_s - self._asked_s) < REFRESH_S:
-            return
-        found = self._stated(at_s)
-        found.update(exact_owners(self._labels(owner_query(DAY_S, self._matchers), at_s)))
+            return False
+        since_s = None if self._asked_s is None else abs(at_s - self._asked_s)
+        if since_s is not None and since_s < REFRESH_S:
+            return False
+        try:
+            found = self._stated(at_s)
+            found.update(exact_owners(self._labels(owner_query(DAY_S, self._matchers), at_s)))
+        except SourceError:
+            if since_s is None or since_s > GOES_ON_S:
+                raise
+            # the client has counted it; what was known stays, and new pods go by their names
+            self._asked_s = at_s
+            return False
         self._exact.clear()
         self._exact.update(found)
         self._asked_s = at_s
+        return True
 
     def _stated(self, at_s: int) -> dict[tuple[str, str], str]:
         """Return the owners that series of what is in force state."""

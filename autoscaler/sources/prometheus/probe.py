@@ -100,9 +100,9 @@ class Probe:
         return answer
 
     def number(self, query: str, at_s: int | None = None) -> float | None:
-        """Return the single number of a query; None where it has none."""
+        """Return the single number of a query; None where it has none, or none that counts."""
         value = self.ask(query, at_s).value
-        return float(value[0]) if len(value) else None
+        return float(value[0]) if len(value) and np.isfinite(value[0]) else None
 
     def count(self, expression: str, at_s: int | None = None) -> int:
         """Return how many series an expression has; asked once for each time."""

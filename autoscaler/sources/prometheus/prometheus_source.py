@@ -8,11 +8,12 @@ mapping's business, and how it is reached the client's.
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from autoscaler.errors import AnswerError, QueryTimeoutError
+from autoscaler.errors import AnswerError, QueryRejectedError, QueryTimeoutError, SourceError
 from autoscaler.sources.prometheus import chunks, counters, reading
 from autoscaler.sources.prometheus.density import density_of
 from autoscaler.sources.prometheus.labels import LabelTable
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from autoscaler.sources.prometheus.client import PrometheusClient
     from autoscaler.sources.prometheus.mapping import NameMapping, SeriesName
     from autoscaler.sources.prometheus.reading import Piece
+    from autoscaler.sources.prometheus.units import PeakTflops
 
 WITH_MEANS = frozenset({Metric.TFLOPS, Metric.COMPUTE_PERCENT})
 COUNTERS = {Metric.THROTTLED_RATIO: counters.shares_of_time, Metric.VRAM_DENIED: counters.events}
@@ -39,7 +41,7 @@ COUNTER_LOOK_BACK_S = counters.LONGEST_INTERVAL_S
 class PrometheusSource:
     """A ``MetricsSource``; not safe for use by several threads, as its client.
 
-    ``peak_tflops`` gives the FP16 peak of a GPU model by its name, None where it is not known.
+    ``peak_tflops`` tells for which cards a share of the card is known in TFLOPS.
     ``matchers`` narrow every query, for example to one cluster of a shared server.
     """
 
@@ -48,7 +50,7 @@ class PrometheusSource:
         client: PrometheusClient,
         mapping: NameMapping,
         *,
-        peak_tflops: Callable[[str], float | None],
+        peak_tflops: PeakTflops,
         matchers: Sequence[Matcher] = (),
     ) -> None:
         self.client = client
@@ -74,7 +76,9 @@ class PrometheusSource:
         their start.  A query that is too much for the server is asked again in shorter parts.
         """
         name = self._names.at(metric, end_s)
-        self.owners.refresh(end_s)
+        if self.owners.refresh(end_s):
+            for table in self._tables.values():
+                table.take_owners(self.owners.exact)
         pieces: list[Piece] = []
         if name is not None and step_s < BLOCK_S:
             pieces = self._read_raw(Metric(metric), name, (start_s, end_s), step_s)
@@ -112,7 +116,7 @@ class PrometheusSource:
             return _counted(metric, samples(from_s - COUNTER_LOOK_BACK_S, upto_s), from_s)
 
         length_s = chunks.length_s_of(self._samples_per_s.get(metric, np.inf))
-        pieces = self._in_chunks(metric, span, length_s, read)
+        pieces = self._in_chunks(metric, span, length_s, read, whole_s=1)
         count = sum(len(piece) for piece in pieces)
         if metric not in COUNTERS and count:
             self._samples_per_s[metric] = count / (span[1] - span[0])
@@ -140,7 +144,7 @@ class PrometheusSource:
         length_s = chunks.length_s_of(density.series / step_s, 1 / step_s)
         # a part holds whole blocks, however long they are
         length_s = -(-length_s // step_s) * step_s
-        return self._in_chunks(metric, span, length_s, read)
+        return self._in_chunks(metric, span, length_s, read, whole_s=step_s)
 
     def _in_chunks(
         self,
@@ -148,22 +152,30 @@ class PrometheusSource:
         span: tuple[int, int],
         length_s: int,
         read: Callable[[int, int], Piece],
+        *,
+        whole_s: int,
     ) -> list[Piece]:
-        """Read chunk by chunk, in shorter ones from then on where a chunk was too much."""
+        """Read chunk by chunk, in shorter ones from then on where a chunk was too much.
+
+        Chunks are multiples of ``whole_s``.  What fails in the shortest one is not its length's
+        fault, and makes no later chunk shorter.
+        """
         from_s, end_s = span
         pieces = []
+        longest_s = min(length_s, self._longest_s.get(metric, length_s))
         while from_s < end_s:
-            longest_s = min(length_s, self._longest_s.get(metric, length_s))
             upto_s = chunks.chunk_end_s(from_s, end_s, longest_s)
             try:
                 pieces.append(read(from_s, upto_s))
-            except (QueryTimeoutError, AnswerError):
+            except SourceError as error:
                 shorter_s = chunks.shorter_s(upto_s - from_s)
-                if shorter_s is None:
+                if not _may_be_too_much(error) or shorter_s is None or shorter_s % whole_s:
                     raise
-                self._longest_s[metric] = shorter_s
+                longest_s = shorter_s
                 continue
             from_s = upto_s
+            if longest_s < length_s:
+                self._longest_s[metric] = longest_s
         return pieces
 
     def _samples(self, metric: str, name: SeriesName | None, pieces: Sequence[Piece]) -> Samples:
@@ -197,6 +209,13 @@ class PrometheusSource:
                 is_partial=bool(warnings),
                 warnings=warnings,
             )
+
+
+def _may_be_too_much(error: SourceError) -> bool:
+    """Return whether a server may answer to less: it refuses too many samples as 422."""
+    if isinstance(error, QueryRejectedError):
+        return error.http_status == HTTPStatus.UNPROCESSABLE_ENTITY
+    return isinstance(error, QueryTimeoutError | AnswerError)
 
 
 def _functions_of(metric: Metric) -> tuple[str, ...]:

@@ -13,6 +13,13 @@ from enum import StrEnum
 from threading import Lock
 from types import MappingProxyType
 
+from autoscaler.errors import (
+    QueryRejectedError,
+    QueryTimeoutError,
+    SourceError,
+    SourceUnavailableError,
+)
+
 DURATION_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
 """Upper ends, included, of all buckets but the last, which has none."""
 
@@ -30,6 +37,18 @@ class Outcome(StrEnum):
 
 
 ANSWERED = frozenset({Outcome.OK, Outcome.PARTIAL})
+_OUTCOMES: Mapping[type[SourceError], Outcome] = MappingProxyType(
+    {
+        QueryRejectedError: Outcome.REJECTED,
+        QueryTimeoutError: Outcome.TIMEOUT,
+        SourceUnavailableError: Outcome.UNAVAILABLE,
+    }
+)
+
+
+def outcome_of(error: SourceError) -> Outcome:
+    """Return the outcome of a query that ended with an error."""
+    return _OUTCOMES.get(type(error), Outcome.BAD_ANSWER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from autoscaler.errors import AnswerError, QueryRejectedError, SourceError
@@ -19,6 +20,24 @@ CLOCK_FAILURE_S = 60
 VICTORIAMETRICS_COMPATIBLE_VERSION = "2.24.0"
 """What VictoriaMetrics states, and nothing beside it, whatever its own version is."""
 LEFT_OPEN_COUNT, LEFT_CLOSED_COUNT = 1, 2
+_CREDENTIALS_STEP = (
+    "Give a token (--prometheus-token-file), a user with a password file, or the header of your "
+    "tenant (--prometheus-header 'X-Scope-OrgID: ...')."
+)
+REFUSED_STEPS: Mapping[int | None, str] = {
+    HTTPStatus.UNAUTHORIZED: f"The server does not know who asks. {_CREDENTIALS_STEP}",
+    HTTPStatus.FORBIDDEN: "Whoever asks may not read. Let the account read queries, which are sent "
+    f"as POST to /api/v1/query and /api/v1/query_range, or ask as another one. {_CREDENTIALS_STEP}",
+    HTTPStatus.NOT_FOUND: "The path prefix of the URL is missing or wrong, for example /prometheus "
+    "of Mimir: give what stands before /api/v1/query.",
+    HTTPStatus.METHOD_NOT_ALLOWED: "Something on the way takes GET alone. Queries are sent as "
+    "POST: let it pass to /api/v1/query and /api/v1/query_range.",
+}
+"""What to do where the cheapest query was refused, by the status of HTTP."""
+OTHER_REFUSAL_STEP = (
+    "The server's own words say why. Is a parameter missing that names what to read "
+    "(prometheus.parameters, for example {db: public} of GreptimeDB)?"
+)
 
 
 def reachable(probe: Probe) -> Iterator[Finding]:
@@ -34,7 +53,8 @@ def reachable(probe: Probe) -> Iterator[Finding]:
             check=Check.REACHABLE,
             status=Status.FAILED,
             text=str(error),
-            next_step=f"From this machine, try 'curl {url}/api/v1/query?query=1'. Look at host, "
+            next_step="From this machine, try "
+            f"'curl {url.rstrip('/')}/api/v1/query?query=1'. Look at host, "
             "port, DNS, network policies and certificates (--ca-file); where the server is only "
             "slow, give it more time (--timeout).",
         )
@@ -45,11 +65,7 @@ def reachable(probe: Probe) -> Iterator[Finding]:
 
 def _not_accepted(error: SourceError) -> Finding:
     if isinstance(error, QueryRejectedError):
-        next_step = (
-            "401 or 403: give a token (--prometheus-token-file) or the header of your tenant "
-            "(--prometheus-header 'X-Scope-OrgID: ...') and let it read queries. "
-            "404: the path prefix of the URL is missing or wrong, for example /prometheus."
-        )
+        next_step = REFUSED_STEPS.get(error.http_status, OTHER_REFUSAL_STEP)
     else:
         next_step = (
             "The URL leads to something else, such as a login page: give the address "
@@ -60,7 +76,12 @@ def _not_accepted(error: SourceError) -> Finding:
 
 def server(probe: Probe) -> Iterator[Finding]:
     """Say who answers, and how far behind its evaluations are."""
-    text = server_name(probe.client.build())
+    try:
+        build = probe.client.build()
+    except (AnswerError, QueryRejectedError):
+        # A gateway may pass queries alone; who is behind it is only good to know.
+        build = {}
+    text = server_name(build)
     evaluated_s = probe.number("time()")
     behind_s = 0.0 if evaluated_s is None else probe.now_s - evaluated_s
     if behind_s >= 1:

@@ -9,8 +9,11 @@ back is a decoded ``Answer`` or a ``Fault``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any, TypeVar
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
@@ -28,16 +31,22 @@ from autoscaler.sources.prometheus.deadline import Deadline, DeadlineAdapter
 from autoscaler.sources.prometheus.faults import (
     QUOTED_BYTES,
     Fault,
+    Hide,
     fault_of_answer,
     fault_of_content_type,
     fault_of_redirect,
     fault_of_status,
+    quoted,
     said_by,
 )
 from autoscaler.version import DISTRIBUTION, tool_version
 
 BUILD_PATH = "/api/v1/status/buildinfo"
+WARNINGS_KEPT = 20
+"""Of one answer; Prometheus itself sends no more than ten."""
 _Result = TypeVar("_Result")
+_Read = Callable[[bytearray, Hide], _Result]
+"""Takes a body, and what hides the secrets that it may repeat."""
 
 
 class DecodedResponse(requests.Response):
@@ -68,6 +77,8 @@ class QuerySession(requests.Session):
         self._adapter = DeadlineAdapter(self._deadline)
         # Neither .netrc nor proxies of the environment: what is set is what is used.
         self.trust_env = False
+        # Nor cookies of the server, which would grow with each answer.
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
         self.verify = _verify(connection)
         self.cert = _certificate(connection)
         if connection.proxy_url is not None:
@@ -94,7 +105,7 @@ class QuerySession(requests.Session):
 
     def request(self, method: str, url: str, *_: Any, **kwargs: Any) -> DecodedResponse:  # type: ignore[override]
         """Send the ``params`` of a query in the body; other arguments are the session's own."""
-        return DecodedResponse(self._exchange(method, url, kwargs["params"], decode))
+        return DecodedResponse(self._exchange(method, url, kwargs["params"], _answer_of))
 
     def build(self) -> dict[str, str]:
         """Return what the server says of its build."""
@@ -106,7 +117,7 @@ class QuerySession(requests.Session):
         method: str,
         url: str,
         fields: Mapping[str, str] | None,
-        read: Callable[[bytearray], _Result],
+        read: _Read[_Result],
     ) -> _Result:
         try:
             credentials = read_credentials(self._connection)
@@ -146,32 +157,32 @@ class QuerySession(requests.Session):
         self,
         response: requests.Response,
         credentials: Credentials,
-        read: Callable[[bytearray], _Result],
+        read: _Read[_Result],
     ) -> _Result:
         url, hide = self._connection.url, credentials.hide
         status = response.status_code
         if response.is_redirect:
             target = _target(response.url, response.headers["Location"])
-            raise fault_of_redirect(url, status, hide(target))
+            raise fault_of_redirect(url, status, quoted(target, hide))
         content_type = response.headers.get("Content-Type", "")
         if status != HTTPStatus.OK or not _is_json(content_type):
             said = said_by(read_beginning(response.raw, QUOTED_BYTES), hide)
             if status == HTTPStatus.OK:
-                raise fault_of_content_type(url, hide(content_type), said)
+                raise fault_of_content_type(url, quoted(content_type, hide), said)
             retry_after_s = self._retry_after_s(response.headers.get("Retry-After"))
             raise fault_of_status(url, status, said, retry_after_s=retry_after_s)
         try:
             body = read_body(response.raw, self._connection.answer_bytes)
         except AnswerError as error:
-            raise fault_of_answer(url, error) from error
+            raise fault_of_answer(url, error, hide) from error
         self.answer_bytes = len(body)
         try:
-            return read(body)
+            return read(body, hide)
         except AnswerError as error:
             said = said_by(bytes(body[:QUOTED_BYTES]), hide)
             if said.is_error:
                 raise fault_of_status(url, status, said) from error
-            raise fault_of_answer(url, AnswerError(f"{error}: {said.words!r}")) from error
+            raise fault_of_answer(url, error, hide, f": {said.words!r}") from error
 
     def _retry_after_s(self, header: str | None) -> float | None:
         """Return the seconds of a ``Retry-After``, which may be a time by the server's clock."""
@@ -193,12 +204,12 @@ def _verify(connection: Connection) -> bool | str:
     return True if connection.ca_file is None else str(connection.ca_file)
 
 
-def _certificate(connection: Connection) -> str | tuple[str, str] | None:
+def _certificate(connection: Connection) -> tuple[str, str] | None:
     if connection.certificate_file is None:
         return None
-    if connection.key_file is None:
-        return str(connection.certificate_file)
-    return str(connection.certificate_file), str(connection.key_file)
+    # Without the path of a key OpenSSL asks for its pass phrase, at the terminal.
+    key_file = connection.key_file or connection.certificate_file
+    return str(connection.certificate_file), str(key_file)
 
 
 def _headers(connection: Connection, credentials: Credentials) -> dict[str, str]:
@@ -219,10 +230,12 @@ def _time_s(date: str | None) -> float | None:
     if date is None:
         return None
     try:
-        return parsedate_to_datetime(date).timestamp()
-    except ValueError:
+        time = parsedate_to_datetime(date)
+    except (ValueError, OverflowError):
         # A date that cannot be read tells no time, which is what None says.
         return None
+    # One without a zone is UTC too, and not the time of this machine.
+    return (time if time.tzinfo is not None else time.replace(tzinfo=UTC)).timestamp()
 
 
 def _target(url: str, location: str) -> str:
@@ -234,7 +247,19 @@ def _target(url: str, location: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
-def _build_of(body: bytearray) -> dict[str, str]:
+def _answer_of(body: bytearray, hide: Hide) -> Answer:
+    answer = decode(body)
+    return replace(answer, warnings=_told(answer.warnings, hide), infos=_told(answer.infos, hide))
+
+
+def _told(sentences: tuple[str, ...], hide: Hide) -> tuple[str, ...]:
+    """Return what a server says beside its answer, fit to be shown: short, and not too much."""
+    told = [quoted(sentence, hide) for sentence in sentences[:WARNINGS_KEPT]]
+    more = len(sentences) - WARNINGS_KEPT
+    return (*told, f"and {more} more") if more > 0 else tuple(told)
+
+
+def _build_of(body: bytearray, hide: Hide) -> dict[str, str]:
     try:
         envelope = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -242,4 +267,4 @@ def _build_of(body: bytearray) -> dict[str, str]:
     data = envelope.get("data") if isinstance(envelope, dict) else None
     if not isinstance(data, dict) or envelope.get("status") != "success":
         raise AnswerError("the answer does not describe a build")
-    return {name: str(value) for name, value in data.items()}
+    return {name: quoted(str(value), hide) for name, value in data.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,13 +11,18 @@ from autoscaler.sources.prometheus.mapping import Unit
 from autoscaler.sources.source import Metric
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Sequence
 
     from autoscaler.sources.prometheus.mapping import NameMapping, SeriesName
     from recommender.observation import Floats
 
 _PERCENT_OF = {Unit.CARD_RATIO: 100.0, Unit.CARD_PERCENT: 1.0}
 """Share of a card to percent."""
+_OF_A_CARD = ("namespace", "workload", "gpu_model")
+"""Labels that may tell on which card a series was measured."""
+
+PeakTflops = Callable[[Mapping[str, str]], float | None]
+"""FP16 peak of the card of a series, by its labels (our names); None where it is not known."""
 
 
 def factors(
@@ -24,7 +30,7 @@ def factors(
     name: SeriesName,
     labels: Sequence[Mapping[str, str]],
     mapping: NameMapping,
-    peak_tflops: Callable[[str], float | None],
+    peak_tflops: PeakTflops,
 ) -> Floats:
     """Return the factor of each series; NaN: the series is not given in this metric.
 
@@ -46,10 +52,11 @@ def _has_tflops_of_shares(mapping: NameMapping) -> bool:
     return any(name.unit is not Unit.BASE for name in names)
 
 
-def _peaks(
-    labels: Sequence[Mapping[str, str]], peak_tflops: Callable[[str], float | None]
-) -> Floats:
+def _peaks(labels: Sequence[Mapping[str, str]], peak_tflops: PeakTflops) -> Floats:
     """Return the FP16 peak of each series' card; NaN where the model is not known."""
-    models = [label.get("gpu_model", "") for label in labels]
-    peak_of = {model: peak_tflops(model) for model in set(models)}
-    return np.array([np.nan if (p := peak_of[model]) is None else p for model in models])
+    cards = [tuple(label.get(name, "") for name in _OF_A_CARD) for label in labels]
+    # One look for all workers of a workload.
+    peak_of = {
+        card: peak_tflops(label) for card, label in dict(zip(cards, labels, strict=True)).items()
+    }
+    return np.array([np.nan if (p := peak_of[card]) is None else p for card in cards], np.float64)

@@ -169,8 +169,18 @@ def test_what_a_server_says_cannot_move_the_cursor(check, world):
 
     ended = check(world)
 
-    assert "The server warns:  [2Jcleared" in ended.out
+    assert "The server warns: [2Jcleared" in ended.out
     assert "\x1b" not in ended.out
+
+
+def test_labels_of_others_cannot_turn_a_line_of_json(check, world):
+    for series in world.series:
+        series.labels |= {"namespace": "", "zone": "\u202eleft\x9b31m"}
+
+    ended = check(world, "-o", "json")
+
+    assert "for example" in ended.out
+    assert ended.out.replace("\n", "").isprintable()
 
 
 def test_lines_fit_into_80_characters_without_a_terminal(check, world):

@@ -1,6 +1,8 @@
 import os
+import pty
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import orjson
@@ -25,6 +27,20 @@ def test_no_colour_and_no_progress_without_a_terminal(usage, workloads):
     assert "\x1b" not in ended.stdout + ended.stderr
 
 
+def test_a_terminal_shows_progress_from_the_first_query_on():
+    ours, theirs = pty.openpty()
+    command = [*COMMAND, "report", "--prometheus-url", "http://127.0.0.1:9"]
+    ended = subprocess.run(command, stdout=subprocess.PIPE, stderr=theirs, check=False)
+    os.close(theirs)
+    shown = b""
+    # The end of a terminal is an error on Linux.
+    with os.fdopen(ours, "rb", buffering=0) as terminal, suppress(OSError):
+        while part := terminal.read(4096):
+            shown += part
+    assert (ended.returncode, ended.stdout) == (3, b"")
+    assert shown.index(b"report") < shown.index(b"error: ")
+
+
 def test_a_closed_pipe_is_quiet(usage):
     process = subprocess.Popen(
         [*COMMAND, "report", "--from", str(usage), "--no-what-if", "-o", "json", "-q"],
@@ -45,6 +61,7 @@ def test_help_names_real_commands_only():
         "explain",
         "simulate",
         "backtest",
+        "check",
         "render",
         "diff",
         "config",

@@ -37,6 +37,17 @@ def test_an_empty_path_is_refused(out):
         destinations(None, [out])
 
 
+@pytest.mark.parametrize("out", ["{}", "json={}"])
+def test_a_folder_in_place_of_a_file_is_refused_before_the_work(tmp_path, out):
+    with pytest.raises(UsageError, match=f"{tmp_path} is a folder"):
+        destinations(None, [out.format(tmp_path)])
+
+
+def test_a_folder_takes_kustomize(tmp_path):
+    [_, copy] = destinations(None, [f"kustomize={tmp_path}"])
+    assert copy == Destination(format=Format.KUSTOMIZE, path=tmp_path)
+
+
 def test_a_file_appears_whole_and_leaves_nothing_beside_it(tmp_path):
     path = tmp_path / "new" / "report.json"
     write_file(path, "one")

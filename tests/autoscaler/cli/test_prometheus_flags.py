@@ -97,6 +97,10 @@ def test_a_header_that_is_a_secret_is_refused_without_being_shown(name):
         (PrometheusFlags(header_files=("X-Secret",)), "allowed: NAME=FILE"),
         (PrometheusFlags(timeout="soon"), "--timeout"),
         (PrometheusFlags(timeout="1h"), "--timeout: '1h' is not valid; allowed: a duration from"),
+        (
+            PrometheusFlags(header_files=("Authorization: Basic c2VjcmV0=",)),
+            "--prometheus-header-file: a value is not valid; allowed: NAME=FILE",
+        ),
         (PrometheusFlags(selectors=("prod",)), "--selector: 'prod' is not valid; allowed: LABEL="),
     ],
 )

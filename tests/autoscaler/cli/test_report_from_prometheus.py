@@ -210,6 +210,21 @@ def test_workloads_that_ran_earlier_are_counted_as_skipped(measured, server, tfa
     assert {item["identity"]["workload"] for item in ended.json["items"]} == {"chat", "search"}
 
 
+def test_a_fleet_that_nobody_measures_any_more_is_told_apart_from_one_of_now(
+    measured, server, tfa, url
+):
+    assert "no worker was measured" not in measured().err
+    later = "2026-03-01T02:00:00Z"
+    ended = tfa(
+        "report", "--prometheus-url", url, "--until", later, "--since", "5h", "--no-what-if",
+        "-o", "json",
+    )  # fmt: skip
+    assert ended.code == 0
+    told = f"no worker was measured shortly before {later}"
+    assert any(note.startswith(told) for note in ended.json["meta"]["notes"])
+    assert told in ended.err
+
+
 def test_explain_tells_one_workload(measured):
     ended = measured("team/chat", command=("explain",))
     assert ended.code == 0
@@ -217,6 +232,7 @@ def test_explain_tells_one_workload(measured):
     assert "request  40 -> " in ended.out
     assert "metric tf_worker_tflops_request" in ended.out
     assert "max_over_time(tf_worker_memory_bytes" in ended.out
+    assert " of the expected ones; the newest are 30 s apart\n" in ended.out
     assert "search" not in ended.out
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -158,6 +158,49 @@ def test_a_joined_metric_that_stays_away_holds_the_others_for_ten_minutes_only()
     assert model.stores[0].closed_until_s == START + HOUR + 1200 - 120
 
 
+@pytest.mark.parametrize("joined", ["throttled_ratio", "effective_share_percent"])
+def test_a_time_that_a_joined_metric_holds_open_is_read_again_by_minutes(joined):
+    """As from a server that scrapes once a minute: its minutes are single samples."""
+    stamps = STAMPS[::4]
+    models = []
+    for is_troubled in (False, True):
+        source = MinuteSource("tflops", joined, aggregates=False)
+        source.add("tflops", stamps, 20.0)
+        source.add(joined, stamps, 0.5 if joined == "throttled_ratio" else 20.0)
+        model, collector = _collector(source)
+        collector.bootstrap(START, START + HOUR)
+        source.down = {joined} if is_troubled else set()
+        _tick(collector, START + HOUR + 60, START + HOUR + 540)
+        source.down = set()
+        _tick(collector, START + HOUR + 840, START + HOUR + 1200)
+        models.append(model)
+
+    _assert_same(*models, START + HOUR + 1200)
+    assert models[1].stores[0].points.tolist() == [(HOUR + 1200 - 120) // 60]
+
+
+def test_the_minute_in_which_reading_goes_on_is_judged_by_all_of_its_throttling():
+    """As from a server: shares of a minute have no maximum beside them."""
+    values = {"tflops": 20.0, "throttled_ratio": 0.5, "effective_share_percent": 50.0}
+    source = MinuteSource(*values)
+    for metric, value in values.items():
+        source.add(metric, STAMPS, value)
+    read = source.read
+
+    def read_as_a_server(metric, *span):
+        samples = read(metric, *span)
+        return samples if metric == "tflops" else replace(samples, top=None)
+
+    source.read = read_as_a_server
+    model, collector = _collector(source)
+    collector.bootstrap(START, START + HOUR + 25)
+    collector.collect(START + HOUR + 1500)
+
+    minute = (START + HOUR + 25 - 120) // 60
+    means = model.stores[0].minute_mean.window(minute - 1, minute + 2)
+    assert means[:, 0].tolist() == [40.0, 40.0, 40.0]
+
+
 def test_samples_that_come_late_are_taken_while_their_minutes_are_open():
     stamps = np.arange(START, START + HOUR, 15)
     late = (stamps >= START + 1800) & (stamps < START + 1860)
@@ -235,6 +278,30 @@ def test_a_source_that_cannot_say_what_it_has_leaves_the_history_to_be_read_late
     collector.collect(START + DAY + 60)
 
     assert model.stores[0].first_sample_s.tolist() == [START]
+
+
+def test_a_history_is_the_same_where_only_the_samples_name_the_gpu_model():
+    month = policy(
+        profile={"autoScalingConfig": {"autoSetResources": {"historyDataPeriod": "28d"}}}
+    )
+    end_s = START + 2 * DAY
+    models = {}
+    for stated in ("A100", ""):
+        source = MinuteSource("tflops", "vram_bytes")
+        for metric, scale in (("tflops", 1.0), ("vram_bytes", 1e8)):
+            fallen = np.where(STAMPS < START + DAY, 79.0, 10.0) * scale
+            source.add(metric, STAMPS, fallen, gpu_model="NVIDIA A100-SXM4-80GB")
+        models[stated] = UsageModel(RESOURCES)
+        collector = Collector(source, models[stated])
+        collector.see([view(gpu_model=stated, policy=month)])
+        collector.bootstrap(START, end_s)
+
+    assert models["A100"].counts.saturated == DAY // 60
+    assert models[""].counts == models["A100"].counts
+    _assert_same(models["A100"], models[""], end_s)
+    for stated, known in zip(models[""].stores, models["A100"].stores, strict=True):
+        row = models[""].workload_rows([CHAT])
+        np.testing.assert_array_equal(stated.requests.weights[row], known.requests.weights)
 
 
 def test_partial_answers_are_used_and_named_with_what_the_source_said():

@@ -72,3 +72,21 @@ def test_a_workload_that_is_forgotten_states_nothing_any_more():
 
     assert model.workloads.keys == [("team", "chat", "")]
     assert np.array_equal(index.rows_of(_labels("chat-0")).workload, [0])
+
+
+def test_series_without_samples_make_no_worker_until_they_are_measured_again():
+    model = UsageModel((TFLOPS,))
+    index = SeriesIndex(model)
+    table = _labels("gone", "chat-0")
+    gone = index.rows_of(table, np.array([0, 1, 0])).worker[:1]
+    index.forget(gone)
+    model.drop_workers(gone)
+
+    index.rows_of(table, np.array([1, 1]))
+    known = list(model.workers.keys)
+    rows = index.rows_of(table, np.array([1, 0]))
+
+    assert known == [None, (0, "chat-0")]
+    assert model.workers.keys == [(0, "gone"), (0, "chat-0")]
+    assert (rows.series >= 0).all()
+    assert rows.worker.tolist() == [0, 1]

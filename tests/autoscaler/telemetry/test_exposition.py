@@ -44,7 +44,10 @@ def parsed():
     counts = QueryCounts()
     counts.observe(Outcome.OK, duration_s=0.2, now_s=1.0, samples=1, answer_bytes=1)
     full = loop(
-        collect_errors={("tflops", "timeout"): 1}, checkpoint_bytes=10, checkpoint_saved_s=1.0
+        collect_errors={("tflops", "timeout"): 1},
+        collect_partial={"tflops": 1},
+        checkpoint_bytes=10,
+        checkpoint_saved_s=1.0,
     )
     text = render(registry_of(source=counts.snapshot, loop=lambda: full)).decode()
     return {family.name: family for family in text_string_to_metric_families(text)}
@@ -146,6 +149,7 @@ def test_the_loop_is_exported_as_its_snapshot_says():
             workloads=5,
             workers=8,
             collect_errors={("tflops", "timeout"): 2, ("vram_bytes", "unavailable"): 1},
+            collect_partial={"tflops": 3},
             checkpoint_bytes=4096,
             checkpoint_saved_s=1234.5,
         )
@@ -160,6 +164,7 @@ def test_the_loop_is_exported_as_its_snapshot_says():
         ("usage_workers",): 8.0,
         ("collect_errors_total", ("kind", "timeout"), ("metric", "tflops")): 2.0,
         ("collect_errors_total", ("kind", "unavailable"), ("metric", "vram_bytes")): 1.0,
+        ("collect_partial_total", ("metric", "tflops")): 3.0,
         ("checkpoint_bytes",): 4096.0,
         ("checkpoint_last_success_timestamp_seconds",): 1234.5,
     }.items() <= found.items()

@@ -70,16 +70,19 @@ def test_a_value_that_is_not_the_stated_one_came_from_the_autoscaler():
     assert item.current.sources["request"] == "autoscaler"
 
 
-def test_what_is_in_force_may_be_known_from_elsewhere_than_what_is_stated():
-    seen = {"tflops-request": "metric a", "tflops-limit": "metric b", "vram-request": "metric c"}
-    subject = builders.Subject(
-        sources={"tflops-request": "row", "vram-request": "row"}, in_force_sources=seen
-    )
-    row = Row(tflops=tflops(stated_request=20.0, stated_limit=NAN), vram=vram(), subject=subject)
-    compute, memory = report(row).items[:2]
+@pytest.mark.parametrize(
+    ("stated", "sources", "expected"),
+    [
+        (12.0, {"tflops-request": "row"}, "row"),
+        (20.0, {"tflops-request": "row"}, "metric a"),
+        (12.0, {}, "metric a"),
+    ],
+)
+def test_a_value_in_force_may_have_been_seen_elsewhere(stated, sources, expected):
+    subject = builders.Subject(sources=sources, in_force_sources={"tflops-request": "metric a"})
+    item = report(Row(tflops=tflops(stated_request=stated), subject=subject)).items[0]
 
-    assert compute.current.sources == {"request": "metric a", "limit": "metric b"}
-    assert memory.current.sources == {"request": "row"}
+    assert item.current.sources == {"request": expected}
 
 
 def test_target_bounds_and_relative_change_are_shown():

@@ -211,6 +211,16 @@ def test_a_worker_that_started_again_is_starting():
     assert counts(one) == {"startup": 1, "accepted": 1}
 
 
+def test_a_history_read_after_a_worker_started_again_keeps_its_earlier_use():
+    one = OneWorkload()
+    one.set_readiness(started=3600, ready=3660)
+    one.feed_constant(20.0, 0, 3540)
+    one.feed_constant(9 * GIB, 0, 3540, resource=VRAM_COLUMN)
+    one.feed_constant(6 * GIB, 3600, 3720, resource=VRAM_COLUMN)
+    assert counts(one)["accepted"] == 2 * 3540 // 15 + 8
+    assert one.statistic("loaded_floor", 3720, VRAM_COLUMN) == 6 * GIB
+
+
 # saturation
 
 

@@ -87,6 +87,17 @@ def test_start_up_lasts_until_ready_where_readiness_is_known():
     assert startup(99_999, started=990)
 
 
+def test_samples_of_an_earlier_worker_of_the_same_name_are_no_start_up():
+    assert not startup(5000, started=9000, ready=9100)
+    assert not startup(5000, started=9000)
+    assert startup(1299, started=9000, ready=9100)
+
+
+def test_a_minute_that_a_known_start_falls_into_belongs_to_the_start_up():
+    assert startup(8940, started=8999, ready=9100)
+    assert not startup(8939, started=8999, ready=9100)
+
+
 def test_start_up_lasts_five_minutes_where_readiness_is_unknown():
     assert startup(1299)
     assert not startup(1300)

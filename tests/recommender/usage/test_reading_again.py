@@ -55,6 +55,21 @@ def test_a_saturated_sample_that_is_judged_again_counts_for_its_minute():
     assert np.nanmax(one.store().minute_top.values) == pytest.approx(100.0)
 
 
+def test_an_earlier_time_is_read_again_after_a_later_one():
+    samples = [(t, 8.0 + t % 7) for t in range(0, 900, 15)]
+    once, again = OneWorkload(), OneWorkload()
+    for one in (once, again):
+        one.feed(samples, now=900)
+    again.feed(samples[:40], known_before=900, now=600)
+    again.feed(samples[40:], known_before=900, now=900)
+    for one in (once, again):
+        one.advance(1200)
+    assert counts(again) == counts(once)
+    for name in ("minute_top", "minute_mean"):
+        rings = (getattr(one.store(), name).values for one in (again, once))
+        np.testing.assert_array_equal(*rings)
+
+
 def test_minutes_that_a_resource_has_still_to_deliver_stay_open():
     one = OneWorkload()
     one.feed([(0, 8.0)], resource=0, now=60)

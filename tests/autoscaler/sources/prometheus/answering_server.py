@@ -57,7 +57,7 @@ class World:
     """What the server knows, and how it behaves."""
 
     series: list = field(default_factory=list)
-    build: dict | None = field(
+    build: dict | Refusal | None = field(
         default_factory=lambda: {"version": "3.5.0", "goVersion": "go1.25", "revision": "abc"}
     )
     range_count: int | None = 1
@@ -139,6 +139,10 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         if self.world.build is None:
             self._send(404, b"404 page not found", "text/plain")
+        elif isinstance(self.world.build, Refusal):
+            self._send(
+                self.world.build.status, self.world.build.body, self.world.build.content_type
+            )
         else:
             self._answer({"status": "success", "data": self.world.build})
 

@@ -2,6 +2,7 @@ import gc
 import json
 import math
 import re
+import time
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoscaler.errors import AnswerError
-from autoscaler.sources.prometheus.answer import BLOCK_BYTES, decode
+from autoscaler.sources.prometheus import answer as decoding
+from autoscaler.sources.prometheus.answer import BLOCK_BYTES, PARSED_BYTES, decode
 
 TRAPS = [
     '"values":[[',
@@ -121,6 +123,31 @@ def test_a_scalar_is_one_series_without_labels():
     assert series_of(answer) == [({}, [(1700000000.123, "42.0")])]
 
 
+def test_labels_that_would_fill_the_memory_are_not_read():
+    body = encode(matrix([({"a": "x" * PARSED_BYTES}, [(1, 2.0)])]))
+    with pytest.raises(AnswerError, match=r"more than the 67108864 that are taken.*selector"):
+        decode(body)
+
+
+def test_samples_may_be_more_than_labels(monkeypatch):
+    body = encode(matrix([({"a": "b"}, [(at, 2.0) for at in range(1000)])]))
+    monkeypatch.setattr(decoding, "PARSED_BYTES", len(body) // 2)
+    assert len(decode(body)) == 1000
+    with pytest.raises(AnswerError, match="ask for fewer series"):
+        decode(body.replace(b":[[", b": [["))
+    with pytest.raises(AnswerError, match="not of the form"):
+        decode(body.replace(b'"2.0"', b"2.0", 1))
+
+
+def test_no_label_makes_an_answer_slow_to_read():
+    """A place of samples is marked by a text that nobody can have written before."""
+    labels = {"filler": "x" * 2**20, "long": "run" + "_" * 100_000}
+    body = encode(matrix([(labels, [(1, 2.0)])]))
+    before_s = time.process_time()
+    assert series_of(decode(body)) == [(labels, [(1.0, "2.0")])]
+    assert time.process_time() - before_s < 1
+
+
 def test_columns_have_fixed_types_and_name_their_series():
     answer = decode(
         encode(matrix([({"a": "1"}, [(1, 2.0), (3, 4.0)]), ({}, []), ({}, [(5, 6.0)])]))
@@ -205,6 +232,8 @@ def test_what_the_server_says_of_gaps_is_kept():
         (encode({"data": {}}), "the status of the answer is None, not 'success'"),
         (encode({"status": "success"}), "the type of the result is None"),
         (encode(envelope("streams", [])), "the type of the result is 'streams'"),
+        (encode(envelope(["matrix"], [])), "the type of the result is ['matrix']"),
+        (encode(envelope({"matrix": 1}, [])), "the type of the result is {'matrix': 1}"),
         (encode(envelope("string", [1, "a"])), "matrix, vector and scalar can be read"),
         (encode(envelope("matrix", None)), "the result of type 'matrix' is no list"),
         (encode(envelope("matrix", [1])), "has no labels"),
@@ -224,6 +253,8 @@ def test_what_the_server_says_of_gaps_is_kept():
         (encode(envelope("matrix", [{"metric": {}, "values": [[1, "1-1"]]}])), "is no number"),
         (encode(envelope("matrix", [{"metric": {}, "values": [[1, "2]]}"]]}])), "not of the form"),
         (encode(envelope("matrix", [{"metric": {}, "values": [[1, '2"]]}']]}])), "not of the form"),
+        (encode(envelope("matrix", [{"metric": {}, "values": [[2**37, "1"]]}])), "no time"),
+        (encode(envelope("matrix", [{"metric": {}, "values": [[-1e300, "1"]]}])), "no time"),
         (encode(envelope("vector", [{"metric": {}, "value": None}])), "not of the form"),
         (encode(envelope("scalar", None)), "not of the form"),
         (encode(envelope("matrix", [{"metric": {}, "values": [[math.nan, "2"]]}])), "is no JSON"),

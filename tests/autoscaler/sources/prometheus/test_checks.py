@@ -1,3 +1,4 @@
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -144,8 +145,10 @@ def test_a_server_that_is_down_fails_and_everything_else_is_skipped():
     ("refused", "step"),
     [
         (Refusal("vector(1)", 401, b"who are you?", "text/plain"), "--prometheus-token-file"),
-        (Refusal("vector(1)", 403, b"not you", "text/plain"), "--prometheus-token-file"),
+        (Refusal("vector(1)", 403, b"not you", "text/plain"), "may not read"),
         (Refusal("vector(1)", 404, b"no such page", "text/plain"), "path prefix"),
+        (Refusal("vector(1)", 405, b"GET it", "text/plain"), "let it pass"),
+        (refusal("vector(1)", 400, "bad_data", "no database"), "prometheus.parameters"),
         (Refusal("vector(1)", 200, b"<title>Log in</title>", "text/html"), "login page"),
     ],
     ids=lambda value: str(value.status) if isinstance(value, Refusal) else "",
@@ -158,6 +161,15 @@ def test_a_server_that_takes_no_queries_from_us_fails(refused, step):
     assert accepted.status == FAILED
     assert step in accepted.next_step
     assert of(findings, Check.SERIES).status == SKIPPED
+
+
+def test_what_to_do_about_one_refusal_says_nothing_of_the_others():
+    refused = Refusal("vector(1)", 404, b"no such page", "text/plain")
+
+    step = of(look(healthy(refusals=[refused])), Check.ACCEPTED).next_step
+
+    assert "token" not in step
+    assert "POST" not in step
 
 
 def test_a_credential_file_that_vanishes_is_named(tmp_path):
@@ -560,6 +572,39 @@ def test_a_question_that_takes_too_long_fails_alone():
     assert "query timed out" in found.text
     assert "--timeout" in found.next_step
     assert {OK} == {finding.status for finding in findings if finding is not found}
+
+
+@pytest.mark.parametrize("number", ["NaN", "+Inf", "-Inf", "1e300", "-5"])
+@pytest.mark.parametrize("part", ["count(", "time()", "timestamp("])
+def test_numbers_that_no_server_should_answer_end_no_look(part, number):
+    result = {"resultType": "scalar", "result": [NOW_S, number]}
+    body = json.dumps({"status": "success", "data": result}).encode()
+
+    world = healthy(series=agent(last_s=NOW_S - 3600), refusals=[Refusal(part, 200, body)])
+
+    findings = look(world)
+
+    assert any(part in query for query in world.queries)
+    assert findings[-1].check == Check.MAPPING
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "content_type"),
+    [(200, b"<title>Log in</title>", "text/html"), (403, b"queries only", "text/plain")],
+)
+def test_a_server_that_hides_its_build_page_lacks_nothing(status, body, content_type):
+    findings = look(healthy(build=Refusal("", status, body, content_type)))
+
+    assert of(findings, Check.SERVER).text == "A server without build information"
+    assert {OK} == {finding.status for finding in findings}
+
+
+def test_examples_of_labels_are_short():
+    labels = {f"label_{number}": "x" * 1000 for number in range(50)}
+
+    findings = look(healthy(series=[*agent(namespace=None, **labels), *agent(**labels)]))
+
+    assert max(len(finding.text) for finding in findings) < 1000
 
 
 def test_every_check_has_a_section_of_the_documentation():

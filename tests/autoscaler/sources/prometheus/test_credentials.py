@@ -1,4 +1,5 @@
 import base64
+import os
 
 import pytest
 
@@ -76,6 +77,14 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path):
         assert str(caught.value) == f"{path}: cannot be read: {problem}"
 
 
+def test_a_pipe_is_refused_before_it_is_waited_for(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for read, file in ((read_credentials, "bearer_token_file"), (tls_marks, "ca_file")):
+        with pytest.raises(UsageError, match=r"pipe: is a pipe; a file is expected"):
+            read(Connection(url=URL, **{file: pipe}))
+
+
 def test_credentials_are_not_shown(secret):
     connection = Connection(url=URL, basic_user="ann", basic_password_file=secret)
     assert repr(read_credentials(connection)) == "Credentials()"
@@ -91,6 +100,13 @@ def test_secrets_are_taken_out_of_texts_in_every_form(secret):
     credentials = read_credentials(connection)
     pair = credentials.headers["Authorization"].split()[1]
     assert credentials.hide(f"got {pair} for hunter2") == "got *** for ***"
+
+
+def test_secrets_are_taken_out_where_they_were_written_anew(secret):
+    secret.write_text('p"ss/word')
+    hide = read_credentials(Connection(url=URL, header_files={"X-Token": secret})).hide
+    assert hide('{"message":"no p\\"ss/word"}') == '{"message":"no ***"}'
+    assert hide("/login/p%22ss%2Fword") == "/login/***"
 
 
 def test_a_very_short_secret_does_not_blot_out_a_message(secret):

@@ -57,6 +57,8 @@ def test_each_status_has_its_error_and_some_may_be_repeated(status, kind, error,
     assert fault.may_repeat == may_repeat
     assert str(fault.error).startswith(f"{URL}: HTTP {status}: ")
     assert "the server's words" in str(fault.error)
+    if isinstance(fault.error, QueryRejectedError):
+        assert fault.error.http_status == status
 
 
 def test_victoriametrics_names_a_timeout_in_its_words_only():

@@ -139,7 +139,7 @@ def test_the_value_of_now_is_in_force_and_not_the_highest_of_the_day(server):
     assert only_worker(server).in_force["tflops-limit"] == 45.0
 
 
-@pytest.mark.parametrize("amount", [0.0, -1.0, float("nan"), float("inf")])
+@pytest.mark.parametrize("amount", [0.0, -1.0, float("nan"), float("inf"), 1e30])
 def test_an_amount_that_is_none_is_not_in_force(server, amount):
     server.add("tf_worker_memory_bytes", scrapes(-600, 0), 1e9, **CHAT)
     server.add("tf_worker_tflops_limit", scrapes(-600, 0), amount, **CHAT)
@@ -243,6 +243,19 @@ def test_amounts_are_scaled_as_the_mapping_says(server):
     server.add("use", scrapes(-600, 0), 100.0, **CHAT)
     server.add("limit", scrapes(-600, 0), 1024.0, **CHAT)
     assert only_worker(server, mapping).in_force["vram-limit"] == 2.0**30
+
+
+def test_an_amount_that_its_scale_makes_too_large_is_left_out(server):
+    limit = SeriesName(series="limit", scale=2.0**20)
+    mapping = NameMapping(
+        name="test",
+        labels=AGENT.labels,
+        metrics=MappingProxyType({Metric.VRAM_BYTES: (SeriesName(series="use"),)}),
+        in_force=MappingProxyType({"vram-limit": limit}),
+    )
+    server.add("use", scrapes(-600, 0), 100.0, **CHAT)
+    server.add("limit", scrapes(-600, 0), 1e308, **CHAT)
+    assert dict(only_worker(server, mapping).in_force) == {}
 
 
 def test_matchers_narrow_every_query(server):

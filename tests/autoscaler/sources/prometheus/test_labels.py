@@ -4,6 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autoscaler.printable import printable
 from autoscaler.sources.prometheus.labels import ANSWERS_REMEMBERED, SPARE_SETS, LabelTable
 from autoscaler.sources.prometheus.mapping import OUR_LABELS
 from autoscaler.sources.prometheus.mappings import AGENT, DCGM, GREPTIMEDB
@@ -142,7 +143,9 @@ def test_the_order_of_labels_means_nothing():
 def test_every_series_gets_the_set_of_its_own_labels(answers):
     table = LabelTable(AGENT)
     for labels in answers:
-        expected = [{k: v for k, v in series.items() if v and k != "x"} for series in labels]
+        expected = [
+            {k: printable(v) for k, v in series.items() if v and k != "x"} for series in labels
+        ]
         assert read(table, *labels) == expected
 
 
@@ -212,3 +215,10 @@ def test_a_workload_that_was_not_seen_is_selected_by_the_mappings_names():
         Matcher("namespace", "a"),
         Matcher("pod", r"b\.c(-.*)?", "=~"),
     )
+
+
+def test_letters_that_cannot_be_printed_do_not_come_into_reports():
+    written = WORKER | {"workload": "llm\x1b[2J\n", "pool": "\u202eloop"}
+    assert read(LabelTable(AGENT), written) == [
+        OURS | {"workload": "llm\ufffd[2J\ufffd", "pool": "\ufffdloop"}
+    ]

@@ -1,15 +1,19 @@
+import json
 import logging
 import traceback
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 
 from autoscaler.errors import SourceError, SourceUnavailableError
 from autoscaler.sources.prometheus.client import PrometheusClient
 from autoscaler.sources.prometheus.connection import Connection
+from autoscaler.sources.prometheus.faults import QUOTED_LETTERS
+from autoscaler.sources.prometheus.session import WARNINGS_KEPT
 from tests.autoscaler.sources.prometheus.certificates import Authority
 from tests.components.fault_proxy import FaultProxy, Reply, server_tls
-from tests.components.http_faults import EMPTY, hang_up, never, replied
+from tests.components.http_faults import EMPTY, hang_up, never, replied, warned
 
 NOW_S = 1_700_000_000.0
 
@@ -334,3 +338,97 @@ def test_a_hang_up_over_tls_is_repeated(authority, server_files):
         server.misbehave(hang_up, times=2)
         assert len(ask(server.url, ca_file=authority.certificate)) == 0
         assert len(server.seen) == 3
+
+
+def test_cookies_of_a_server_are_not_sent_back(client_of):
+    with FaultProxy() as server:
+        client = client_of(server.url)
+        for number in range(2):
+            server.misbehave(
+                replied(200, EMPTY, "application/json", Set_Cookie=f"c{number}=x; Path=/"), times=1
+            )
+            client.instant("m", NOW_S)
+        client.instant("m", NOW_S)
+        assert [seen.headers.get("cookie") for seen in server.seen] == [None, None, None]
+
+
+@pytest.mark.parametrize(
+    ("date", "time_s"),
+    [
+        ("Tue, 14 Nov 2023 22:13:20 GMT", NOW_S),
+        ("Tue, 14 Nov 2023 22:13:20 -0000", NOW_S),
+        ("Tue, 99999999999999999999 Nov 2023 22:13:20 GMT", None),
+        ("Tue, 14 Nov 2023 22:13:20 +99999999999999999999", None),
+        ("yesterday", None),
+    ],
+)
+def test_the_time_of_a_server_is_utc_or_not_told(client_of, date, time_s):
+    with FaultProxy() as server:
+        client = client_of(server.url)
+        server.misbehave(replied(200, EMPTY, "application/json", Date=date), times=1)
+        client.instant("m", NOW_S)
+        assert client.server_time_s == time_s
+        server.misbehave(replied(503, b"later", Date=date, Retry_After=date), times=1)
+        client.instant("m", NOW_S)
+
+
+ESCAPES = "\x1b]0;owned\x07" + "x" * 1000
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        replied(200, b"", f"text/{ESCAPES}"),
+        replied(302, Location=f"/{ESCAPES}"),
+        replied(200, EMPTY, "application/json", Content_Encoding=ESCAPES),
+        replied(200, json.dumps({"status": ESCAPES}).encode(), "application/json"),
+        replied(400, ESCAPES.encode()),
+    ],
+)
+def test_what_a_server_sends_is_told_in_one_short_and_harmless_line(answer):
+    with FaultProxy() as server:
+        server.misbehave(answer)
+        with pytest.raises(SourceError) as caught:
+            ask(server.url)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 3 * QUOTED_LETTERS
+
+
+def test_warnings_are_short_harmless_few_and_hold_no_secret(client_of, tmp_path):
+    token = tmp_path / "token"
+    token.write_text("hunter2")
+    with FaultProxy() as server:
+        client = client_of(server.url, bearer_token_file=token)
+        server.misbehave(warned("\x1b[2Jhunter2 is not known", ESCAPES, *map(str, range(50))))
+        warnings = client.instant("m", NOW_S).warnings
+    assert warnings[0] == "[2J*** is not known"
+    assert [text for text in warnings if not text.isprintable()] == []
+    assert max(map(len, warnings)) == QUOTED_LETTERS + len("...")
+    assert warnings[WARNINGS_KEPT:] == ("and 32 more",)
+
+
+def test_a_build_is_told_in_harmless_words(client_of):
+    body = json.dumps({"status": "success", "data": {"version": ESCAPES}}).encode()
+    with FaultProxy() as server:
+        server.misbehave(replied(200, body, "application/json"))
+        version = client_of(server.url).build()["version"]
+    assert version.isprintable()
+    assert len(version) == QUOTED_LETTERS + len("...")
+
+
+def test_the_pass_phrase_of_a_key_is_not_asked_for_at_the_terminal(authority, server_files):
+    certificate, key_file = authority.issue("locked")
+    key = serialization.load_pem_private_key(key_file.read_bytes(), None)
+    locked = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(b"hunter2"),
+    )
+    both = certificate.with_suffix(".both")
+    both.write_bytes(certificate.read_bytes() + locked)
+    with FaultProxy(tls=server_tls(*server_files)) as server:
+        with pytest.raises(
+            SourceUnavailableError, match=r"TLS failed: .*key is encrypted.*prometheus.keyFile"
+        ):
+            ask(server.url, ca_file=authority.certificate, certificate_file=both)
+        assert server.seen == []
