@@ -1,7 +1,8 @@
-"""How much there is to read of a selector, before it is read.
+"""How much there is to read of a metric, before it is read.
 
 From it come the length of chunks, and whether a block holds more than one sample of a series: only
-then do its mean and its maximum differ.
+then do its mean and its maximum differ.  A history is read in many parts, so that what was found
+once is believed for some days, and how many series there are is known from the part before.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from autoscaler.sources.prometheus.promql import aggregate, over_time
+from autoscaler.sources.prometheus.chunks import DAY_S
+from autoscaler.sources.prometheus.promql import Aggregation, aggregate, over_time
 
 if TYPE_CHECKING:
     from autoscaler.sources.prometheus.client import PrometheusClient
@@ -21,36 +23,67 @@ WINDOW_S = 600
 POINTS = 4
 FEWEST_PER_WINDOW = 12
 """Scrapes a minute apart give 10 or 11 samples in 10 minutes; from 12 on they are closer."""
+BELIEVED_S = 3 * DAY_S
+"""How far from where it was looked at the distance of scrapes is taken for the same."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Density:
-    """What a few short windows of a time hold."""
-
-    series: int
-    """The most of any window."""
-    has_several_per_block: bool
+@dataclass(frozen=True, slots=True)
+class _Spacing:
+    has_several: bool
+    end_s: int
+    """End of the time that was looked at."""
 
 
-def density_of(
-    client: PrometheusClient, selector: str, span: tuple[int, int], step_s: int
-) -> Density:
-    """Look at some windows of ``span``, the last one at its end, for blocks of ``step_s``.
+class Densities:
+    """What is known of the metrics of one server."""
 
-    Where they are all empty, several samples per block are assumed, which is never wrong.
-    """
-    start_s, end_s = span
-    every_s = max((end_s - start_s) // POINTS, 1)
-    first_s = end_s - every_s * ((end_s - start_s - 1) // every_s)
-    window_s = max(WINDOW_S, step_s)
-    counts = over_time("count_over_time", selector, window_s)
-    series = _finite(client.range(aggregate("count", counts), first_s, end_s, every_s).value)
-    most = _finite(client.range(aggregate("max", counts), first_s, end_s, every_s).value)
-    if not len(series) or not len(most):
-        return Density(series=1, has_several_per_block=True)
-    fewest = FEWEST_PER_WINDOW * window_s / WINDOW_S if step_s <= 60 else window_s / step_s + 1
-    return Density(series=int(series.max()), has_several_per_block=bool(most.max() >= fewest))
+    def __init__(self, client: PrometheusClient) -> None:
+        self._client = client
+        self._series: dict[str, int] = {}
+        self._spacing: dict[tuple[str, int], _Spacing] = {}
 
+    def note(self, metric: str, series: int) -> None:
+        """Keep how many series an answer had; one that is empty says nothing."""
+        if series:
+            self._series[metric] = series
 
-def _finite(value: Floats) -> Floats:
-    return value[np.isfinite(value)]
+    def series(self, metric: str, selector: str, span: tuple[int, int]) -> int:
+        """Return about how many series a metric has; asked only before the first answer.
+
+        Where nothing is found in a few short windows of ``span``, 1.
+        """
+        if metric not in self._series:
+            found = self._look("count", selector, span, WINDOW_S)
+            self.note(metric, int(found.max(initial=0)))
+        return self._series.get(metric, 1)
+
+    def has_several_per_block(
+        self, metric: str, selector: str, span: tuple[int, int], step_s: int
+    ) -> bool:
+        """Return whether a block of ``step_s`` holds more than one sample of a series.
+
+        Looked at in a few short windows.  Where they are all empty, several are assumed, which is
+        never wrong.
+        """
+        known = self._spacing.get((metric, step_s))
+        if known is not None and abs(span[1] - known.end_s) <= BELIEVED_S:
+            return known.has_several
+        window_s = max(WINDOW_S, step_s)
+        most = self._look("max", selector, span, window_s)
+        if not len(most):
+            return True
+        fewest = FEWEST_PER_WINDOW * window_s / WINDOW_S if step_s <= 60 else window_s / step_s + 1
+        has_several = bool(most.max() >= fewest)
+        self._spacing[metric, step_s] = _Spacing(has_several, span[1])
+        return has_several
+
+    def _look(
+        self, operator: Aggregation, selector: str, span: tuple[int, int], window_s: int
+    ) -> Floats:
+        """Return an aggregate of the counts of some windows of ``span``, the last at its end."""
+        start_s, end_s = span
+        every_s = max((end_s - start_s) // POINTS, 1)
+        first_s = end_s - every_s * ((end_s - start_s - 1) // every_s)
+        counts = aggregate(operator, over_time("count_over_time", selector, window_s))
+        value = self._client.range(counts, first_s, end_s, every_s).value
+        return value[np.isfinite(value)]

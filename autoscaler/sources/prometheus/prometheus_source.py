@@ -15,7 +15,7 @@ import numpy as np
 
 from autoscaler.errors import AnswerError, QueryRejectedError, QueryTimeoutError, SourceError
 from autoscaler.sources.prometheus import chunks, counters, reading
-from autoscaler.sources.prometheus.density import density_of
+from autoscaler.sources.prometheus.density import Densities
 from autoscaler.sources.prometheus.labels import LabelTable
 from autoscaler.sources.prometheus.names_in_use import NamesInUse
 from autoscaler.sources.prometheus.pod_owners import OwnersOfPods
@@ -62,6 +62,7 @@ class PrometheusSource:
             metric: LabelTable(mapping, self.owners.owner_of) for metric in mapping.metrics
         }
         self._names = NamesInUse(client, mapping, matchers)
+        self._densities = Densities(client)
         self._samples_per_s: dict[str, float] = {}
         self._longest_s: dict[str, int] = {}
 
@@ -128,7 +129,9 @@ class PrometheusSource:
         if span[0] == span[1]:
             return []
         selector = self._selector(name)
-        density = density_of(self.client, selector, span, step_s)
+        has_several = metric in WITH_MEANS and self._densities.has_several_per_block(
+            metric, selector, span, step_s
+        )
 
         def read(from_s: int, upto_s: int) -> Piece:
             part = (from_s, upto_s)
@@ -137,14 +140,17 @@ class PrometheusSource:
                 longer = (from_s - before_s, upto_s)
                 piece = reading.blocks_of(self.client, reading.LAST, selector, longer, step_s)
                 return _counted(metric, piece, from_s)
-            if metric in WITH_MEANS and density.has_several_per_block:
+            if has_several:
                 return reading.means_with_tops(self.client, selector, part, step_s)
             return reading.blocks_of(self.client, reading.MAXIMUM, selector, part, step_s)
 
-        length_s = chunks.length_s_of(density.series / step_s, 1 / step_s)
+        series = self._densities.series(metric, selector, span)
+        length_s = chunks.length_s_of(series / step_s, 1 / step_s)
         # a part holds whole blocks, however long they are
         length_s = -(-length_s // step_s) * step_s
-        return self._in_chunks(metric, span, length_s, read, whole_s=step_s)
+        pieces = self._in_chunks(metric, span, length_s, read, whole_s=step_s)
+        self._densities.note(metric, max((len(piece.labels) for piece in pieces), default=0))
+        return pieces
 
     def _in_chunks(
         self,
@@ -190,21 +196,18 @@ class PrometheusSource:
             [row[piece.series + first] for piece, first in zip(pieces, offset, strict=False)]
         )
         factor = factors(Metric(metric), name, labels, self.mapping, self._peak_tflops)[series]
-        value = np.concatenate([piece.value for piece in pieces]) * factor
         kept = ~np.isnan(factor)
+        value = np.concatenate([piece.value for piece in pieces])
+        top = np.concatenate([p.value if p.top is None else p.top for p in pieces])
         has_top = any(piece.top is not None for piece in pieces)
-        top = (
-            np.concatenate([p.value if p.top is None else p.top for p in pieces]) * factor
-            if has_top
-            else None
-        )
         warnings = tuple(dict.fromkeys(text for piece in pieces for text in piece.warnings))
+        # what overflows is infinite, and left out by whoever takes it
         with np.errstate(over="ignore"):
             return Samples(
                 series=series[kept].astype(np.int32),
                 ts=np.concatenate([np.floor(piece.ts).astype(np.int64) for piece in pieces])[kept],
-                value=value[kept].astype(np.float32),
-                top=None if top is None else top[kept].astype(np.float32),
+                value=(value * factor)[kept].astype(np.float32),
+                top=(top * factor)[kept].astype(np.float32) if has_top else None,
                 labels=labels,
                 is_partial=bool(warnings),
                 warnings=warnings,

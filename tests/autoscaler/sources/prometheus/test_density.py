@@ -1,34 +1,95 @@
+"""How much there is to read: asked once, believed for a while."""
+
 import json
+from collections.abc import Iterator
 
 import pytest
 
+from autoscaler.sources.prometheus.chunks import DAY_S
 from autoscaler.sources.prometheus.client import PrometheusClient
 from autoscaler.sources.prometheus.connection import Connection
-from autoscaler.sources.prometheus.density import Density, density_of
+from autoscaler.sources.prometheus.density import BELIEVED_S, Densities
 from tests.components.fault_proxy import FaultProxy, Reply
 
+DAY = (10 * DAY_S, 11 * DAY_S)
 
-def density(*counts):
-    """Return what is read of a server that answers so to each query."""
-    rows = [{"metric": {}, "values": [[60 * at, count] for at, count in enumerate(counts)]}]
-    result = {"resultType": "matrix", "result": rows if counts else []}
-    body = json.dumps({"status": "success", "data": result}).encode()
-    with FaultProxy(answer=lambda _seen: Reply(body=body)) as server:
+
+class Answering:
+    """A server that answers every query with the same counts."""
+
+    def __init__(self) -> None:
+        self.counts: tuple[str, ...] = ()
+        self.asked = 0
+
+    def __call__(self, _seen) -> Reply:
+        self.asked += 1
+        values = [[60 * at, count] for at, count in enumerate(self.counts)]
+        result = [{"metric": {}, "values": values}] if values else []
+        data = {"resultType": "matrix", "result": result}
+        return Reply(body=json.dumps({"status": "success", "data": data}).encode())
+
+
+@pytest.fixture
+def answering() -> Answering:
+    return Answering()
+
+
+@pytest.fixture
+def densities(answering) -> Iterator[Densities]:
+    with FaultProxy(answer=answering) as server:
         client = PrometheusClient(Connection(url=server.url))
-        found = density_of(client, "m", (0, 3600), 60)
+        yield Densities(client)
         client.close()
-    return found
 
 
-def test_the_densest_window_counts():
-    assert density("3", "40", "5") == Density(series=40, has_several_per_block=True)
-    assert density("3", "11") == Density(series=11, has_several_per_block=False)
+def test_the_densest_window_counts(answering, densities):
+    answering.counts = ("3", "40", "5")
+    assert densities.series("tflops", "m", DAY) == 40
+    assert densities.has_several_per_block("tflops", "m", DAY, 60)
+
+
+def test_scrapes_a_minute_apart_give_one_sample_per_block(answering, densities):
+    answering.counts = ("3", "11")
+    assert not densities.has_several_per_block("tflops", "m", DAY, 60)
 
 
 @pytest.mark.parametrize("counts", [(), ("NaN",), ("+Inf", "-Inf")])
-def test_without_a_number_several_samples_per_block_are_assumed(counts):
-    assert density(*counts) == Density(series=1, has_several_per_block=True)
+def test_without_a_number_several_samples_are_assumed_and_asked_for_again(
+    answering, densities, counts
+):
+    answering.counts = counts
+    assert densities.series("tflops", "m", DAY) == 1
+    assert densities.has_several_per_block("tflops", "m", DAY, 60)
+    answering.counts = ("10",)
+    assert not densities.has_several_per_block("tflops", "m", DAY, 60)
 
 
-def test_what_is_no_number_is_left_out():
-    assert density("NaN", "12", "+Inf") == Density(series=12, has_several_per_block=True)
+def test_what_is_no_number_is_left_out(answering, densities):
+    answering.counts = ("NaN", "12", "+Inf")
+    assert densities.series("tflops", "m", DAY) == 12
+
+
+def test_the_number_of_series_is_known_from_the_last_answer(answering, densities):
+    densities.note("tflops", 500)
+    densities.note("tflops", 0)
+    assert densities.series("tflops", "m", DAY) == 500
+    assert answering.asked == 0
+
+
+def test_the_distance_of_scrapes_is_believed_for_some_days(answering, densities):
+    answering.counts = ("10",)
+    assert not densities.has_several_per_block("tflops", "m", DAY, 60)
+    answering.counts = ("40",)
+    near = (DAY[0] + BELIEVED_S, DAY[1] + BELIEVED_S)
+    assert not densities.has_several_per_block("tflops", "m", near, 60)
+    far = (near[0] + 60, near[1] + 60)
+    assert densities.has_several_per_block("tflops", "m", far, 60)
+    assert answering.asked == 2
+
+
+def test_metrics_and_lengths_of_blocks_are_looked_at_apart(answering, densities):
+    answering.counts = ("10",)
+    assert not densities.has_several_per_block("tflops", "m", DAY, 60)
+    assert densities.has_several_per_block("tflops", "m", DAY, 300)
+    assert not densities.has_several_per_block("tflops_pct", "m", DAY, 60)
+    assert answering.asked == 3
