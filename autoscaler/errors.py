@@ -7,7 +7,8 @@ AutoscalerError
     ├── QueryRejectedError      the server refused the query: do not repeat it
     ├── QueryTimeoutError       the server gave up: ask for less
     ├── SourceUnavailableError  no answer: try again later
-    └── AnswerError             an answer that cannot be used: is this a Prometheus?
+    ├── AnswerError             an answer that cannot be used: is this a Prometheus?
+    └── ClockError              the clocks differ: what is new cannot be told
 """
 
 from __future__ import annotations
@@ -48,3 +49,7 @@ class SourceUnavailableError(SourceError):
 
 class AnswerError(SourceError):
     """The answer is none of the Prometheus API: another content, cut short, too large."""
+
+
+class ClockError(SourceError):
+    """The own clock is ahead of the server's, so that what is new cannot be told."""

@@ -13,6 +13,7 @@ import pytest
 from autoscaler.clock import VirtualClock
 from autoscaler.errors import (
     AnswerError,
+    ClockError,
     QueryRejectedError,
     QueryTimeoutError,
     SourceUnavailableError,
@@ -194,7 +195,20 @@ def test_a_partial_answer_is_used_and_shown_as_partial(proxy, scaler):
     assert "store gateway 3 is away" in partial.text
 
 
-def test_a_server_whose_clock_differs_is_read_and_found(proxy, scaler):
+def test_a_clock_ahead_of_the_server_s_stops_reading_and_loses_nothing(proxy, scaler, untroubled):
+    scaler.tick()
+    proxy.misbehave(faults.skewed(NOW_S - 3600))
+    for _ in range(FAULTY_TICKS):
+        errors = scaler.tick().collected.errors
+        assert {type(error) for error in errors.values()} == {ClockError}
+    assert "1 h" in str(next(iter(errors.values())))
+    proxy.heal()
+    for _ in range(2):
+        assert scaler.tick().errors == {}
+    assert_same_usage(scaler.usage(), untroubled)
+
+
+def test_a_server_whose_clock_is_ahead_is_read_and_found(proxy, scaler):
     proxy.misbehave(faults.skewed(NOW_S + 3600))
     assert scaler.tick().errors == {}
     clock = next(finding for finding in scaler.findings() if finding.check == "clock")

@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from autoscaler.errors import AnswerError, QueryRejectedError, QueryTimeoutError, SourceError
+from autoscaler.errors import (
+    AnswerError,
+    ClockError,
+    QueryRejectedError,
+    QueryTimeoutError,
+    SourceError,
+)
 from autoscaler.sources.prometheus import chunks, counters, reading
 from autoscaler.sources.prometheus.density import Densities
 from autoscaler.sources.prometheus.labels import LabelTable
@@ -22,6 +28,7 @@ from autoscaler.sources.prometheus.pod_owners import OwnersOfPods
 from autoscaler.sources.prometheus.promql import Matcher, over_time
 from autoscaler.sources.prometheus.units import factors
 from autoscaler.sources.source import Metric, Samples
+from recommender.sentences import duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,6 +43,8 @@ COUNTERS = {Metric.THROTTLED_RATIO: counters.shares_of_time, Metric.VRAM_DENIED:
 BLOCK_S = 60
 """From this resolution on blocks are read."""
 COUNTER_LOOK_BACK_S = counters.LONGEST_INTERVAL_S
+AHEAD_S = 300
+"""A time that is further ahead of the server's clock has not come yet."""
 
 
 class PrometheusSource:
@@ -75,6 +84,7 @@ class PrometheusSource:
 
         ``step_s`` below 60: samples as they were scraped.  From 60 on: whole blocks, labelled by
         their start.  A query that is too much for the server is asked again in shorter parts.
+        Raises ``ClockError`` for a time that has not come yet: it would count as read for ever.
         """
         name = self._names.at(metric, end_s)
         if self.owners.refresh(end_s):
@@ -86,6 +96,7 @@ class PrometheusSource:
         elif name is not None:
             span = chunks.blocks(start_s, end_s, step_s)
             pieces = self._read_blocks(Metric(metric), name, span, step_s)
+        self._check_clock(end_s)
         return self._samples(metric, name, pieces)
 
     def promql(self, metric: str, namespace: str, workload: str) -> tuple[str, ...]:
@@ -96,6 +107,14 @@ class PrometheusSource:
         own = self._tables[Metric(metric)].matchers_of(namespace, workload)
         selector = name.selector((*self._matchers, *own))
         return tuple(over_time(f, selector, BLOCK_S) for f in _functions_of(Metric(metric)))
+
+    def _check_clock(self, end_s: int) -> None:
+        server_s = self.client.server_time_s
+        if server_s is not None and end_s - server_s > AHEAD_S:
+            raise ClockError(
+                f"{self.client.connection.url}: the clock of this machine is "
+                f"{duration(end_s - server_s)} ahead of the server's: set it, or the server's"
+            )
 
     def _selector(self, name: SeriesName) -> str:
         return name.selector(self._matchers)

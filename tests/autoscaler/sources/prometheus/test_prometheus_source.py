@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from autoscaler.errors import AnswerError, QueryRejectedError, QueryTimeoutError
+from autoscaler.errors import AnswerError, ClockError, QueryRejectedError, QueryTimeoutError
 from autoscaler.sources.prometheus.answer import Answer
+from autoscaler.sources.prometheus.connection import Connection
 from autoscaler.sources.prometheus.mappings import AGENT, DCGM
 from autoscaler.sources.prometheus.prometheus_source import PrometheusSource
 from autoscaler.sources.source import Metric
@@ -27,6 +28,9 @@ def answered(labels, ts):
 
 class OneWorker:
     """A server with a sample per minute of one worker; ``error(length_s)`` says what it refuses."""
+
+    connection = Connection(url="http://prometheus.example")
+    server_time_s = None
 
     def __init__(self, error=lambda _length_s: None):
         self.error = error
@@ -94,8 +98,20 @@ def test_parts_hold_whole_blocks_however_long_they_are():
     assert client.asked_s == [DAY_S, 21600, 7200, 3600]
 
 
+def test_a_time_that_has_not_come_yet_on_the_server_is_not_read():
+    client = OneWorker()
+    client.server_time_s = START_S + 600
+    source = source_on(client)
+
+    assert len(source.read(Metric.VRAM_BYTES, START_S, START_S + 900, 60)) == 15
+    with pytest.raises(ClockError, match="6 min"):
+        source.read(Metric.VRAM_BYTES, START_S, START_S + 960, 60)
+
+
 class OnePod:
     """A server with a pod of a custom kind, whose owner it tells where ``owner`` is set."""
+
+    server_time_s = None
 
     def __init__(self):
         self.owner = None
