@@ -103,7 +103,8 @@ def contradictions(paths: Collection[str], values: Mapping[str, Any]) -> Iterato
     def given(name: str) -> bool:
         return f"prometheus.{name}" in paths
 
-    if given("tokenFile") and (given("username") or given("passwordFile")):
+    has_rivals = given("tokenFile") and (given("username") or given("passwordFile"))
+    if has_rivals:
         yield (
             "prometheus.tokenFile and prometheus.username with prometheus.passwordFile exclude "
             "each other; give one of the two"
@@ -113,7 +114,8 @@ def contradictions(paths: Collection[str], values: Mapping[str, Any]) -> Iterato
         ("passwordFile", "username"),
         ("keyFile", "certFile"),
     ):
-        if given(one) and not given(other):
+        is_said = has_rivals and one in {"username", "passwordFile"}
+        if given(one) and not given(other) and not is_said:
             yield f"prometheus.{one} needs prometheus.{other}"
     if given("caFile") and not values.get("is_verified", True):
         yield (

@@ -93,7 +93,8 @@ def analyse(
     """Read a history and decide once, at ``now_s``, as if nothing had been decided before.
 
     Metrics that cannot be read, and answers that are not whole, are errors of the result, after
-    ``errors``; the others are used.  Raises ``CollectionError`` where nothing could be read.
+    ``errors``, of which those are left out that the history repeats; the others are used.  Raises
+    ``CollectionError`` where nothing could be read.
     """
     views = tuple(cluster.snapshot())
     model = UsageModel(resources)
@@ -113,7 +114,7 @@ def analyse(
         evidence=read_evidence(model, observed.usage_rows, now_s),
         start_s=start_s,
         now_s=now_s,
-        errors=tuple(dict.fromkeys((*errors, *_read_errors(collected)))),
+        errors=_all_errors(errors, _read_errors(collected)),
         notes=_read_notes(collected),
         skipped=_skipped(model, views),
     )
@@ -175,6 +176,13 @@ def _read_errors(collected: Collected) -> tuple[ItemError, ...]:
         for metric, problem in collected.errors.items()
     ]
     return (*failed, *partial_answers(collected.warnings))
+
+
+def _all_errors(earlier: Sequence[ItemError], read: Sequence[ItemError]) -> tuple[ItemError, ...]:
+    """Return each fault once: of a metric that cannot be read the last words count."""
+    again = {(error.resource, error.stage) for error in read if error.resource is not None}
+    others = [error for error in earlier if (error.resource, error.stage) not in again]
+    return tuple(dict.fromkeys((*others, *read)))
 
 
 def partial_answers(warnings: Sequence[str]) -> tuple[ItemError, ...]:

@@ -228,7 +228,7 @@ SETTINGS = (
     _threshold(
         "atLimitShare",
         "at_limit_share",
-        "CRITICAL above: share of minutes in which compute was at its limit.",
+        "CRITICAL above: share of minutes in which compute was held back by its limit or share.",
     ),
     _threshold(
         "idleComputeRatio",

@@ -43,12 +43,12 @@ class Code(Enum):
         self.template = template
 
     # where a value comes from
-    Percentile = (1, "p{arg:level} of use over time is {after}")
-    LoadWeightedPercentile = (2, "p{arg:level} of the work served is {after}")
-    HourlyPeaks = (3, "highest 1-hour peak is {after}")
-    PeakPercentile = (4, "p{arg:level} of the 1-hour peaks is {after}")
-    RiskTarget = (5, "use stays below {after} with a risk of {arg:percent}")
-    Burst = (6, "use of the last minute reaches {after} (EWMA of 30 s + 3 sigma, p99 of 60 s)")
+    Percentile = (1, "p{arg:level} of demand over time is at most {after}")
+    LoadWeightedPercentile = (2, "p{arg:level} of demand, weighted by load, is at most {after}")
+    HourlyPeaks = (3, "the highest 1-hour peak is at most {after}")
+    PeakPercentile = (4, "p{arg:level} of the 1-hour peaks is at most {after}")
+    RiskTarget = (5, "demand stays below {after} with a risk of {arg:percent}")
+    Burst = (6, "demand of the last minute reaches {after} (EWMA of 30 s + 3 sigma, p99 of 60 s)")
     CoarseSteps = (
         7,
         "samples are {arg:duration} apart: last three and p99 of the 1-h histogram give {after}",
@@ -64,7 +64,7 @@ class Code(Enum):
     ExternalRecommendation = (16, "the external scaler asks for more: {transition}")
     CronFloor = (17, "an active cron rule asks for at least {after}: {transition}")
     RequestWins = (18, "a limit is never below its request: {transition}")
-    RecentVram = (19, "VRAM in use now and p99 of the 1-h histogram reach {after}")
+    RecentVram = (19, "VRAM in use now and p99 of the 1-h histogram are at most {after}")
     DayPeakReplicas = (20, "a fixed count has to last a day: {transition}")
     # bounds of the target
     Floor = (30, "smallest amount is {after}: {transition}")
@@ -135,7 +135,7 @@ class Code(Enum):
     NoPositiveSample = (92, "use was never above zero, and the unit has no smallest amount")
     NoStatedLimit = (93, "no stated limit to relate the demand to")
     NoReplicas = (94, "the owner has no replicas to scale")
-    NoFreshDemand = (95, "no worker has a fresh sample")
+    NoFreshDemand = (95, "no worker past its start-up has a fresh sample")
     NotDecidedYet = (96, "its first decision is still to come")
     ScaledToZero = (97, "scaled to zero by its owner: it stays there")
 

@@ -6,19 +6,18 @@ import json
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from io import StringIO
+from itertools import groupby
 from typing import TYPE_CHECKING
 
-from autoscaler.cli.rendering import PLAIN_WIDTH
 from autoscaler.cli.terminal import has_color, is_terminal
 from autoscaler.findings import Finding, Section, Status
 from autoscaler.printable import printable
 
 if TYPE_CHECKING:
     from rich.table import Table
-    from rich.text import Text
 
 SCHEMA = "tensorfusion-check/v1"
 STYLES = {
@@ -41,25 +40,44 @@ def render_json(sections: Sequence[Section]) -> str:
 
 
 def render_table(sections: Sequence[Section], *, is_plain: bool) -> str:
-    """Return a table per section: of the terminal's width and in colours where there is one."""
+    """Return a table per section: of the terminal's width and in colours where there is one.
+
+    Where there is none, each finding is one line, however long, so that ``grep`` finds all of it.
+    """
+    sections = _harmless(sections)
+    lines = _folded(sections, is_plain=is_plain) if is_terminal(sys.stdout) else _lines(sections)
+    return "\n".join([*(line.rstrip() for line in lines), summary(sections)]) + "\n"
+
+
+def _lines(sections: Sequence[Section]) -> Iterator[str]:
+    for section in sections:
+        rows = list(_rows(section.findings))
+        status_letters = max((len(row.status) for row in rows), default=0)
+        check_letters = max((len(row.check) for row in rows), default=0)
+        yield f"{section.name}: {section.subject}"
+        for row in rows:
+            told = f"{row.text} -> {row.next_step}" if row.next_step else row.text
+            yield f"{row.status:{status_letters}}  {row.check:{check_letters}}  {told}"
+        yield ""
+
+
+def _folded(sections: Sequence[Section], *, is_plain: bool) -> list[str]:
     from rich.console import Console
     from rich.text import Text
 
-    is_shown = is_terminal(sys.stdout)
     has_colors = has_color(is_refused=is_plain)
     console = Console(
         file=StringIO(),
-        width=shutil.get_terminal_size().columns if is_shown else PLAIN_WIDTH,
+        width=shutil.get_terminal_size().columns,
         force_terminal=has_colors,
         color_system="standard" if has_colors else None,
         no_color=not has_colors,
     )
     with console.capture() as captured:
-        for section in _harmless(sections):
+        for section in sections:
             console.print(Text(f"{section.name}: {section.subject}"), soft_wrap=True)
-            console.print(_table(section.findings))
-    lines = [line.rstrip() for line in captured.get().splitlines()]
-    return "\n".join([*lines, summary(sections)]) + "\n"
+            console.print(_table(list(_rows(section.findings))))
+    return captured.get().splitlines()
 
 
 def counts(sections: Sequence[Section]) -> dict[str, int]:
@@ -73,7 +91,39 @@ def summary(sections: Sequence[Section]) -> str:
     return ", ".join(f"{count} {status}" for status, count in counts(sections).items() if count)
 
 
-def _table(findings: Sequence[Finding]) -> Table:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Row:
+    """One finding, or several that say the same, as a table shows it."""
+
+    status: Status
+    check: str
+    text: str
+    next_step: str
+
+
+def _rows(findings: Sequence[Finding]) -> Iterator[_Row]:
+    """Yield a row per finding; neighbours that were skipped for one reason share a row."""
+    for _, alike in groupby(findings, _reason):
+        group = list(alike)
+        first = group[0]
+        checks = [finding.check for finding in group]
+        about = checks if len(group) > 1 else first.subjects
+        yield _Row(
+            status=first.status,
+            check=f"{len(group)} checks" if len(group) > 1 else first.check,
+            text=f"{', '.join(about)}: {first.text}" if about else first.text,
+            next_step=first.next_step,
+        )
+
+
+def _reason(finding: Finding) -> object:
+    """Return what is the same for findings that share a row."""
+    if finding.status is not Status.SKIPPED or finding.subjects or finding.next_step:
+        return id(finding)
+    return finding.text
+
+
+def _table(rows: Sequence[_Row]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
@@ -81,23 +131,13 @@ def _table(findings: Sequence[Finding]) -> Table:
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    for finding in findings:
-        table.add_row(
-            Text(finding.status, STYLES[finding.status]), Text(finding.check), _told(finding)
-        )
+    for row in rows:
+        told = Text(row.text)
+        if row.next_step:
+            told.append(f"\n-> {row.next_step}", STYLES[row.status])
+        table.add_row(Text(row.status, STYLES[row.status]), Text(row.check), told)
     table.add_row("", "", "")
     return table
-
-
-def _told(finding: Finding) -> Text:
-    """Return what was seen, and below it what to do."""
-    from rich.text import Text
-
-    subjects = f"{', '.join(finding.subjects)}: " if finding.subjects else ""
-    told = Text(f"{subjects}{finding.text}")
-    if finding.next_step:
-        told.append(f"\n-> {finding.next_step}", STYLES[finding.status])
-    return told
 
 
 def _harmless(sections: Sequence[Section]) -> list[Section]:

@@ -9,18 +9,15 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from autoscaler.cli.plot import text_plot
-from recommender.report.blocks import (
-    ItemEvidence,
-    NextSize,
-    RecommendedSize,
-    Severity,
-    WhatIfScore,
-)
+from recommender.report.blocks import NextSize, RecommendedSize, WhatIfScore
 from recommender.report.model import REPLICAS, Item, Meta
+from recommender.report.window import window_text
 from recommender.report.wording import (
     amount_of,
     amount_text,
+    held_back_share,
     item_change,
+    measured_word,
     price_change,
     utc,
 )
@@ -41,7 +38,7 @@ def explanation(items: Sequence[Item], meta: Meta) -> str:
     ]
     lines = [items[0].name, INDENT + ", ".join(part for part in head if part)]
     if meta.window is not None:
-        lines.append(f"{INDENT}usage from {utc(meta.window.start_s)} to {utc(meta.window.end_s)}")
+        lines.append(INDENT + window_text(meta.window))
     for item in items:
         lines += ["", *_item(item, meta)]
     return "\n".join(lines) + "\n"
@@ -54,8 +51,8 @@ def _item(item: Item, meta: Meta) -> Iterator[str]:
         yield f"{INDENT}also {finding.severity}: {finding.sentence} ({finding.code})"
     yield from _amounts(item)
     yield from _section("confidence", _confidence(item))
-    yield from _section("measured", _evidence(item.evidence, item.resource))
-    yield from _plot(item)
+    yield from _section("measured", _evidence(item))
+    yield from _plot(item, None if meta.window is None else meta.window.end_s)
     yield from _section("why", _reasons(item))
     yield from _section("had it been in force", _what_if(item))
     yield from _section("money", _money(item, meta))
@@ -73,13 +70,14 @@ def _section(title: str, lines: Sequence[str] | Iterator[str]) -> Iterator[str]:
 
 
 def _amounts(item: Item) -> Iterator[str]:
-    if item.severity is Severity.UNKNOWN:
-        return
     sides = ("request", "limit") if isinstance(item.recommended, RecommendedSize) else ("request",)
+    is_known = any(amount_of(item.recommended, side) is not None for side in sides)
     found = []
     for side in sides:
+        if not is_known and amount_of(item.current, side) is None:
+            continue
         source = item.current.sources.get(side) or item.current.sources.get("replicas")
-        origin = "" if source is None else f" (in force: {source})"
+        origin = "" if source is None else f" ({'in force: ' if is_known else ''}{source})"
         name = side if len(sides) == 2 else REPLICAS
         found.append(f"{name:8} {item_change(item, side)}{origin}")
     if isinstance(item.recommended, RecommendedSize) and item.recommended.lower is not None:
@@ -93,7 +91,7 @@ def _amounts(item: Item) -> Iterator[str]:
             for side, value in (("request", item.next.request), ("limit", item.next.limit))
             if value is not None
         ]
-    yield from _section("recommended", found)
+    yield from _section("recommended" if is_known else "in force", found)
 
 
 def _confidence(item: Item) -> list[str]:
@@ -103,7 +101,8 @@ def _confidence(item: Item) -> list[str]:
     ]
 
 
-def _evidence(evidence: ItemEvidence, resource: str) -> Iterator[str]:
+def _evidence(item: Item) -> Iterator[str]:
+    evidence = item.evidence
     if evidence.points == 0:
         yield "nothing usable"
         return
@@ -117,12 +116,18 @@ def _evidence(evidence: ItemEvidence, resource: str) -> Iterator[str]:
     age = evidence.last_sample_age_s
     seen = f"{evidence.workers_seen} worker{'' if evidence.workers_seen == 1 else 's'} seen"
     yield seen if age is None else f"{seen}, last sample {duration(age)} ago"
-    if resource != REPLICAS:
-        yield from _levels(evidence, resource)
+    if item.resource != REPLICAS:
+        yield from _levels(item)
 
 
-def _levels(evidence: ItemEvidence, resource: str) -> Iterator[str]:
+def _levels(item: Item) -> Iterator[str]:
     """Yield amounts; those of a replica item are of another resource, and left to its item."""
+    evidence, word, held_back = item.evidence, measured_word(item), held_back_share(item)
+    if held_back:
+        yield (
+            f"held back by its limit or its share of the GPU in {percent(held_back)} of the "
+            "minutes: what follows is demand, the use and an estimate of what was held back"
+        )
     levels = {
         "mean": evidence.mean,
         "p50": evidence.p50,
@@ -132,22 +137,22 @@ def _levels(evidence: ItemEvidence, resource: str) -> Iterator[str]:
         "max": evidence.highest,
     }
     texts = [
-        f"{name} {amount_text(resource, value)}"
+        f"{name} {amount_text(item.resource, value)}"
         for name, value in levels.items()
         if value is not None
     ]
     if texts:
-        yield f"{', '.join(texts)} (percentiles of the 5-minute peaks)"
-    if evidence.at_limit_share is not None:
-        yield f"at the limit in {percent(evidence.at_limit_share)} of the minutes"
+        yield f"{word}: {', '.join(texts)} (percentiles of the 5-minute peaks, 7 d at most)"
     if evidence.above_request_share is not None:
-        yield f"above the request in {percent(evidence.above_request_share)} of the 5-minute blocks"
+        share = percent(evidence.above_request_share)
+        yield f"{word} above the request in {share} of the 5-minute blocks"
     if evidence.denials:
         yield f"refused allocations: {evidence.denials}"
 
 
-def _plot(item: Item) -> Iterator[str]:
-    if item.evidence.series is None:
+def _plot(item: Item, end_s: int | None) -> Iterator[str]:
+    series = item.evidence.series
+    if series is None:
         return
     levels = {
         "request": amount_of(item.current, "request"),
@@ -157,7 +162,7 @@ def _plot(item: Item) -> Iterator[str]:
     }
     yield from (
         f"{INDENT}{line}"
-        for line in text_plot(item.evidence.series, item.resource, levels).splitlines()
+        for line in text_plot(series, item.resource, levels, end_s=end_s).splitlines()
     )
 
 
@@ -168,7 +173,7 @@ def _reasons(item: Item) -> Iterator[str]:
 
 
 def _what_if(item: Item) -> Iterator[str]:
-    what_if = item.what_if
+    what_if, word = item.what_if, measured_word(item)
     if what_if is None:
         return
     yield (
@@ -180,9 +185,9 @@ def _what_if(item: Item) -> Iterator[str]:
         ("limit", what_if.limit, what_if.current_limit),
     ):
         if recommended is not None:
-            yield f"{name}: {_score(recommended)}"
+            yield f"{name}: {_score(recommended, word)}"
         if current is not None:
-            yield f"{name} in force, over the same time: {_score(current)}"
+            yield f"{name} in force, over the same time: {_score(current, word)}"
     for name, share in (
         ("request", what_if.hindsight_above_request_share),
         ("limit", what_if.hindsight_above_limit_share),
@@ -192,14 +197,14 @@ def _what_if(item: Item) -> Iterator[str]:
             yield f"in hindsight, {blocks} were above the recommended {name}"
 
 
-def _score(score: WhatIfScore) -> str:
+def _score(score: WhatIfScore, word: str) -> str:
     parts = []
     if score.slack_ratio is not None:
         parts.append(f"slack {percent(score.slack_ratio)}")
     if score.violated_share is not None:
-        parts.append(f"use above it in {percent(score.violated_share)} of the minutes")
+        parts.append(f"{word} above it in {percent(score.violated_share)} of the 5-minute blocks")
     if score.throttled_ratio is not None:
-        parts.append(f"{percent(score.throttled_ratio)} of use above it")
+        parts.append(f"{percent(score.throttled_ratio)} of {word} above it")
     if score.changes_per_day is not None:
         parts.append(f"{score.changes_per_day:.1f} changes a day")
     return ", ".join(parts) or "nothing to judge"

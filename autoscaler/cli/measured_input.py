@@ -25,12 +25,14 @@ from autoscaler.reporting import Advance, Analysis, ReportText, analyse, partial
 from autoscaler.scaling.measured_fleet import MeasuredFleet, measured_fleet
 from autoscaler.scaling.recorded_cluster import RecordedCluster
 from autoscaler.scaling.stated import GpuModels, Statement, card_model, statements_of
+from autoscaler.sources.prometheus.compute import COMPUTE
 from autoscaler.sources.prometheus.inventory import (
     DAY_S,
     MEASURED,
     Inventory,
     read_inventory,
 )
+from autoscaler.sources.source import Metric
 from autoscaler.sources.timestamps import iso
 from autoscaler.sources.watched import WatchedSource
 from autoscaler.version import tool_version
@@ -46,6 +48,8 @@ if TYPE_CHECKING:
 
 ANALYSED_SHARE = 0.8
 """Share of the work of a report that is done before its back-test: reading takes longest."""
+HOLDS_BACK = (Metric.THROTTLED_RATIO, Metric.EFFECTIVE_SHARE_PERCENT)
+"""With them use becomes demand."""
 RAW_STEP_S = 15
 """Unless a step is given, the newest samples are read as they were scraped."""
 
@@ -111,12 +115,20 @@ class MeasuredInput:
                     {
                         resource.name: queries
                         for resource in self.resources
-                        if (queries := self.source.promql(resource.name, *view.key))
+                        if (queries := self._queries_of(resource, view.key))
                     }
                 )
                 for view in self.fleet.views
             }
         )
+
+    def _queries_of(self, resource: Resource, key: Key) -> tuple[str, ...]:
+        """Return the queries of a resource, and of what tells how far its use was held back."""
+        own = self.source.promql(resource.name, *key)
+        if not own:
+            return ()
+        beside = HOLDS_BACK if resource.is_compressible else (Metric.VRAM_DENIED,)
+        return (*own, *(query for name in beside for query in self.source.promql(name, *key)))
 
 
 @contextmanager
@@ -161,6 +173,8 @@ def _opened(
         client, server.mapping, peak_tflops=peak_tflops, matchers=server.matchers
     )
     inventory = _inventory(source, server, span, peak_tflops)
+    if inventory.has_shares_only or inventory.metrics >= COMPUTE:
+        source.give_compute_once()
     fleet = measured_fleet(
         inventory,
         server.mapping,
@@ -200,7 +214,7 @@ def _peaks(statements: Mapping[Key, Statement], gpu_models: GpuModels) -> PeakTf
 def _inventory(
     source: PrometheusSource, server: PrometheusSettings, span: Span, peak_tflops: PeakTflops
 ) -> Inventory:
-    """Ask who was measured.  Raises ``InputError`` where nobody was."""
+    """Ask who was measured.  Raises ``InputError`` where nobody was, and ``SourceError``."""
     from autoscaler.sources.prometheus.labels import LabelTable
 
     source.owners.refresh(span.now_s)
@@ -213,9 +227,12 @@ def _inventory(
         now_s=span.now_s,
         reach_s=reach_s,
         matchers=server.matchers,
+        owners=source.owners.exact,
     )
     if inventory.workers:
         return inventory
+    if inventory.refused:
+        raise next(iter(inventory.refused.values()))
     tried = dict.fromkeys(
         name.selector(server.matchers)
         for metric in MEASURED

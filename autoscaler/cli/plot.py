@@ -12,10 +12,17 @@ MEAN, PEAK, LEVEL, BLANK = "#", ":", "-", " "
 """ASCII, so that it looks the same everywhere."""
 
 
-def text_plot(series: UsageSeries, resource: str, levels: Mapping[str, float | None]) -> str:
+def text_plot(
+    series: UsageSeries,
+    resource: str,
+    levels: Mapping[str, float | None],
+    *,
+    end_s: int | None = None,
+) -> str:
     """Return the plot: mean filled, peaks above it, and one dashed line per level.
 
-    ``levels`` are amounts by name, for example ``limit``; None is left out.
+    ``levels`` are amounts by name, for example ``limit``; None is left out.  The axis ends at
+    ``end_s`` where the last point, which stands for hours, reaches beyond it.
     """
     known = {name: value for name, value in levels.items() if value is not None}
     peaks = [value for value in series.highest if value is not None]
@@ -31,9 +38,9 @@ def text_plot(series: UsageSeries, resource: str, levels: Mapping[str, float | N
         )
         label = ", ".join(f"{name} {amount_text(resource, known[name])}" for name in names)
         lines.append(f"|{cells}| {label}".rstrip())
-    end_s = series.start_s + series.step_s * len(series.mean)
+    last_s = series.start_s + series.step_s * len(series.mean)
     width = len(series.mean)
-    start, end = utc(series.start_s), utc(end_s)
+    start, end = utc(series.start_s), utc(last_s if end_s is None else min(last_s, end_s))
     axis = f"{start}{end.rjust(width + 2 - len(start))}" if width > 45 else f"{start} to {end}"
     legend = f"{MEAN} mean, {PEAK} highest, top of the plot {amount_text(resource, top)}"
     return "\n".join([*lines, f"+{'-' * width}+", axis, legend])

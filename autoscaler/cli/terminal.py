@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TextIO
 
+from autoscaler.printable import printable
+
 Progress = Callable[[float], None]
 """Takes the share that is done, 0 to 1."""
 
@@ -83,5 +85,6 @@ def is_terminal(stream: TextIO | None) -> bool:
 
 
 def _say(text: str) -> None:
+    """Write lines that may quote what others wrote, which must not move the cursor."""
     if sys.stderr is not None:
-        sys.stderr.write(f"{text}\n")
+        sys.stderr.write("".join(f"{printable(line)}\n" for line in text.split("\n")))

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from autoscaler.scaling.cluster import WorkloadView
 from autoscaler.sources.recorded_usage import Key
 from recommender.resources import COMPUTE_PERCENT, TFLOPS, resource_named
 from recommender.sentences import amount, counted
+
+if TYPE_CHECKING:
+    from autoscaler.sources.prometheus.mixed_series import MixedSeries
 
 NAMES_SHOWN = 5
 
@@ -40,6 +45,48 @@ def unit_notes(percent: set[Key], tflops: set[Key], views: Sequence[WorkloadView
             f"GPU); a GPU model would join them: {listed(other_unit)}"
         )
     return notes
+
+
+def share_notes(of_shares: set[Key]) -> list[str]:
+    """Say of which workloads TFLOPS follow from the share of the card."""
+    if not of_shares:
+        return []
+    names = listed(["/".join(key) for key in sorted(of_shares)])
+    note = (
+        f"TFLOPS of {counted(len(of_shares), 'workload')} are the busy share of the card times the "
+        f"FP16 peak of its model, where the server has no TFLOPS of a worker: {names}"
+    )
+    return [note]
+
+
+def mixed_notes(mixed: Sequence[MixedSeries]) -> list[str]:
+    """Say which series are taken for one although they are of several servers or clusters.
+
+    What is found under several names of series is said once.
+    """
+    most: dict[tuple[bool, str], MixedSeries] = {}
+    for found in mixed:
+        key = found.is_of_clusters, found.label
+        if key not in most or found.count > most[key].count:
+            most[key] = found
+    return [_mixed_note(found) for found in most.values()]
+
+
+def _mixed_note(mixed: MixedSeries) -> str:
+    share = f"{mixed.count} of {mixed.of}"
+    if mixed.is_of_clusters:
+        told = (
+            f"workers of several clusters are taken for one workload in {share} workloads, for "
+            f"example {mixed.example}"
+        )
+    else:
+        told = (
+            f"workers have several series on {share} devices, for example {mixed.example}, so that "
+            "servers or clusters may be mixed; of samples at one time the largest counts"
+        )
+    chosen = shlex.quote(f"{mixed.label}={mixed.values[0]}")
+    differing = f"{mixed.label} ({listed(mixed.values)})"
+    return f"{told}. They differ in {differing}: choose one by --selector {chosen}"
 
 
 def above_card_notes(views: Sequence[WorkloadView]) -> list[str]:

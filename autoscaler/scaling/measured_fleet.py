@@ -15,15 +15,19 @@ from autoscaler.scaling.fleet_notes import (
     above_card_notes,
     difference_notes,
     missing_notes,
+    mixed_notes,
+    share_notes,
     unit_notes,
 )
 from autoscaler.scaling.measured_view import views_of
 from autoscaler.scaling.stated import GpuModels, Statement, price_source, without_usage
 from autoscaler.sources.prometheus.last_values import IDENTITY
 from autoscaler.sources.source import Metric
+from recommender.policy.fields import AMOUNTS
 from recommender.report.blocks import ItemError
 
 if TYPE_CHECKING:
+    from autoscaler.errors import QueryRejectedError
     from autoscaler.scaling.cluster import WorkloadView
     from autoscaler.sources.prometheus.inventory import Inventory
     from autoscaler.sources.prometheus.last_values import UnlabelledSeries
@@ -41,7 +45,7 @@ class MeasuredFleet:
     report_notes: tuple[str, ...]
     """What a reader of the report must know too."""
     errors: tuple[ItemError, ...]
-    """Series that could not be given to a workload or worker."""
+    """What the server refused, and series that could not be given to a workload or worker."""
     without_usage: int
     """Rows of the workloads file whose workload was not measured."""
     price_sources: Mapping[Key, str]
@@ -72,6 +76,8 @@ def measured_fleet(
         _measured_in(inventory, metric) for metric in (Metric.COMPUTE_PERCENT, Metric.TFLOPS)
     )
     report_notes = (
+        *mixed_notes(inventory.mixed),
+        *share_notes({w.key[:2] for w in inventory.workers if w.has_shares_only}),
         *unit_notes(percent, tflops, views),
         *above_card_notes(views),
         *difference_notes(views),
@@ -80,13 +86,32 @@ def measured_fleet(
         views=views,
         notes=(*missing_notes(missing), *report_notes),
         report_notes=report_notes,
-        errors=_unlabelled(inventory.unlabelled, mapping),
+        errors=(
+            *_refused(inventory.refused),
+            *_unlabelled(inventory.unlabelled, mapping),
+        ),
         without_usage=len(missing),
         price_sources={
             view.key: price_source(stated.get(view.key))
             for view in views
             if view.price_per_gpu_hour is not None
         },
+    )
+
+
+def _refused(refused: Mapping[str, QueryRejectedError]) -> tuple[ItemError, ...]:
+    """Return one error per metric, or amount in force, that the server refused."""
+    return tuple(_refusal(name, error) for name, error in refused.items())
+
+
+def _refusal(name: str, error: QueryRejectedError) -> ItemError:
+    if name in set(Metric):
+        # its history will be refused too
+        return ItemError(message=str(error), resource=name, stage="collect")
+    return ItemError(
+        message=f"{name} in force is not known and is to be stated in a workloads file: {error}",
+        resource=next((each.resource for each in AMOUNTS if each.key == name), None),
+        stage="inventory",
     )
 
 

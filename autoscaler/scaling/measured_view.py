@@ -19,8 +19,8 @@ from recommender.policy.fields import AMOUNTS
 from recommender.resources import COMPUTE_PERCENT, TFLOPS
 
 if TYPE_CHECKING:
-    from autoscaler.sources.prometheus.inventory import MeasuredWorker
     from autoscaler.sources.prometheus.mapping import SeriesName
+    from autoscaler.sources.prometheus.measured_worker import MeasuredWorker
 
 GPU_COUNT = "gpu-count"
 WRITTEN_RATIO = 1e-4
@@ -81,7 +81,11 @@ def _view(
     namespace, workload, _ = workers[0].key
     model = card_model(reported, statement, gpu_models)
     view = stated_view(
-        (namespace, workload), statement=statement, model=model, gpu_models=gpu_models
+        (namespace, workload),
+        statement=statement,
+        model=model,
+        gpu_models=gpu_models,
+        owner=_owner(workers),
     )
     said = frozenset() if statement is None else statement.resolved.stated.sources.keys()
     measured = _highest(workers)
@@ -143,6 +147,12 @@ def _gpu_count(workers: Sequence[MeasuredWorker]) -> int:
 def _qos(workers: Sequence[MeasuredWorker], default: str) -> str:
     found = _label(workers, "qos").lower()
     return found if found in QOS_LEVELS else default
+
+
+def _owner(workers: Sequence[MeasuredWorker]) -> str:
+    """Return the owner that the server names; none where pods of one name have several kinds."""
+    found = {worker.owner for worker in workers if worker.owner}
+    return found.pop() if len(found) == 1 else ""
 
 
 def _label(workers: Sequence[MeasuredWorker], name: str) -> str:

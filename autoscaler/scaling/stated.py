@@ -68,7 +68,7 @@ def stated_by(
         profile=None if found is None else found[1],
         profile_name=name if found is None else found[0],
         overrides=row.values,
-        is_job=owner.partition("/")[0] in JOB_KINDS,
+        is_job=is_of_job(owner),
     )
     price, price_problems = _price(row.values.get("price_per_hour"))
     named_model = resolved.stated.gpu_model
@@ -123,10 +123,20 @@ def without_usage(stated: Iterable[Key], measured: Collection[Key]) -> list[str]
 
 
 def stated_view(
-    key: Key, *, statement: Statement | None, model: GpuModel | None, gpu_models: GpuModels
+    key: Key,
+    *,
+    statement: Statement | None,
+    model: GpuModel | None,
+    gpu_models: GpuModels,
+    owner: str = "",
 ) -> WorkloadView:
-    """Return the view of one workload without workers: what is declared is in force."""
-    resolved = _nothing_stated() if statement is None else statement.resolved
+    """Return the view of one workload without workers: what is declared is in force.
+
+    ``owner`` is the one that was measured, and counts where none is stated.
+    """
+    owner = owner if statement is None else statement.owner or owner
+    is_job = is_of_job(owner)
+    resolved = _nothing_stated(is_job=is_job) if statement is None else statement.resolved
     stated = resolved.stated
     request, limit = _in_tflops(stated.request, model), _in_tflops(stated.limit, model)
     price = None if statement is None else statement.price_per_gpu_hour
@@ -148,7 +158,7 @@ def stated_view(
         gpu_model=stated.gpu_model if model is None else model.name,
         pool=stated.pool,
         qos=stated.qos,
-        owner="" if statement is None else statement.owner,
+        owner=owner,
         card=_card(model),
         price_per_gpu_hour=price,
     )
@@ -160,10 +170,15 @@ def price_source(statement: Statement | None) -> str:
     return "workloads file" if is_stated else "settings file"
 
 
+def is_of_job(owner: str) -> bool:
+    """Return whether an owner, ``Kind/name``, is something that ends."""
+    return owner.partition("/")[0] in JOB_KINDS
+
+
 @cache
-def _nothing_stated() -> Resolved:
+def _nothing_stated(*, is_job: bool) -> Resolved:
     """Return one policy for all, so that a large fleet of defaults is one row of policies."""
-    return resolve()
+    return resolve(is_job=is_job)
 
 
 def _in_tflops(stated: Mapping[str, float], model: GpuModel | None) -> Amounts:

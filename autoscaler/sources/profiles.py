@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from autoscaler.errors import InputError, UsageError
+from autoscaler.sources.usage_series import PRINTABLE
 from autoscaler.sources.workloads_file import read_text
 from recommender.policy.profiles import read_profiles
 
@@ -30,6 +31,12 @@ def read_profile_files(path: Path | None) -> Profiles:
     for file in files:
         found, file_problems = read_profiles(read_text(file), str(file))
         problems += [str(problem) for problem in file_problems]
+        problems += [
+            f"{file}: the name {'/'.join(filter(None, key))!r} of a WorkloadProfile is not valid; "
+            f"allowed: {PRINTABLE}"
+            for key in found
+            if not "".join(key).isprintable()
+        ]
         for key in found.keys() & profiles.keys():
             problems.append(f"{file}: {'/'.join(filter(None, key))} stands in another file too")
         profiles |= found

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autoscaler.errors import InputError
+from autoscaler.printable import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -146,7 +147,7 @@ def _chosen(path: Path, found: list[str]) -> tuple[dict[str, str], tuple[str, ..
     needed = (TIME, RESOURCE, VALUE, *names)
     missing = [column for column in needed if column not in by_name]
     if missing:
-        shown = ", ".join(str(name) for name in found[:20])
+        shown = ", ".join(printable(str(name)) for name in found[:20])
         hint = ""
         if len(found) == 1 and any(mark in shown for mark in ";\t|"):
             hint = "; columns must be separated by commas"

@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoscaler.errors import InputError
+from autoscaler.printable import printable
 from autoscaler.sources.recorded_usage import Column, RecordedUsage, RejectedSeries
 from autoscaler.sources.timestamps import LARGEST_STAMP_S, refuse_milliseconds, stamps_s
 from autoscaler.sources.usage_columns import ResourceRows, ordered, stray_stamps
 from autoscaler.sources.usage_files import RESOURCE, TIME, VALUE, UsageTable, read_usage_table
-from autoscaler.sources.usage_series import Label, codes, series_of_rows
+from autoscaler.sources.usage_series import Label, names_of, series_of_rows
 from autoscaler.sources.usage_units import (
     above_any_gpu,
     above_full_gpu,
@@ -82,7 +83,7 @@ def read_usage(path: Path) -> RecordedUsage:
     if len(table.frame) == 0:
         raise InputError(f"{path}: the file has a header and no rows")
     labels, series = series_of_rows(table)
-    names, resource = codes(table.frame[RESOURCE])
+    names, resource = names_of(table, RESOURCE)
     rows = _usable_rows(table, series, resource, names)
     rejected = []
     for bad in wrong_units(rows.series, rows.resource, rows.value, labels, names):
@@ -128,7 +129,9 @@ def _usable_rows(
         reasons={},
     )
     if table.ignored_columns:
-        rows.notes.append(f"{table.path}: columns not used: {', '.join(table.ignored_columns)}")
+        rows.notes.append(
+            f"{table.path}: columns not used: {', '.join(map(printable, table.ignored_columns))}"
+        )
     no_cell = cells[TIME].isna().to_numpy() & cells[VALUE].isna().to_numpy()
     rows.keep(~(no_cell & (series < 0) & (resource < 0)))
     rows.drop(rows.series < 0, "no workload is named")

@@ -15,7 +15,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from autoscaler.errors import InputError, UsageError
-from autoscaler.sources.usage_series import named
+from autoscaler.printable import printable
+from autoscaler.sources.usage_series import PRINTABLE, named
 from autoscaler.sources.yaml_text import parse_yaml
 
 NAME_KEYS = ("namespace", "workload", "series_id")
@@ -135,8 +136,8 @@ def _check_header(path: Path, header: list[str]) -> None:
     if "series_id" in header or {"namespace", "workload"} <= set(header):
         return
     raise InputError(
-        f"{path}: no column namespace and workload, nor series_id (found: {', '.join(header)}); "
-        f"{_columns_hint()}"
+        f"{path}: no column namespace and workload, nor series_id "
+        f"(found: {', '.join(map(printable, header))}); {_columns_hint()}"
     )
 
 
@@ -160,6 +161,9 @@ def _yaml_rows(path: Path, text: str) -> Iterator[tuple[str, dict[str, object]]]
 
 
 def _row(place: str, cells: dict[str, object]) -> WorkloadRow:
+    problems = list(_unprintable(place, cells))
+    if problems:
+        raise UsageError("\n".join(problems))
     namespace, workload = _name(place, cells)
     values = {key: cells[key] for key in (*VALUE_KEYS, *YAML_KEYS) if key in cells}
     for key in YAML_KEYS:
@@ -168,6 +172,14 @@ def _row(place: str, cells: dict[str, object]) -> WorkloadRow:
     return WorkloadRow(
         namespace=namespace, workload=workload, place=place, values=MappingProxyType(values)
     )
+
+
+def _unprintable(place: str, cells: dict[str, object]) -> Iterator[str]:
+    """Name the texts that would be shown and cannot be: reports go to terminals and pages."""
+    for key in (*NAME_KEYS, *VALUE_KEYS):
+        text = cells.get(key)
+        if isinstance(text, str) and not text.strip().isprintable():
+            yield f"{place}: {key}: {text!r} is not valid; allowed: {PRINTABLE}"
 
 
 def _name(place: str, cells: dict[str, object]) -> tuple[str, str]:

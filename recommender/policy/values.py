@@ -220,7 +220,11 @@ def _text(field: Field, value: object, path: str) -> str:
         _refuse(field, value, path)
     if isinstance(value, int) and abs(value) > _LARGEST_PLAIN_INTEGER:
         _refuse(field, value, path)
-    return str(value).strip()
+    text = str(value).strip()
+    if not text.isprintable():
+        # It comes into tables, pages and patches.
+        raise InvalidValueError(path, shown(value), "a text of letters that can be printed")
+    return text
 
 
 def _enum(field: Field, value: object, path: str) -> str:
@@ -241,7 +245,7 @@ def _url(field: Field, value: object, path: str) -> str:
         is_usable = is_usable and (parts.port is None or parts.port > 0)
     except ValueError:
         is_usable = False
-    if not is_usable or any(character.isspace() for character in text):
+    if not is_usable or not text.isprintable() or any(map(str.isspace, text)):
         _refuse(field, value, path)
     return text
 

@@ -20,9 +20,10 @@ class Severity(StrEnum):
     WARNING = "WARNING"
     SAVING = "SAVING"
     UNKNOWN = "UNKNOWN"
-    """Too little is known: no value is shown."""
+    """Too little is known: nothing is recommended."""
     UNSET = "UNSET"
-    """Nothing is in force: a recommendation, but no change and no saving."""
+    """Nothing is in force, or stated, to compare with: no change and no saving, and where it can be
+    told all the same, a recommendation."""
     OK = "OK"
 
     @property
@@ -122,7 +123,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsageSeries:
-    """Measured use for a plot, at most 56 points; None where nothing was measured."""
+    """Measured use or demand for a plot, at most 56 points; None where nothing was measured.
+
+    The last point may reach beyond the time of the report.
+    """
 
     start_s: int
     step_s: int
@@ -132,7 +136,12 @@ class UsageSeries:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemEvidence:
-    """What was measured, over the last 7 days at most."""
+    """What was measured.
+
+    Counts, span and coverage are of everything that was read; amounts and shares of the last 7 days
+    at most.  Amounts of compute are *demand*: the use, and in the minutes of ``at_limit_share`` an
+    estimate of what was held back.  Where that share is 0, and always for VRAM, they are the use.
+    """
 
     points: int = 0
     span_s: int = 0
@@ -147,9 +156,9 @@ class ItemEvidence:
     highest: float | None = None
     mean: float | None = None
     at_limit_share: float | None = None
-    """Share of minutes with a sample at the limit."""
+    """Share of minutes in which compute was held back by its limit or its share of the GPU."""
     above_request_share: float | None = None
-    """Share of 5-minute blocks whose highest use was above the request in force."""
+    """Share of 5-minute blocks whose highest amount was above the request in force."""
     denials: int | None = None
     """Refused allocations."""
     is_opaque: bool = False
@@ -173,24 +182,27 @@ class ReasonStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Confidence:
-    """How far the recommendation may be trusted: ``A`` (best) to ``D``."""
+    """How far the recommendation may be trusted: ``A`` (best) to ``D``.
+
+    Below B where the last sample is stale, and D with 0 where there is nothing to trust.
+    """
 
     grade: str
     value: float
     missing: tuple[str, ...] = ()
-    """What would raise it, for example ``13 h of 2 d of history``."""
+    """What would raise it, for example ``13 h of 2 d of history``; only what is really missing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WhatIfScore:
-    """One series of amounts against measured use."""
+    """One series of amounts against what was measured (``ItemEvidence``: use or demand)."""
 
     slack_ratio: float | None = None
-    """Allocated / used - 1."""
+    """Allocated / measured - 1."""
     violated_share: float | None = None
-    """Share of judged minutes with use above the amount; VRAM would have failed there."""
+    """Share of judged 5-minute blocks that were above the amount; VRAM would have failed there."""
     throttled_ratio: float | None = None
-    """Use above the amount as a share of all use."""
+    """What was above the amount as a share of everything."""
     changes_per_day: float | None = None
 
 

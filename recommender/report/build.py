@@ -19,6 +19,7 @@ from recommender.report.model import Item, Report
 from recommender.report.money import fleet_money, held_shares, workers_of
 from recommender.report.reasoning import StepIndex
 from recommender.report.totals import totals_of
+from recommender.report.window import measured_window
 
 if TYPE_CHECKING:
     from recommender.backtest.whatif import WhatIf
@@ -51,8 +52,9 @@ def build_report(
     """Return the report of a fleet, workloads in row order, resources in column order.
 
     Row i of all arguments is the same workload.  A resource that is neither measured nor in force
-    has no item, but every workload has at least one.  ``meta.totals`` and ``meta.thresholds`` are
-    filled here.  Raises ``ContractError`` where the rows do not agree.
+    has no item, but every workload has at least one.  ``meta.totals``, ``meta.thresholds`` and what
+    was measured of ``meta.window`` are filled here.  Raises ``ContractError`` where the rows do not
+    agree.
     """
     rows = observation.shape[0]
     if len(subjects) != rows or len(policies) != rows:
@@ -92,7 +94,12 @@ def build_report(
         items += own
     totals = totals_of(items, money.pools)
     return Report(
-        meta=replace(meta, thresholds=thresholds, totals=totals),
+        meta=replace(
+            meta,
+            thresholds=thresholds,
+            totals=totals,
+            window=measured_window(meta.window, items),
+        ),
         items=tuple(items),
         errors=tuple(errors),
     )

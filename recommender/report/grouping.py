@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from recommender.errors import InvalidValueError
+from recommender.report.blocks import Severity
+from recommender.report.wording import amount_of
 
 if TYPE_CHECKING:
-    from recommender.report.blocks import Identity, Money, Severity
+    from recommender.report.blocks import Identity, Money
     from recommender.report.model import Item
 
 NO_VALUE = "(none)"
@@ -34,18 +36,28 @@ class WorkloadGroup:
 
     @property
     def worst(self) -> Item:
-        """The item with the most urgent verdict."""
-        return min(self.items, key=lambda item: item.severity.rank)
+        """The item with the most urgent verdict, which stands for the workload.
+
+        One that only lacks a statement stands behind all that have something to say.
+        """
+        return min(self.items, key=lambda item: (lacks_statement(item), item.severity.rank))
 
     @property
     def severity(self) -> Severity:
-        """The most urgent severity."""
+        """Severity of the item that stands for the workload."""
         return self.worst.severity
 
     @property
     def money(self) -> Money | None:
         """The workload's cost, which stands on one of its items."""
         return next((item.money for item in self.items if item.money is not None), None)
+
+
+def lacks_statement(item: Item) -> bool:
+    """Return whether nothing is recommended until the user states something."""
+    return item.severity is Severity.UNSET and all(
+        amount_of(item.recommended, side) is None for side in ("request", "limit")
+    )
 
 
 def by_workload(items: Iterable[Item]) -> list[WorkloadGroup]:

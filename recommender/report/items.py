@@ -94,7 +94,11 @@ def size_item(source: ReportInput, i: int, r: int) -> Item:
         further=findings[1:],
         evidence=measured,
         reasoning=source.steps.of(i, r, resource),
-        confidence=confidence(_certainty(source.decisions, i, r), measured),
+        confidence=confidence(
+            _certainty(source.decisions, i, r),
+            measured,
+            has_recommendation=recommended.request is not None or recommended.limit is not None,
+        ),
         what_if=item_what_if(source.whatif, source.evidence, i, r, recommended),
         history=_history(source, i, resource.name),
         promql=tuple(subject.promql[resource.name]) if resource.name in subject.promql else None,
@@ -135,9 +139,13 @@ def replica_item(source: ReportInput, i: int) -> Item:
         further=findings[1:],
         evidence=measured,
         reasoning=source.steps.replicas(i),
-        confidence=confidence(_certainty(decisions, i, r), measured),
+        confidence=confidence(
+            _certainty(decisions, i, r), measured, has_recommendation=right is not None
+        ),
         history=_history(source, i, REPLICAS),
-        patch=replicas_patch(right) if right is not None and _asks_for_change(findings) else None,
+        patch=replicas_patch(source.subjects[i].owner, right)
+        if right is not None and _asks_for_change(findings)
+        else None,
         enrolment=enrolment,
         settings=replica_settings(source.policies[i]),
     )

@@ -40,8 +40,9 @@ def render_markdown(report: Report, options: RenderOptions | None = None) -> str
     if shown.hidden_ok:
         are = "item is" if shown.hidden_ok == 1 else "items are"
         lines.append(f"{shown.hidden_ok} {are} OK and not shown.  ")
-    lines += [f"Note: {_escaped(note)}  " for note in meta.notes]
-    lines += [f"Failed: {_escaped(error.message)}  " for error in report.errors]
+    points = [f"Note: {_escaped(note)}" for note in meta.notes]
+    points += [f"Failed: {_escaped(error.message)}" for error in report.errors]
+    lines += ["", *(f"- {point}" for point in points), ""] if points else []
     lines.append(f"_{utc(meta.generated_s)}, {_escaped(meta.source)}_")
     return "\n".join(lines) + "\n"
 

@@ -110,16 +110,22 @@ class Totals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """Which measurements were read."""
+    """Which measurements were asked for, and which there were."""
 
     start_s: int
     end_s: int
     step_s: int | None = None
+    first_sample_s: int | None = None
+    """Earliest and latest sample of the items; None where nothing was measured."""
+    last_sample_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meta:
-    """Where the report comes from.  ``totals`` is filled by whoever builds or selects items."""
+    """Where the report comes from.
+
+    ``totals`` and what was measured of ``window`` are filled by whoever builds or selects items.
+    """
 
     generated_s: int
     tool_version: str

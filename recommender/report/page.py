@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from recommender.report.grouping import by_workload
 from recommender.report.jsonform import compact_json
 from recommender.report.page_rows import namespace_rows, page_row
-from recommender.report.wording import money_text, utc
+from recommender.report.window import window_text
+from recommender.report.wording import as_sentence, money_text, utc
 from recommender.sentences import duration, percent
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def _tiles(report: Report) -> list[Mapping[str, object]]:
         "WARNING": "too little, or idle",
         "SAVING": "more than needed",
         "UNKNOWN": "too little is known",
-        "UNSET": "nothing in force",
+        "UNSET": "nothing to compare with",
         "OK": "fits",
     }
     counts = report.meta.totals.severities
@@ -109,6 +110,8 @@ def _template() -> Template:
         "percent": percent,
         "duration": duration,
         "money": money_text,
+        "window": window_text,
+        "as_sentence": as_sentence,
         "arrows": lambda text: text.replace("->", "\N{RIGHTWARDS ARROW}"),
     }
     return environment.get_template("report.html.j2")

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from recommender.report.confidence import FRESH_S
+from recommender.report.confidence import is_stale
 from recommender.report.model import REPLICAS
 from recommender.report.svg import plot
 from recommender.report.wording import (
     amount_of,
     amount_text,
     change_with_arrow,
+    held_back_share,
+    measured_word,
     resource_of,
     utc,
 )
@@ -20,7 +22,7 @@ from recommender.resources import COMPUTE_PERCENT, TFLOPS, VRAM
 from recommender.sentences import amount, duration, number, percent
 
 if TYPE_CHECKING:
-    from recommender.report.blocks import ItemEvidence, ItemWhatIf, WhatIfScore
+    from recommender.report.blocks import ItemWhatIf, WhatIfScore
     from recommender.report.grouping import WorkloadGroup
     from recommender.report.model import Item
 
@@ -57,7 +59,7 @@ def item_view(item: Item) -> ItemView:
         item=item,
         plot=Markup(plot(item)),  # noqa: S704  numbers and escaped text only
         facts=_facts(item),
-        what_if=_what_if(item.what_if, item.resource) if item.what_if is not None else (),
+        what_if=_what_if(item, item.what_if) if item.what_if is not None else (),
         settings=_settings(item),
         layers=_layers(item),
         next=_next(item),
@@ -97,16 +99,16 @@ def _facts(item: Item) -> list[tuple[str, str]]:
     evidence, resource = item.evidence, item.resource
     if resource == REPLICAS:
         return [("workers seen", str(evidence.workers_seen))] if evidence.workers_seen else []
-    facts = _use_facts(evidence, resource)
+    facts = _amount_facts(item)
     coverage = evidence.coverage_ratio
     covered = f", {percent(coverage)} of expected" if coverage is not None else ""
     facts.append(("samples", f"{evidence.points} in {duration(evidence.span_s)}{covered}"))
     if evidence.workers_seen:
         facts.append(("workers seen", str(evidence.workers_seen)))
-    if (evidence.last_sample_age_s or 0) > FRESH_S:
+    if is_stale(evidence):
         facts.append(("last sample", f"{duration(evidence.last_sample_age_s or 0)} old"))
     for name, share in (
-        ("minutes at the limit", evidence.at_limit_share),
+        ("minutes held back", held_back_share(item)),
         ("5-min peaks above request", evidence.above_request_share),
     ):
         if share is not None and share > _SHOWN_SHARE:
@@ -116,11 +118,11 @@ def _facts(item: Item) -> list[tuple[str, str]]:
     return facts
 
 
-def _use_facts(evidence: ItemEvidence, resource: str) -> list[tuple[str, str]]:
-    kind = resource_of(resource)
-    names = {"mean": "mean"}
+def _amount_facts(item: Item) -> list[tuple[str, str]]:
+    evidence, kind, word = item.evidence, resource_of(item.resource), measured_word(item)
+    names = {"mean": f"mean {word}"}
     names |= {level: f"{level} of 5-min peaks" for level in ("p50", "p95", "p99")}
-    names |= {"highest": "highest"}
+    names |= {"highest": f"highest {word}"}
     values = [(text, getattr(evidence, name)) for name, text in names.items()]
     facts = [(name, amount(value, kind)) for name, value in values if value is not None]
     hours = [(v, hour) for hour, v in enumerate(evidence.hourly_profile) if v is not None]
@@ -130,18 +132,21 @@ def _use_facts(evidence: ItemEvidence, resource: str) -> list[tuple[str, str]]:
     return facts
 
 
-def _what_if(what_if: ItemWhatIf, resource: str) -> list[str]:
+def _what_if(item: Item, what_if: ItemWhatIf) -> list[str]:
     sides = (
         ("request", what_if.request, what_if.current_request),
         ("limit", what_if.limit, what_if.current_limit),
     )
-    lines = [f"{side} {_score(score, now)}" for side, score, now in sides if score is not None]
+    word = measured_word(item)
+    lines = [
+        f"{side} {_score(score, now, word)}" for side, score, now in sides if score is not None
+    ]
     share = what_if.hindsight_above_limit_share
     side = "limit"
     if share is None:
         share, side = what_if.hindsight_above_request_share, "request"
     if share is not None:
-        failed = " (allocations would have failed)" if resource == VRAM.name and share else ""
+        failed = " (allocations would have failed)" if item.resource == VRAM.name and share else ""
         lines.append(
             f"hindsight: {percent(share)} of the 5-minute peaks above "
             f"the recommended {side}{failed}"
@@ -149,14 +154,14 @@ def _what_if(what_if: ItemWhatIf, resource: str) -> list[str]:
     return lines
 
 
-def _score(score: WhatIfScore, now: WhatIfScore | None) -> str:
+def _score(score: WhatIfScore, now: WhatIfScore | None, word: str) -> str:
     parts = []
     if score.violated_share is not None:
         today = _today(now.violated_share if now is not None else None)
         parts.append(f"exceeded {percent(score.violated_share)} of the time{today}")
     if score.slack_ratio is not None:
         today = _today(now.slack_ratio if now is not None else None)
-        parts.append(f"{percent(score.slack_ratio)} above use{today}")
+        parts.append(f"{percent(score.slack_ratio)} above {word}{today}")
     if score.changes_per_day is not None:
         changes = number(score.changes_per_day, 2)
         parts.append(f"{changes} {'change' if changes == '1' else 'changes'} a day")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from recommender.report.blocks import Severity
 from recommender.report.model import REPLICAS
 from recommender.report.page_details import ItemView, history_lines, item_view, money_line
-from recommender.report.patches import patch_command, workload_patch
+from recommender.report.patches import adoption
 from recommender.report.wording import (
     amount_of,
     amount_text,
@@ -68,7 +68,6 @@ def page_row(group: WorkloadGroup, number: int) -> PageRow:
         column: _cell(items[0], column) for column, items in _by_column(group).items()
     }
     changes = (abs(item.change_ratio) for item in group.items if item.change_ratio is not None)
-    patch = workload_patch(group)
     money = group.money
     return PageRow(
         anchor=_anchor(group, number),
@@ -80,9 +79,9 @@ def page_row(group: WorkloadGroup, number: int) -> PageRow:
         saving=money.saving_per_month if money is not None else None,
         items=[item_view(item) for item in group.items],
         money=money_line(group),
-        command=_text(patch_command(group, patch)) if patch else "",
+        command=_text(adoption(group)),
         history=history_lines(group),
-        promql=[query for item in group.items for query in item.promql or ()],
+        promql=list(dict.fromkeys(query for item in group.items for query in item.promql or ())),
     )
 
 
@@ -137,7 +136,10 @@ def _cell(item: Item, column: str) -> Cell:
     limit = f"limit {change_with_arrow(item.resource, *limits)}" if has_limit else ""
     if right is None and limits[1] is None:
         return Cell(
-            column=column, main=amount_text(item.resource, now), limit=limit, note="not known"
+            column=column,
+            main=amount_text(item.resource, now),
+            limit=limit,
+            note="no recommendation",
         )
     if now is None and limits[0] is None:
         return Cell(

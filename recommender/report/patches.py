@@ -13,8 +13,16 @@ from typing import TYPE_CHECKING
 
 from recommender.policy.fields import ANNOTATION_PREFIX
 from recommender.quantities import format_bytes_quantity, format_tflops
+from recommender.report.blocks import Severity
 from recommender.report.grouping import by_workload
 from recommender.report.model import REPLICAS
+from recommender.report.owners import (
+    annotations_path,
+    api_version,
+    has_replicas,
+    kind_and_name,
+    remark,
+)
 from recommender.resources import COMPUTE_PERCENT, TFLOPS, VRAM
 
 if TYPE_CHECKING:
@@ -27,20 +35,8 @@ _ANNOTATIONS = {
     COMPUTE_PERCENT.name: "compute-percent",
     VRAM.name: "vram",
 }
-_TEMPLATE_PATHS = {
-    "CronJob": ("spec", "jobTemplate", "spec", "template", "metadata", "annotations"),
-    "Pod": ("metadata", "annotations"),
-}
-_DEFAULT_PATH = ("spec", "template", "metadata", "annotations")
-_API_VERSIONS = {
-    "Deployment": "apps/v1",
-    "StatefulSet": "apps/v1",
-    "DaemonSet": "apps/v1",
-    "ReplicaSet": "apps/v1",
-    "Job": "batch/v1",
-    "CronJob": "batch/v1",
-    "Pod": "v1",
-}
+_OPEN = {Severity.CRITICAL, Severity.WARNING, Severity.SAVING, Severity.UNSET}
+"""Verdicts that ask for values to be stated."""
 
 
 def size_patch(
@@ -48,9 +44,11 @@ def size_patch(
 ) -> Mapping[str, object] | None:
     """Return the merge patch that states ``request`` and ``limit`` (base units) in the template.
 
-    None where there is nothing to state, or where the API has no place for the resource.
+    None where there is nothing to state, where the API has no place for the resource, and where
+    it is not known where the owner keeps its template.
     """
-    if resource not in _ANNOTATIONS:
+    path = annotations_path(owner)
+    if resource not in _ANNOTATIONS or path is None:
         return None
     amounts = {"request": request, "limit": limit}
     annotations = {
@@ -60,7 +58,7 @@ def size_patch(
     }
     if not annotations:
         return None
-    return _nested(_TEMPLATE_PATHS.get(_kind_and_name(owner)[0], _DEFAULT_PATH), annotations)
+    return _nested(path, annotations)
 
 
 def annotation_name(resource: str, side: str) -> str:
@@ -68,9 +66,9 @@ def annotation_name(resource: str, side: str) -> str:
     return f"{_ANNOTATIONS.get(resource, resource)}-{side}"
 
 
-def replicas_patch(replicas: int) -> Mapping[str, object]:
-    """Return the merge patch that sets the owner's replicas."""
-    return {"spec": {"replicas": replicas}}
+def replicas_patch(owner: str | None, replicas: int) -> Mapping[str, object] | None:
+    """Return the merge patch that sets the owner's replicas; None for one that has none."""
+    return {"spec": {"replicas": replicas}} if has_replicas(owner) else None
 
 
 def workload_patch(group: WorkloadGroup) -> dict[str, object]:
@@ -90,13 +88,15 @@ def render_patch(report: Report, options: RenderOptions | None = None) -> str:
         patch = workload_patch(group)
         if patch:
             documents.append(_comments(group, patch) + _yaml(patch))
-    return "---\n".join(documents) or "# Nothing to change.\n"
+    unpatched = _unpatched(report)
+    return unpatched + "---\n".join(documents) or "# Nothing to change.\n"
 
 
 def render_kustomize(report: Report) -> dict[str, str]:
     """Return file name to text: a ``kustomization.yaml`` component and one patch per workload.
 
-    A workload whose owner is not known is written as a patch of a Deployment of its name.
+    A workload whose owner is not known is written as a patch of a Deployment of its name, and
+    says so.
     """
     files: dict[str, str] = {}
     entries = []
@@ -107,18 +107,18 @@ def render_kustomize(report: Report) -> dict[str, str]:
         kind, name = _target(group)
         file = _file_name(group, files)
         head = {
-            "apiVersion": _API_VERSIONS.get(kind, "apps/v1"),
+            "apiVersion": api_version(kind),
             "kind": kind,
             "metadata": {"name": name, "namespace": group.identity.namespace},
         }
-        files[file] = _verdicts(group) + _yaml(_merged(head, patch))
+        files[file] = _verdicts(group) + _remark(group) + _yaml(_merged(head, patch))
         entries.append({"path": file})
     component = {
         "apiVersion": "kustomize.config.k8s.io/v1alpha1",
         "kind": "Component",
         "patches": entries,
     }
-    return {"kustomization.yaml": _yaml(component), **files}
+    return {"kustomization.yaml": _unpatched(report) + _yaml(component), **files}
 
 
 def render_kustomize_text(report: Report, options: RenderOptions | None = None) -> str:
@@ -126,6 +126,17 @@ def render_kustomize_text(report: Report, options: RenderOptions | None = None) 
     del options
     parts = [f"# file: {name}\n{text}" for name, text in render_kustomize(report).items()]
     return "---\n".join(parts)
+
+
+def adoption(group: WorkloadGroup) -> str:
+    """Return what to type to adopt a workload's recommendations, or why there is nothing to type.
+
+    Remarks are comments of the shell; empty where nothing would change.
+    """
+    patch = workload_patch(group)
+    if patch:
+        return f"{_remark(group)}{patch_command(group, patch)}"
+    return _remark(group).rstrip() if _is_unpatched(group) else ""
 
 
 def patch_command(group: WorkloadGroup, patch: Mapping[str, object]) -> str:
@@ -143,14 +154,25 @@ def _quantity(resource: str, value: float) -> str:
     return format_tflops(value)
 
 
-def _kind_and_name(owner: str | None) -> tuple[str, str]:
-    kind, _, name = (owner or "").partition("/")
-    return kind, name
-
-
 def _target(group: WorkloadGroup) -> tuple[str, str]:
-    kind, name = _kind_and_name(group.identity.owner)
-    return (kind, name) if kind and name else ("Deployment", group.identity.workload)
+    return kind_and_name(group.identity.owner, group.identity.workload)
+
+
+def _is_unpatched(group: WorkloadGroup) -> bool:
+    """Return whether values are to be stated that the kind of the owner has no place for."""
+    return annotations_path(group.identity.owner) is None and any(
+        item.severity in _OPEN and item.resource != REPLICAS for item in group.items
+    )
+
+
+def _unpatched(report: Report) -> str:
+    groups = [group for group in by_workload(report.items) if _is_unpatched(group)]
+    return "".join(_verdicts(group) + _remark(group) for group in groups)
+
+
+def _remark(group: WorkloadGroup) -> str:
+    text = remark(group.identity.owner)
+    return _comment(f"{group.name}: {text}") if text else ""
 
 
 def _nested(path: tuple[str, ...], value: object) -> dict[str, object]:
@@ -170,17 +192,20 @@ def _merged(first: Mapping[str, object], second: Mapping[str, object]) -> dict[s
 
 
 def _comments(group: WorkloadGroup, patch: Mapping[str, object]) -> str:
-    command = " ".join(patch_command(group, patch).splitlines())
-    return f"{_verdicts(group)}# {command}\n"
+    return f"{_verdicts(group)}{_remark(group)}{_comment(patch_command(group, patch))}"
 
 
 def _verdicts(group: WorkloadGroup) -> str:
-    lines = [
-        f"# {group.name} {item.resource}: {item.severity}, {item.verdict.sentence}"
+    return "".join(
+        _comment(f"{group.name} {item.resource}: {item.severity}, {item.verdict.sentence}")
         for item in group.items
-        if item.patch is not None or item.resource == REPLICAS
-    ]
-    return "".join(" ".join(line.splitlines()) + "\n" for line in lines)
+        if item.patch is not None or item.resource == REPLICAS or _is_unpatched(group)
+    )
+
+
+def _comment(text: str) -> str:
+    """Return a text as one line that neither YAML nor a shell reads."""
+    return f"# {' '.join(text.splitlines())}\n"
 
 
 def _file_name(group: WorkloadGroup, taken: Mapping[str, str]) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from recommender.report.blocks import Severity
 from recommender.report.totals import totals_of
+from recommender.report.window import measured_window
 from recommender.resources import VRAM
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class Selection:
 
 
 def selected(report: Report, selection: Selection) -> Report:
-    """Return the report with the selected items only, totals over these.
+    """Return the report with the selected items only, totals and measured time over these.
 
     Whole GPUs that could be released are known for a complete fleet only, so they are dropped
     once an item is missing.  A workload's money moves to its first item that is left.
@@ -85,7 +86,12 @@ def selected(report: Report, selection: Selection) -> Report:
     filters = (*report.meta.filters, *selection.words())
     return replace(
         report,
-        meta=replace(report.meta, filters=filters, totals=totals_of(items)),
+        meta=replace(
+            report.meta,
+            filters=filters,
+            totals=totals_of(items),
+            window=measured_window(report.meta.window, items),
+        ),
         items=items,
     )
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from recommender.decision import Code
 from recommender.report.blocks import Finding, Severity
 from recommender.sentences import amount, duration, percent, transition
 
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
     from recommender.report.model import Item, Report
     from recommender.report.thresholds import Thresholds
     from recommender.resources import Resource
+
+
+STATE_A_LIMIT = (
+    "no compute limit is stated to divide the demand by; state one in the pod template or its "
+    "profile, or in the file of --workloads (tflops_limit)"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +75,14 @@ def size_findings(facts: SizeFacts, thresholds: Thresholds) -> tuple[Finding, ..
 def replica_findings(
     current: int | None, recommended: int | None, unknown_code: str | None, unknown_reason: str
 ) -> tuple[Finding, ...]:
-    """Return the finding on the number of replicas."""
+    """Return the finding on the number of replicas.
+
+    The decision knows no count without a stated limit; a reader can change that, so that it is
+    UNSET like everything else that only lacks a statement, and no failure to measure.
+    """
+    if recommended is None and unknown_code == Code.NoStatedLimit.name:
+        code = word_code(unknown_code)
+        return (Finding(severity=Severity.UNSET, code=code, sentence=STATE_A_LIMIT),)
     if recommended is None:
         code = word_code(unknown_code or "NoRecommendation")
         reason = unknown_reason or "no recommendation"
@@ -108,7 +122,10 @@ def _incidents(facts: SizeFacts, thresholds: Thresholds) -> Iterator[Finding]:
     if facts.resource.is_compressible:
         share = evidence.at_limit_share
         if share is not None and share > thresholds.at_limit_share:
-            text = f"compute was at its limit in {percent(share)} of the minutes"
+            text = (
+                f"compute was held back in {percent(share)} of the minutes, by its limit or its "
+                "share of the GPU"
+            )
             yield Finding(severity=Severity.CRITICAL, code="TF-COMPUTE-AT-LIMIT", sentence=text)
         return
     if evidence.denials:

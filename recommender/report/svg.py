@@ -14,7 +14,7 @@ from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
 from recommender.report.blocks import CurrentSize, RecommendedSize
-from recommender.report.wording import resource_of
+from recommender.report.wording import measured_word, resource_of
 from recommender.resources import VRAM
 from recommender.sentences import amount_parts
 
@@ -59,7 +59,7 @@ def plot(item: Item) -> str:
 def text_alternative(item: Item) -> str:
     """Return what the plot shows in a sentence, the unit where it changes."""
     evidence, resource = item.evidence, resource_of(item.resource)
-    values = [("mean use", evidence.mean), ("highest", evidence.highest)]
+    values = [(f"mean {measured_word(item)}", evidence.mean), ("highest", evidence.highest)]
     values += [(line.label, line.value) for line in _lines(item)]
     parts, last_unit = [], ""
     for name, value in reversed(values):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from recommender.report.blocks import Severity
-from recommender.report.grouping import grouped
+from recommender.report.grouping import grouped, lacks_statement
 from recommender.report.model import Item, Report
 from recommender.report.options import RenderOptions
 from recommender.report.select import Visible, visible
@@ -127,9 +127,11 @@ def _summary(report: Report, shown: Visible, columns: Sequence[_Column]) -> list
         are = "item is" if shown.beyond_limit == 1 else "items are"
         lines.append(f"{shown.beyond_limit} further {are} not shown (--limit)")
     unknown = Counter(
-        item.verdict.sentence for item in shown.items if item.severity is Severity.UNKNOWN
+        (item.severity, item.verdict.sentence)
+        for item in shown.items
+        if item.severity is Severity.UNKNOWN or lacks_statement(item)
     )
-    lines += [f"{n} UNKNOWN: {reason}" for reason, n in unknown.most_common()]
+    lines += [f"{n} {severity}: {reason}" for (severity, reason), n in unknown.most_common()]
     left_out = [column.head for column in _COLUMNS if column.head not in _heads(columns)]
     wide_only = [head for head in left_out if head in {"LIMIT", "CONF", "REASON"}]
     if shown.items and wide_only:

@@ -16,7 +16,7 @@ class Thresholds:
     vram_peak_of_limit_ratio: float = 0.95
     """CRITICAL above: highest VRAM use as a share of the limit."""
     at_limit_share: float = 0.05
-    """CRITICAL above: share of minutes in which compute was at its limit."""
+    """CRITICAL above: share of minutes in which compute was held back by its limit or share."""
     idle_compute_ratio: float = 0.01
     """WARNING below: highest compute use as a share of the card ..."""
     idle_after_s: int = 86_400

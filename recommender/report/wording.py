@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from recommender.resources import Resource
 
 UNSET_TEXT = "-"
+USE, DEMAND = "use", "demand"
 _END_OF_CALENDAR_S = 253_402_300_800
 """Start of the year 10000."""
 _WRITTEN_RATIO = 1e-4
@@ -88,6 +89,21 @@ def is_same(now: float, right: float) -> bool:
     return math.isclose(now, right, rel_tol=_WRITTEN_RATIO)
 
 
+def measured_word(item: Item) -> str:
+    """Return what the amounts of the evidence are: ``demand`` where something was held back.
+
+    The use itself is not kept then; where nothing was held back both are the same.
+    """
+    return DEMAND if held_back_share(item) else USE
+
+
+def held_back_share(item: Item) -> float:
+    """Return the share of minutes in which compute was held back by its limit or its share."""
+    resource = resource_of(item.resource)
+    is_compute = resource is not None and resource.is_compressible
+    return (item.evidence.at_limit_share or 0.0) if is_compute else 0.0
+
+
 def saving_text(money: Money | None) -> str:
     """Return a monthly saving in whole units of the currency; a dash where no price is known."""
     if money is None or money.saving_per_month is None:
@@ -120,6 +136,13 @@ def headline(totals: Totals, currency: str) -> str:
     if totals.saving_per_month is not None:
         parts.append(f"price of the shares: {price_change(totals.saving_per_month, currency)}")
     return "; ".join(parts)
+
+
+def as_sentence(note: str) -> str:
+    """Return a note with a capital and a full stop; a name it begins with stays as it is."""
+    first = note.partition(" ")[0]
+    text = note[:1].upper() + note[1:] if first.isalpha() and first.islower() else note
+    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def utc(time_s: int) -> str:

@@ -9,7 +9,12 @@ from recommender.observation import Bools, Floats, Ints
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """``[W, R]`` unless said otherwise; NaN where there is nothing.  The last 7 days at most."""
+    """``[W, R]`` unless said otherwise; NaN where there is nothing.
+
+    Amounts and shares are of the last 7 days at most; points, span and coverage of everything that
+    was taken.  Amounts of compressible resources are demand (``quality.demand_of``): the use where
+    no sample was saturated.
+    """
 
     p50: Floats
     p90: Floats
@@ -34,6 +39,6 @@ class Evidence:
     block_start_s: Ints
     """[B] start of each 5-minute block, oldest first."""
     block_max: Floats
-    """[W, R, B] (float32) highest use of any worker in the block."""
+    """[W, R, B] (float32) highest amount of any worker in the block."""
     block_mean: Floats
-    """[W, R, B] (float32) mean use of the workers."""
+    """[W, R, B] (float32) mean amount of the workers."""

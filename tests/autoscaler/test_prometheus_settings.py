@@ -198,6 +198,12 @@ def test_an_ordinary_name_is_no_secret(name):
     assert not looks_secret(name)
 
 
+@pytest.mark.parametrize("half", [{"username": "u"}, {"passwordFile": "p"}])
+def test_a_token_beside_half_of_another_credential_is_one_problem(half):
+    [line] = error_of(url=URL, tokenFile="t", **half).splitlines()
+    assert "exclude each other" in line
+
+
 @pytest.mark.parametrize(
     ("document", "words"),
     [

@@ -32,7 +32,7 @@ from tests.benchmarks.reading import peak_tflops, source_at
 
 RESOURCES = (TFLOPS, VRAM)
 STEP_S = 15
-INCREMENTS = 40
+INCREMENTS = 24
 """At most so many of each kind."""
 METRICS_OF_A_TICK = (
     Metric.TFLOPS,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 
@@ -29,8 +30,8 @@ Piece = tuple[int, float]
 """Number of points, and their sum."""
 
 
-def peak_tflops(name: str) -> float | None:
-    model = find_gpu_model(name)
+def peak_tflops(labels: Mapping[str, str]) -> float | None:
+    model = find_gpu_model(labels.get("gpu_model", ""))
     return None if model is None else model.fp16_tflops
 
 

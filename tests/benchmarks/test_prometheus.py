@@ -60,7 +60,7 @@ def test_a_filled_folder_is_kept_and_another_fleet_gets_its_own(cache):
 def test_pieces_follow_one_another_and_each_series_is_cut_into_them_whole():
     fleet = replace(TINY, workloads=50_000, workers_each=10)
     spans = pieces(fleet)
-    assert len(pieces) > 1
+    assert len(spans) > 1
     assert [spans[0][0], spans[-1][1]] == [START_S, fleet.end_s]
     assert [end_s for _, end_s in spans[:-1]] == [start_s for start_s, _ in spans[1:]]
     (series,) = replace(TINY, workloads=1, workers_each=1).series().series(TFLOPS)

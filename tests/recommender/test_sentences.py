@@ -34,10 +34,10 @@ def test_a_code_without_numbers_says_none_and_never_nan(code):
 
 def test_a_percentile_step_names_its_level_and_unit():
     assert sentence(Step(Code.Percentile, NAN, 41.24, 0.95), TFLOPS) == (
-        "p95 of use over time is 41.2 TFLOPS"
+        "p95 of demand over time is at most 41.2 TFLOPS"
     )
     assert sentence(Step(Code.Percentile, NAN, 41.24, 0.995), TFLOPS) == (
-        "p99.5 of use over time is 41.2 TFLOPS"
+        "p99.5 of demand over time is at most 41.2 TFLOPS"
     )
 
 

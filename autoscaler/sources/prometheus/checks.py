@@ -1,8 +1,7 @@
 """The doctor of the metrics source: every check in order, each error as a finding.
 
 A look asks a few dozen cheap questions and changes nothing.  What each check looks at stands in
-``server_checks``, ``series_checks``, ``label_checks`` and ``signal_checks``; how findings are shown
-is the command line's business.
+the modules whose names end in ``_checks``; how findings are shown is the command line's business.
 """
 
 from __future__ import annotations
@@ -13,7 +12,14 @@ from typing import TYPE_CHECKING
 
 from autoscaler.errors import QueryRejectedError, SourceError
 from autoscaler.findings import Finding, Status
-from autoscaler.sources.prometheus import label_checks, series_checks, server_checks, signal_checks
+from autoscaler.sources.prometheus import (
+    duplicate_checks,
+    history_checks,
+    label_checks,
+    series_checks,
+    server_checks,
+    signal_checks,
+)
 from autoscaler.sources.prometheus.probe import Check, Probe
 
 if TYPE_CHECKING:
@@ -87,11 +93,11 @@ _LOOKS: tuple[tuple[Check, Callable[[Probe], Iterable[Finding]]], ...] = (
     (Check.SERIES, series_checks.series),
     (Check.NEWEST, series_checks.newest),
     (Check.INTERVAL, series_checks.interval),
-    (Check.HISTORY, series_checks.history),
+    (Check.HISTORY, history_checks.history),
     (Check.LABELS, label_checks.labels),
     (Check.HONOR_LABELS, label_checks.honor_labels),
     (Check.EXPORTER_LABELS, label_checks.exporter_labels),
-    (Check.DUPLICATES, label_checks.duplicates),
+    (Check.DUPLICATES, duplicate_checks.duplicates),
     (Check.SIGNALS, signal_checks.signals),
     (Check.IN_FORCE, signal_checks.in_force),
     # After all others: it tells what they were warned of.
@@ -125,7 +131,9 @@ def _skipped(made: set[str]) -> Iterator[Finding]:
     for check in Check:
         if check not in made:
             yield Finding(
-                check=check, status=Status.SKIPPED, text="Not looked at: no query is answered"
+                check=check,
+                status=Status.SKIPPED,
+                text="Not looked at, because no query is answered",
             )
 
 

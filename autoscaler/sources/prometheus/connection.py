@@ -36,6 +36,10 @@ OWN_HEADERS = frozenset(
     }
 )
 """Headers that say how the body is carried; they are not the user's to set."""
+PATH_OF_API = re.compile(
+    r"/api/v1(?:/(?:query|query_range|series|labels|metadata|targets|rules|read|write))?/*$"
+)
+"""What users copy with the address.  Further on, as in a proxy's path, it belongs to the prefix."""
 OWN_PARAMETERS = frozenset({"query", "time", "start", "end", "step", "timeout"})
 """Parameters that each query sets itself."""
 
@@ -105,6 +109,10 @@ def _url_problem(url: str) -> str | None:
         )
     if "?" in url or "#" in url:
         return "the URL holds a query or a fragment, which may be secret: give parameters apart"
+    return _problem_of_parts(url)
+
+
+def _problem_of_parts(url: str) -> str | None:
     parts = _parts(url)
     if parts is None:
         # Not quoted: in place of a port may stand a password whose @ was encoded or forgotten.
@@ -114,7 +122,10 @@ def _url_problem(url: str) -> str | None:
         )
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         return f"the URL {url!r} lacks http:// or https://, or names no host"
-    return None
+    path_of_api = PATH_OF_API.search(parts.path)
+    if path_of_api is None:
+        return None
+    return f"the URL ends in a path of the API: leave out {path_of_api.group()}"
 
 
 def _parts(url: str) -> SplitResult | None:
@@ -153,7 +164,7 @@ def _credential_problems(connection: Connection) -> list[str]:
     problems = []
     if connection.bearer_token_file is not None and connection.basic_user is not None:
         problems.append("bearer_token_file and basic_user exclude each other; give one of them")
-    if (connection.basic_user is None) != (connection.basic_password_file is None):
+    elif (connection.basic_user is None) != (connection.basic_password_file is None):
         problems.append("basic_user and basic_password_file belong together; give both or neither")
     if connection.basic_user is not None and ":" in connection.basic_user:
         problems.append(

@@ -10,9 +10,10 @@ import base64
 import json
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import quote
 
 from autoscaler.errors import UsageError
@@ -23,6 +24,12 @@ SECRET_BYTES = 64 * 2**10
 SHORTEST_HIDDEN = 4
 """Texts shorter than this are not looked for: they would hide half of a message."""
 HIDDEN = "***"
+TOKEN = "prometheus.tokenFile (--prometheus-token-file)"  # noqa: S105 - a name, no secret
+PASSWORD = "prometheus.passwordFile"  # noqa: S105
+HEADER = "prometheus.headerFiles.{} (--prometheus-header-file)"
+TLS = ("prometheus.caFile (--ca-file)", "prometheus.certFile", "prometheus.keyFile")
+"""Where users name the files, for messages."""
+_Read = TypeVar("_Read")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,20 +56,20 @@ def _forms(secret: str) -> tuple[str, ...]:
 def read_credentials(connection: Connection) -> Credentials:
     """Read all files of a connection that hold headers.
 
-    Raises ``UsageError`` naming the file where one is missing, unreadable, empty, or holds what no
-    header can carry.
+    Raises ``UsageError`` naming the setting and the file where one is missing, unreadable, empty,
+    or holds what no header can carry.
     """
     headers = dict(connection.headers)
     secrets = []
     for name, path in connection.header_files.items():
-        headers[name] = _header_value(path)
+        headers[name] = _named(HEADER.format(name), _header_value, path)
         secrets.append(headers[name])
     if connection.bearer_token_file is not None:
-        token = _header_value(connection.bearer_token_file)
+        token = _named(TOKEN, _header_value, connection.bearer_token_file)
         headers["Authorization"] = f"Bearer {token}"
         secrets.append(token)
     if connection.basic_password_file is not None:
-        password = _secret(connection.basic_password_file)
+        password = _named(PASSWORD, _secret, connection.basic_password_file)
         pair = base64.b64encode(f"{connection.basic_user}:{password}".encode()).decode()
         headers["Authorization"] = f"Basic {pair}"
         secrets += [password, pair]
@@ -72,14 +79,22 @@ def read_credentials(connection: Connection) -> Credentials:
 def tls_marks(connection: Connection) -> tuple[tuple[int, int, int], ...]:
     """Return what changes when a TLS file does.
 
-    Raises ``UsageError`` naming the file where one is missing or unreadable.
+    Raises ``UsageError`` naming the setting and the file where one is missing or unreadable.
     """
     files = (connection.ca_file, connection.certificate_file, connection.key_file)
-    return tuple(_mark(path) for path in _given(files))
+    return tuple(
+        _named(place, _mark, path)
+        for place, path in zip(TLS, files, strict=True)
+        if path is not None
+    )
 
 
-def _given(paths: Iterable[Path | None]) -> list[Path]:
-    return [path for path in paths if path is not None]
+def _named(place: str, read: Callable[[Path], _Read], path: Path) -> _Read:
+    """Return what is read from a file; an error says in which setting the file stands."""
+    try:
+        return read(path)
+    except UsageError as error:
+        raise UsageError(f"{place}: {error}") from error
 
 
 def _mark(path: Path) -> tuple[int, int, int]:

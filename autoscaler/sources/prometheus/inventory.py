@@ -12,21 +12,25 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from autoscaler.errors import QueryRejectedError
+from autoscaler.sources.prometheus.compute import COMPUTE
 from autoscaler.sources.prometheus.last_values import (
-    Labels,
+    LastValue,
     LastValues,
     UnlabelledSeries,
     WorkerKey,
 )
-from autoscaler.sources.prometheus.mapping import Unit
+from autoscaler.sources.prometheus.measured_worker import MeasuredWorker, SeenWorker
+from autoscaler.sources.prometheus.mixed_series import MixedSeries, of_clusters, repeated
 from autoscaler.sources.source import Metric
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from autoscaler.sources.prometheus.client import PrometheusClient
     from autoscaler.sources.prometheus.labels import LabelTable
     from autoscaler.sources.prometheus.mapping import NameMapping, SeriesName
+    from autoscaler.sources.prometheus.owners import PodOwners
     from autoscaler.sources.prometheus.promql import Matcher
     from autoscaler.sources.prometheus.units import PeakTflops
 
@@ -37,25 +41,8 @@ LARGEST_AMOUNT = 2.0**53
 """Of TFLOPS, bytes or cards: nobody has so much, and from there on not every number is exact."""
 MEASURED = (Metric.TFLOPS, Metric.COMPUTE_PERCENT, Metric.VRAM_BYTES)
 """Metrics whose samples show that a worker is there."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MeasuredWorker:
-    """One worker that was measured within the last day."""
-
-    key: WorkerKey
-    is_alive: bool
-    """It has a sample of the last minutes."""
-    is_ready: bool
-    """It is alive, and was measured five minutes ago."""
-    labels: Labels
-    """``gpu_model``, ``pool``, ``node`` and ``qos``, as its newest series have them."""
-    gpu_count: int
-    """Devices that it is measured on."""
-    metrics: frozenset[Metric]
-    """Of ``MEASURED``: what it is measured in."""
-    in_force: Mapping[str, float]
-    """``tflops-request`` and so on, in base units: the highest of its devices."""
+SCRAPES_MISSED = 2
+"""A series that is further behind has ended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,15 +57,20 @@ class Inventory:
     unlabelled: tuple[UnlabelledSeries, ...] = ()
     warnings: tuple[str, ...] = ()
     """What the server said of answers that it could not give in full."""
+    refused: Mapping[str, QueryRejectedError] = field(default_factory=lambda: MappingProxyType({}))
+    """Metric, or key of what is in force, to why the server refused it."""
+    mixed: tuple[MixedSeries, ...] = ()
+    """Series that are taken for one although they are not."""
 
     @property
     def metrics(self) -> frozenset[Metric]:
-        """What the fleet is measured in; percent only where a worker has no TFLOPS."""
-        found = {metric for worker in self.workers for metric in worker.metrics}
-        compute = {Metric.TFLOPS, Metric.COMPUTE_PERCENT}
-        if all(Metric.TFLOPS in w.metrics for w in self.workers if w.metrics & compute):
-            found.discard(Metric.COMPUTE_PERCENT)
-        return frozenset(found)
+        """What the fleet is measured in."""
+        return frozenset(metric for worker in self.workers for metric in worker.metrics)
+
+    @property
+    def has_shares_only(self) -> bool:
+        """Whether TFLOPS of some device follow from its share of the card."""
+        return any(worker.has_shares_only for worker in self.workers)
 
 
 def read_inventory(
@@ -90,110 +82,118 @@ def read_inventory(
     now_s: int,
     reach_s: int = DAY_S,
     matchers: Sequence[Matcher] = (),
+    owners: PodOwners = MappingProxyType({}),
 ) -> Inventory:
     """Ask for everything that was measured in the ``reach_s`` seconds before ``now_s``.
 
-    ``peak_tflops`` tells for which cards a share of the card is known in TFLOPS.  Raises
-    ``SourceError``.
+    ``peak_tflops`` tells for which cards a share of the card is known in TFLOPS, ``owners`` what
+    the pods belong to.  What the server refuses is kept as such, and the rest goes on.  Raises
+    other errors of ``SourceError``.
     """
     last = LastValues(client, table, tuple(matchers), now_s)
-    seen: dict[WorkerKey, _Seen] = {}
+    seen: dict[WorkerKey, SeenWorker] = {}
+    refused: dict[str, QueryRejectedError] = {}
+    mixed: list[MixedSeries] = []
     reach_s = max(reach_s, 2 * READY_AFTER_S)
     for metric in MEASURED:
         for name in mapping.metrics.get(metric, ()):
-            if _look_for(last, seen, metric, name, peak_tflops, reach_s):
+            try:
+                earlier, recent = _looked_for(last, name, reach_s)
+                mixed += _mixed(last, name, recent)
+            except QueryRejectedError as error:
+                refused.setdefault(str(metric), error)
+                continue
+            _note(seen, metric, name, earlier, peak_tflops, is_recent=False)
+            _note(seen, metric, name, recent, peak_tflops, is_recent=True)
+            if earlier or recent:
                 break
-    with_live = {key[:2] for key, worker in seen.items() if worker.is_alive}
-    for side, name in mapping.in_force.items():
-        _take_in_force(seen, side, last.of(name, last.recent_s), set())
-        if any(key[:2] not in with_live for key in seen):
-            # Workloads whose workers have all ended: what they had at last.
-            _take_in_force(seen, side, last.of(name, reach_s), with_live)
+    _read_in_force(last, seen, mapping, reach_s, refused)
+    gives_tflops = bool(mapping.metrics.get(Metric.TFLOPS)) and str(Metric.TFLOPS) not in refused
     return Inventory(
         now_s=now_s,
         interval_s=last.interval_s,
-        workers=tuple(_worker(key, seen[key]) for key in sorted(seen)),
+        workers=tuple(
+            seen[key].measured(key, owners, gives_tflops=gives_tflops) for key in sorted(seen)
+        ),
         unlabelled=last.unlabelled,
         warnings=tuple(last.warnings),
+        refused=MappingProxyType(refused),
+        mixed=tuple(mixed),
     )
 
 
-@dataclass(slots=True)
-class _Seen:
-    """What is known of one worker while answers come in."""
-
-    labels: Labels = field(default_factory=lambda: MappingProxyType({}))
-    is_alive: bool = False
-    was_there: bool = False
-    devices: set[str] = field(default_factory=set)
-    live_devices: set[str] = field(default_factory=set)
-    metrics: set[Metric] = field(default_factory=set)
-    in_force: dict[str, float] = field(default_factory=dict)
-
-    def note(self, labels: Labels, *, is_recent: bool) -> None:
-        """Take over one series; what is recent wins, and what it lacks stays."""
-        device = labels.get("uuid", "")
-        self.devices.add(device)
-        if is_recent:
-            self.live_devices.add(device)
-        if is_recent or not self.is_alive:
-            self.labels = {**self.labels, **labels}
-        else:
-            self.labels = {**labels, **self.labels}
-        self.is_alive |= is_recent
-        self.was_there |= not is_recent
-
-
-def _look_for(
+def _read_in_force(
     last: LastValues,
-    seen: dict[WorkerKey, _Seen],
+    seen: Mapping[WorkerKey, SeenWorker],
+    mapping: NameMapping,
+    reach_s: int,
+    refused: dict[str, QueryRejectedError],
+) -> None:
+    """Ask for what is in force, and note what the server refuses."""
+    with_live = {key[:2] for key, worker in seen.items() if worker.is_alive}
+    has_ended = any(key[:2] not in with_live for key in seen)
+    for side, name in mapping.in_force.items():
+        try:
+            recent = last.of(name, last.recent_s)
+            # Workloads whose workers have all ended: what they had at last.
+            earlier = last.of(name, reach_s) if has_ended else []
+        except QueryRejectedError as error:
+            refused[side] = error
+            continue
+        _take_in_force(seen, side, recent, set())
+        _take_in_force(seen, side, earlier, with_live)
+
+
+def _looked_for(
+    last: LastValues, name: SeriesName, reach_s: int
+) -> tuple[list[LastValue], list[LastValue]]:
+    """Return who had series of this name, and who has: in both is who was there for 5 minutes."""
+    last.learn_interval(name)
+    earlier = last.of(name, reach_s - READY_AFTER_S, READY_AFTER_S)
+    return earlier, last.of(name, last.recent_s)
+
+
+def _note(
+    seen: dict[WorkerKey, SeenWorker],
     metric: Metric,
     name: SeriesName,
+    found: Sequence[LastValue],
     peak_tflops: PeakTflops,
-    reach_s: int,
-) -> bool:
-    """Note who has series of this name; return whether there is any."""
-    last.learn_interval(name)
-    # Whoever is in both answers has been there for five minutes.
-    earlier = last.of(name, reach_s - READY_AFTER_S, READY_AFTER_S)
-    recent = last.of(name, last.recent_s)
-    for found, is_recent in ((earlier, False), (recent, True)):
-        for key, labels, _ in found:
-            worker = seen.setdefault(key, _Seen())
-            worker.note(labels, is_recent=is_recent)
-            if _gives(metric, name, labels, peak_tflops):
-                worker.metrics.add(metric)
-    return bool(earlier or recent)
+    *,
+    is_recent: bool,
+) -> None:
+    for key, labels, _, _ in found:
+        worker = seen.setdefault(key, SeenWorker())
+        worker.note(labels, is_recent=is_recent)
+        when = labels.get("uuid", ""), is_recent
+        is_known_card = metric in COMPUTE and peak_tflops(labels) is not None
+        worker.take(metric, name, when, is_known_card=is_known_card)
 
 
-def _gives(metric: Metric, name: SeriesName, labels: Labels, peak_tflops: PeakTflops) -> bool:
-    """Return whether a series is in this metric: a share is TFLOPS only where the card is known."""
-    if metric is not Metric.TFLOPS or name.unit is Unit.BASE:
-        return True
-    return peak_tflops(labels) is not None
+def _mixed(
+    last: LastValues, name: SeriesName, recent: Sequence[LastValue]
+) -> Iterator[MixedSeries]:
+    """Yield what is mixed among series that go on: one that has just ended is followed by another.
+
+    Which go on is asked for only where something may be mixed.
+    """
+    if last.interval_s is not None and (repeated(recent) or of_clusters(recent)):
+        recent = last.of(name, SCRAPES_MISSED * last.interval_s)
+    twice, clusters = repeated(recent), of_clusters(recent)
+    if twice is not None:
+        yield twice
+    if clusters is not None and (twice is None or twice.label != clusters.label):
+        yield clusters
 
 
 def _take_in_force(
-    seen: Mapping[WorkerKey, _Seen],
+    seen: Mapping[WorkerKey, SeenWorker],
     side: str,
-    found: Sequence[tuple[WorkerKey, Labels, float]],
+    found: Sequence[LastValue],
     but_of: set[tuple[str, str]],
 ) -> None:
     """Keep the highest amount of each worker's devices; one that cannot be is left out."""
-    for key, _, amount in found:
+    for key, _, amount, _ in found:
         worker = seen.get(key)
         if worker is not None and key[:2] not in but_of and 0 < amount < LARGEST_AMOUNT:
             worker.in_force[side] = max(amount, worker.in_force.get(side, 0.0))
-
-
-def _worker(key: WorkerKey, seen: _Seen) -> MeasuredWorker:
-    return MeasuredWorker(
-        key=key,
-        is_alive=seen.is_alive,
-        is_ready=seen.is_alive and seen.was_there,
-        labels=seen.labels,
-        # A series may not say which device it is of.
-        gpu_count=max(1, len((seen.live_devices or seen.devices) - {""})),
-        metrics=frozenset(seen.metrics),
-        in_force=MappingProxyType(seen.in_force),
-    )

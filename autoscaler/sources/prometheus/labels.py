@@ -100,8 +100,8 @@ class LabelTable:
             if "workload" in self._names_in[row]:
                 continue
             owner = exact.get((ours.get("namespace", ""), ours.get("worker", "")))
-            if owner and owner != ours.get("workload"):
-                self._sets[row] = {**ours, "workload": sys.intern(owner)}
+            if owner is not None and owner.name != ours.get("workload"):
+                self._sets[row] = {**ours, "workload": sys.intern(owner.name)}
                 is_corrected = True
         if is_corrected:
             self._table = tuple(self._sets)

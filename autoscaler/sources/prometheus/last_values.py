@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from autoscaler.errors import QueryRejectedError
 from autoscaler.sources.prometheus.promql import over_time
 from recommender.observation import Floats
 
@@ -32,6 +33,17 @@ IDENTITY = ("namespace", "workload", "worker")
 WorkerKey = tuple[str, str, str]
 """(namespace, workload, worker)."""
 Labels = Mapping[str, str]
+
+
+class LastValue(NamedTuple):
+    """The last sample of one series of a worker."""
+
+    key: WorkerKey
+    labels: Labels
+    """By our names."""
+    value: float
+    written: Labels
+    """As the server has them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,16 +97,18 @@ class LastValues:
         """Take the usual distance of scrapes from a name, once."""
         if self.interval_s is None:
             counted = over_time("count_over_time", self._selector(name), INTERVAL_WINDOW_S)
-            _, counts = self._ask(f"quantile(0.5, {counted})")
+            try:
+                _, counts = self._ask(f"quantile(0.5, {counted})")
+            except QueryRejectedError:
+                # a name that is refused is refused again in the next query, which tells it
+                return
             if len(counts) and counts[0] > 0:
                 self.interval_s = max(1, round(INTERVAL_WINDOW_S / float(counts[0])))
 
-    def of(
-        self, name: SeriesName, window_s: int, ago_s: int = 0
-    ) -> list[tuple[WorkerKey, Labels, float]]:
-        """Return (key, our labels, value) of each series' last sample in a window.
+    def of(self, name: SeriesName, window_s: int, ago_s: int = 0) -> list[LastValue]:
+        """Return each series' last sample in a window, as far as it names a worker.
 
-        The window ends ``ago_s`` seconds before now.
+        The window ends ``ago_s`` seconds before now.  Raises ``SourceError``.
         """
         query = over_time(
             "last_over_time", self._selector(name), window_s, offset_ms=1000 * ago_s + 1
@@ -116,8 +130,12 @@ class LastValues:
         )
         with np.errstate(over="ignore"):
             scaled = values * name.scale
-        found = zip(keys, ours, scaled.tolist(), strict=True)
-        return [((key[0], key[1], key[2]), label, value) for key, label, value in found if all(key)]
+        found = zip(keys, ours, scaled.tolist(), labels, strict=True)
+        return [
+            LastValue((key[0], key[1], key[2]), label, value, written)
+            for key, label, value, written in found
+            if all(key)
+        ]
 
     def _selector(self, name: SeriesName) -> str:
         return name.selector(self._matchers)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -32,6 +33,11 @@ ALLOWED_SERIES = (
     "a metric name, or a mapping {series, matchers, unit, scale}; null: the server has none"
 )
 ALLOWED_MATCHER = 'a text, or one of {"!=": text}, {"=~": pattern} and {"!~": pattern}'
+ALLOWED_NAME = (
+    "a name without blanks, control characters, brackets, quotes and commas; conditions stand in "
+    "matchers"
+)
+_SYNTAX = re.compile(r"""[\s{}()\[\]"'`,]""")
 _KEYS = ("base", "labels", "metrics", "inForce", "takesWorkloadOfPod")
 _SERIES_KEYS = ("series", "matchers", "unit", "scale")
 _OPERATORS: Mapping[object, MatchOp] = MappingProxyType(
@@ -234,6 +240,14 @@ def _matchers(document: object, where: str, problems: _Problems) -> tuple[Matche
 
 
 def _is_name(name: str, where: str, problems: _Problems) -> bool:
+    """Return whether a metric or label can have this name.
+
+    Prometheus would take more since version 3, but where a selector or a query stands in place of
+    a name, no series is found and nothing says why.
+    """
+    if _SYNTAX.search(name):
+        problems.add(where, name, ALLOWED_NAME)
+        return False
     return _is_accepted(lambda: checked_name(name, where), problems)
 
 

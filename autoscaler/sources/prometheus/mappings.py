@@ -108,8 +108,9 @@ GREPTIMEDB = NameMapping(
             "and which not every version writes.",
         ),
         _sentence(
-            "Newer versions write 0 as compute_tflops of every worker; then leave the metric out",
-            "(metrics: {tflops: null}), and compute is measured in percent of the card.",
+            "Newer versions write 0 as compute_tflops of every worker; then read",
+            "compute_percentage in its place, with unit: cardPercent (metrics.tflops of",
+            "prometheus.mapping).",
         ),
         _sentence(
             "memory_bytes and gpu_count are whole numbers, and GreptimeDB documents PromQL for",

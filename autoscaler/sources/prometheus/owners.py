@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from autoscaler.printable import printable
@@ -21,8 +22,25 @@ from autoscaler.sources.prometheus.promql import Matcher, aggregate, over_time, 
 
 OwnerOf = Callable[[str, str], str]
 """(namespace, pod) to the name of the workload."""
-PodOwners = Mapping[tuple[str, str], str]
-"""Exact answers: (namespace, pod) to the name of the workload."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """What a pod belongs to."""
+
+    name: str
+    """Of the workload; a pod that nobody owns is its own."""
+    kind: str = ""
+    """``Deployment``, ``StatefulSet`` and so on, ``Pod`` of a pod that nobody owns; empty where it
+    is not known."""
+
+    def __str__(self) -> str:
+        """Return ``Kind/name``; empty where the kind is not known."""
+        return f"{self.kind}/{self.name}" if self.kind else ""
+
+
+PodOwners = Mapping[tuple[str, str], Owner]
+"""Exact answers: (namespace, pod) to its owner."""
 
 _RANDOM = "[bcdfghjklmnpqrstvwxz2456789]{5}"
 """The suffix that the API server appends to a ``generateName``: no vowels, no 0, 1 and 3."""
@@ -44,13 +62,13 @@ _NAME_RULES = tuple(
     )
 )
 """Deployment; CronJob; Job with indexes; Job, DaemonSet and ReplicaSet; StatefulSet."""
-_ABOVE: Mapping[str, re.Pattern[str]] = MappingProxyType(
+_ABOVE: Mapping[str, tuple[str, re.Pattern[str]]] = MappingProxyType(
     {
-        "ReplicaSet": re.compile(f"(.+?)-{_HASH}"),
-        "Job": re.compile(f"(.+?)-{_SCHEDULED}"),
+        "ReplicaSet": ("Deployment", re.compile(f"(.+?)-{_HASH}")),
+        "Job": ("CronJob", re.compile(f"(.+?)-{_SCHEDULED}")),
     }
 )
-"""Owners that have an owner themselves, and how their names are made of its name."""
+"""Owners that have an owner themselves: its kind, and how their names are made of its name."""
 _NO_OWNERS = frozenset({"", "<none>"})
 _KINDS_OF_NO_WORKLOAD = frozenset({"", "<none>", "Node"})
 
@@ -63,28 +81,28 @@ def owner_query(window_s: int, matchers: Iterable[Matcher] = ()) -> str:
     return aggregate("max", pods, (*labels, "owner_kind", "owner_name", "owner_is_controller"))
 
 
-def exact_owners(labels: Iterable[Mapping[str, str]]) -> dict[tuple[str, str], str]:
+def exact_owners(labels: Iterable[Mapping[str, str]]) -> dict[tuple[str, str], Owner]:
     """Return the workload of each pod that ``kube_pod_owner`` names.
 
     A ReplicaSet is followed to its Deployment and a Job to its CronJob by the name.  Of several
     owners the controller counts.  A pod without an owner is its own workload.
     """
-    owners: dict[tuple[str, str], str] = {}
+    owners: dict[tuple[str, str], Owner] = {}
     controlled: set[tuple[str, str]] = set()
     for series in labels:
         pod = _named(series, "namespace"), _named(series, "pod")
         if not all(pod) or pod in controlled:
             continue
-        owners[pod] = _workload_of_owner(series, pod[1])
+        owners[pod] = _owner(series, pod[1])
         if series.get("owner_is_controller") == "true":
             controlled.add(pod)
     return owners
 
 
-def stated_owners(labels: Iterable[Mapping[str, str]]) -> dict[tuple[str, str], str]:
+def stated_owners(labels: Iterable[Mapping[str, str]]) -> dict[tuple[str, str], Owner]:
     """Return the workload of each worker from series that state both, by our own label names."""
     return {
-        (series["namespace"], series["worker"]): series["workload"]
+        (series["namespace"], series["worker"]): Owner(series["workload"])
         for series in labels
         if series.get("namespace") and series.get("worker") and series.get("workload")
     }
@@ -106,18 +124,20 @@ def owner_of(exact: PodOwners) -> OwnerOf:
     """
 
     def look_up(namespace: str, pod: str) -> str:
-        return exact.get((namespace, pod)) or workload_by_name(pod)
+        owner = exact.get((namespace, pod))
+        return workload_by_name(pod) if owner is None else owner.name
 
     return look_up
 
 
-def _workload_of_owner(series: Mapping[str, str], pod: str) -> str:
-    kind, name = series.get("owner_kind", ""), printable(series.get("owner_name", ""))
+def _owner(series: Mapping[str, str], pod: str) -> Owner:
+    kind = printable(series.get("owner_kind", ""))
+    name = printable(series.get("owner_name", ""))
     if kind in _KINDS_OF_NO_WORKLOAD or name in _NO_OWNERS:
-        return pod
-    rule = _ABOVE.get(kind)
+        return Owner(pod, "Pod")
+    kind_above, rule = _ABOVE.get(kind, ("", None))
     match = rule.fullmatch(name) if rule is not None else None
-    return match.group(1) if match is not None else name
+    return Owner(name, kind) if match is None else Owner(match.group(1), kind_above)
 
 
 def _named(series: Mapping[str, str], label: str) -> str:

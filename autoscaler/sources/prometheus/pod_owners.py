@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from autoscaler.sources.prometheus.client import PrometheusClient
     from autoscaler.sources.prometheus.mapping import NameMapping
-    from autoscaler.sources.prometheus.owners import PodOwners
+    from autoscaler.sources.prometheus.owners import Owner, PodOwners
     from autoscaler.sources.prometheus.promql import Matcher
 
 REFRESH_S = 300
@@ -43,7 +43,7 @@ class OwnersOfPods:
         self._client = client
         self._mapping = mapping
         self._matchers = tuple(matchers)
-        self._exact: dict[tuple[str, str], str] = {}
+        self._exact: dict[tuple[str, str], Owner] = {}
         self._asked_s: int | None = None
         self.owner_of = owner_of(self._exact)
 
@@ -77,7 +77,7 @@ class OwnersOfPods:
         self._asked_s = at_s
         return True
 
-    def _stated(self, at_s: int) -> dict[tuple[str, str], str]:
+    def _stated(self, at_s: int) -> dict[tuple[str, str], Owner]:
         """Return the owners that series of what is in force state."""
         name = next(iter(self._mapping.in_force.values()), None)
         if name is None:

@@ -1,8 +1,8 @@
 """Short questions to a server on behalf of its checks, and what they have found so far.
 
 A probe looks at one moment.  It keeps the warnings of every answer, and which series each metric
-has, so that later checks need not ask again.  What is made of the answers is ``server_checks``,
-``series_checks``, ``label_checks`` and ``signal_checks``.
+has, so that later checks need not ask again.  What is made of the answers is in the modules whose
+names end in ``_checks``.
 """
 
 from __future__ import annotations

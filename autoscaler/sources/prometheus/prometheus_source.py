@@ -21,12 +21,12 @@ from autoscaler.errors import (
     SourceError,
 )
 from autoscaler.sources.prometheus import chunks, counters, reading
+from autoscaler.sources.prometheus.compute import Compute, Part
 from autoscaler.sources.prometheus.density import Densities
 from autoscaler.sources.prometheus.labels import LabelTable
 from autoscaler.sources.prometheus.names_in_use import NamesInUse
 from autoscaler.sources.prometheus.pod_owners import OwnersOfPods
 from autoscaler.sources.prometheus.promql import Matcher, over_time
-from autoscaler.sources.prometheus.units import factors
 from autoscaler.sources.source import Metric, Samples
 from recommender.sentences import duration
 
@@ -64,7 +64,7 @@ class PrometheusSource:
     ) -> None:
         self.client = client
         self.mapping = mapping
-        self._peak_tflops = peak_tflops
+        self._compute = Compute(mapping, peak_tflops)
         self._matchers = tuple(matchers)
         self.owners = OwnersOfPods(client, mapping, matchers)
         self._tables = {
@@ -90,23 +90,36 @@ class PrometheusSource:
         if self.owners.refresh(end_s):
             for table in self._tables.values():
                 table.take_owners(self.owners.exact)
-        pieces: list[Piece] = []
-        if name is not None and step_s < BLOCK_S:
-            pieces = self._read_raw(Metric(metric), name, (start_s, end_s), step_s)
-        elif name is not None:
-            span = chunks.blocks(start_s, end_s, step_s)
-            pieces = self._read_blocks(Metric(metric), name, span, step_s)
+        span = start_s, end_s
+        parts = [] if name is None else self._parts(Metric(metric), name, span, step_s)
+        if metric == Metric.TFLOPS and self._compute.is_completed:
+            self._compute.forget_devices()
+            shares = self._names.at(Metric.COMPUTE_PERCENT, end_s)
+            if shares is not None:
+                parts += self._parts(Metric.COMPUTE_PERCENT, shares, span, step_s)
         self._check_clock(end_s)
-        return self._samples(metric, name, pieces)
+        return self._samples(metric, parts)
+
+    def give_compute_once(self) -> None:
+        """From now on give each device's compute in one metric.
+
+        In TFLOPS where the server has them or knows the card of a share, which costs a second query
+        per read, else in percent; of one time TFLOPS are to be read first.
+        """
+        self._compute.is_given_once = True
 
     def promql(self, metric: str, namespace: str, workload: str) -> tuple[str, ...]:
         """Return the queries that show one workload's samples of a metric, block by block."""
-        name = self._names.known(metric)
-        if name is None:
-            return ()
-        own = self._tables[Metric(metric)].matchers_of(namespace, workload)
-        selector = name.selector((*self._matchers, *own))
-        return tuple(over_time(f, selector, BLOCK_S) for f in _functions_of(Metric(metric)))
+        names = [self._names.known(metric)]
+        if metric == Metric.TFLOPS and self._compute.is_of_shares(namespace, workload):
+            names.append(self._names.known(Metric.COMPUTE_PERCENT))
+        own = self._tables[Metric(metric)].matchers_of(namespace, workload) if any(names) else ()
+        return tuple(
+            over_time(function, name.selector((*self._matchers, *own)), BLOCK_S)
+            for name in names
+            if name is not None
+            for function in _functions_of(Metric(metric))
+        )
 
     def _check_clock(self, end_s: int) -> None:
         server_s = self.client.server_time_s
@@ -118,6 +131,15 @@ class PrometheusSource:
 
     def _selector(self, name: SeriesName) -> str:
         return name.selector(self._matchers)
+
+    def _parts(
+        self, metric: Metric, name: SeriesName, span: tuple[int, int], step_s: int
+    ) -> list[Part]:
+        if step_s < BLOCK_S:
+            pieces = self._read_raw(metric, name, span, step_s)
+        else:
+            pieces = self._read_blocks(metric, name, chunks.blocks(*span, step_s), step_s)
+        return [Part(metric, name, piece) for piece in pieces]
 
     def _read_raw(
         self, metric: Metric, name: SeriesName, span: tuple[int, int], step_s: int
@@ -203,23 +225,22 @@ class PrometheusSource:
                 self._longest_s[metric] = longest_s
         return pieces
 
-    def _samples(self, metric: str, name: SeriesName | None, pieces: Sequence[Piece]) -> Samples:
-        """Return the pieces as one: our labels, our units, float32."""
+    def _samples(self, metric: str, parts: Sequence[Part]) -> Samples:
+        """Return the parts as one: our labels, our units, float32."""
+        pieces = [part.piece for part in parts]
+        warnings = tuple(dict.fromkeys(text for piece in pieces for text in piece.warnings))
         written = [labels for piece in pieces for labels in piece.labels]
-        if name is None or not written:
-            warnings = tuple(dict.fromkeys(w for piece in pieces for w in piece.warnings))
+        if not written:
             return _nothing(warnings)
         labels, row = self._tables[Metric(metric)].rows(tuple(written))
-        offset = np.cumsum([0, *(len(piece.labels) for piece in pieces)])
-        series = np.concatenate(
-            [row[piece.series + first] for piece, first in zip(pieces, offset, strict=False)]
-        )
-        factor = factors(Metric(metric), name, labels, self.mapping, self._peak_tflops)[series]
+        ends = np.cumsum([len(piece.labels) for piece in pieces])
+        rows = np.split(row, ends[:-1])
+        factor = self._compute.factors(Metric(metric), parts, labels, rows)
+        series = np.concatenate([own[p.series] for p, own in zip(pieces, rows, strict=True)])
         kept = ~np.isnan(factor)
         value = np.concatenate([piece.value for piece in pieces])
         top = np.concatenate([p.value if p.top is None else p.top for p in pieces])
         has_top = any(piece.top is not None for piece in pieces)
-        warnings = tuple(dict.fromkeys(text for piece in pieces for text in piece.warnings))
         # what overflows is infinite, and left out by whoever takes it
         with np.errstate(over="ignore"):
             return Samples(

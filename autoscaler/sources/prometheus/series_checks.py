@@ -1,13 +1,15 @@
-"""Checks of what is measured: which series there are, how fresh, how dense, how far back."""
+"""Checks of what is measured: which series there are, how fresh, how dense."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from autoscaler.errors import QueryRejectedError
 from autoscaler.findings import Finding, Status
+from autoscaler.sources.prometheus.mappings import SHIPPED
+from autoscaler.sources.prometheus.other_mappings import names_of_others
 from autoscaler.sources.prometheus.probe import DAY_S, RECENT_S, SIZED_METRICS, Check
-from autoscaler.sources.prometheus.promql import over_time
 from autoscaler.sources.source import Metric
 from recommender.sentences import duration
 
@@ -17,23 +19,33 @@ if TYPE_CHECKING:
     from autoscaler.sources.prometheus.mapping import SeriesName
     from autoscaler.sources.prometheus.probe import Probe
 
-HOUR_S = 3600
 STALE_S = 120
 """An older newest sample is worth a warning; limits act within seconds."""
 DENSE_S = 15
 """Above this distance of samples limits follow bursts less closely."""
 SPARSE_S = 60
 """Above this distance peaks are lost."""
-HISTORY_QUERIES = 11
-"""At most; each halves the time in which the history may begin."""
 EXPORTER_STEP = (
     "Look at the targets page of the server: is the exporter scraped, and does it export this "
     "series? Other names are given by prometheus.mapping in the settings file."
 )
+ENDED_STEP = "No worker runs, or the exporter is no longer scraped: look at its target."
 
 
 def series(probe: Probe) -> Iterator[Finding]:
     """Look for each sized metric, and fail where none has samples."""
+    found = list(_each_sized(probe))
+    if any(recent.labels for recent in probe.recent.values()):
+        yield from found
+        return
+    # What to do is said once, of all metrics.
+    for each in found:
+        said_below = each.next_step in {EXPORTER_STEP, ENDED_STEP}
+        yield replace(each, next_step="") if said_below else each
+    yield _no_usage(probe)
+
+
+def _each_sized(probe: Probe) -> Iterator[Finding]:
     for metric in SIZED_METRICS:
         names = probe.mapping.metrics.get(metric, ())
         if not names:
@@ -49,15 +61,6 @@ def series(probe: Probe) -> Iterator[Finding]:
                 next_step="Is the type of this series one that the server can evaluate? Other "
                 "names are given by prometheus.mapping in the settings file.",
             )
-    if not any(probe.recent[metric].labels for metric in probe.recent):
-        yield Finding(
-            check=Check.SERIES,
-            status=Status.FAILED,
-            text=f"No usage was measured in the last {duration(RECENT_S)}: "
-            "nothing can be recommended",
-            next_step=f"Does a GPU worker run? {EXPORTER_STEP} Another kind of exporter is chosen "
-            "by --prometheus-mapping (agent, greptimedb, dcgm)." + _without_matchers(probe),
-        )
 
 
 def _sized(probe: Probe, metric: Metric, names: Sequence[SeriesName]) -> Finding:
@@ -79,15 +82,31 @@ def _sized(probe: Probe, metric: Metric, names: Sequence[SeriesName]) -> Finding
     before = names[: names.index(name)]
     if before:
         text += f"; used because there is no {listed(before)}"
-    if recent.labels:
-        return Finding(check=Check.SERIES, subjects=(metric,), status=Status.OK, text=text)
     return Finding(
         check=Check.SERIES,
         subjects=(metric,),
-        status=Status.WARNING,
+        status=Status.OK if recent.labels else Status.WARNING,
         text=text,
-        next_step="No worker runs, or the exporter is no longer scraped: look at its target.",
+        next_step="" if recent.labels else ENDED_STEP,
     )
+
+
+def _no_usage(probe: Probe) -> Finding:
+    """Return the verdict on a server of which no metric has samples of the last minutes."""
+    if probe.first_sized() is None:
+        text = "No usage was measured in the last day: nothing can be recommended"
+        others = " ".join(names_of_others(probe))
+        next_step = others or (
+            f"Does a GPU worker run? {EXPORTER_STEP} Another kind of exporter is chosen by "
+            f"--prometheus-mapping ({', '.join(SHIPPED)}).{_without_matchers(probe)}"
+        )
+    else:
+        text = (
+            f"No usage was measured in the last {duration(RECENT_S)}: limits and replicas cannot "
+            "follow it, and a report tells of the time before"
+        )
+        next_step = ENDED_STEP
+    return Finding(check=Check.SERIES, status=Status.FAILED, text=text, next_step=next_step)
 
 
 def _without_matchers(probe: Probe) -> str:
@@ -103,7 +122,8 @@ def _without_matchers(probe: Probe) -> str:
 
 
 def newest(probe: Probe) -> Iterator[Finding]:
-    """Say how old the newest sample of each sized metric is."""
+    """Say how old the newest sample of each sized metric is, and fail where all have ended."""
+    has_ended = not any(recent.labels for recent in probe.recent.values())
     for metric, recent in probe.recent.items():
         newest_s = recent.newest_s
         if newest_s is None:
@@ -122,7 +142,7 @@ def newest(probe: Probe) -> Iterator[Finding]:
         yield Finding(
             check=Check.NEWEST,
             subjects=(metric,),
-            status=Status.WARNING if is_stale else Status.OK,
+            status=_status_of_age(is_stale=is_stale, has_ended=has_ended),
             text=f"The newest sample is {duration(max(age_s, 0.0))} old",
             next_step="Is the exporter scraped, and does remote write keep up? Without samples "
             f"for {duration(RECENT_S)} limits return to the last safe value and replicas are not "
@@ -130,6 +150,12 @@ def newest(probe: Probe) -> Iterator[Finding]:
             if is_stale
             else "",
         )
+
+
+def _status_of_age(*, is_stale: bool, has_ended: bool) -> Status:
+    if not is_stale:
+        return Status.OK
+    return Status.FAILED if has_ended else Status.WARNING
 
 
 def interval(probe: Probe) -> Iterator[Finding]:
@@ -153,57 +179,6 @@ def interval(probe: Probe) -> Iterator[Finding]:
             next_step="Scrape the exporter every 5 to 15 s (scrape_interval, or interval of its "
             "ServiceMonitor).",
         )
-
-
-def history(probe: Probe) -> Iterator[Finding]:
-    """Find how far back the measurements reach, by halving."""
-    metric = probe.first_sized()
-    if metric is None:
-        return
-    wanted = duration(probe.since_s)
-    there_s, beyond_s = _history_s(probe, metric)
-    if there_s >= probe.since_s:
-        yield Finding(
-            check=Check.HISTORY,
-            subjects=(metric,),
-            status=Status.OK,
-            text=f"It reaches back the {wanted} that are read, or further",
-        )
-        return
-    reached = f"at least {duration(there_s)}" if there_s else f"less than {duration(beyond_s)}"
-    yield Finding(
-        check=Check.HISTORY,
-        subjects=(metric,),
-        status=Status.WARNING,
-        text=f"It reaches back {reached} of the {wanted} that are read",
-        next_step="Recommendations are less sure until there is more. If measuring began earlier, "
-        "look at the retention of the server, or ask its long-term store.",
-    )
-
-
-def _history_s(probe: Probe, metric: Metric) -> tuple[int, int]:
-    """Return how far back there are samples, and from where on there are none.
-
-    The two are at most an hour or a 1024th of what is wanted apart.
-    """
-    selector = probe.selector(probe.names[metric])
-
-    def has_samples(ago_s: int) -> bool:
-        query = over_time("last_over_time", selector, HOUR_S)
-        return probe.count(query, probe.now_s - ago_s) > 0
-
-    if has_samples(probe.since_s):
-        return probe.since_s, probe.since_s
-    there_h, beyond_h = 0, -(-probe.since_s // HOUR_S)
-    for _ in range(HISTORY_QUERIES - 1):
-        middle_h = (there_h + beyond_h) // 2
-        if middle_h == there_h:
-            break
-        if has_samples(middle_h * HOUR_S):
-            there_h = middle_h
-        else:
-            beyond_h = middle_h
-    return there_h * HOUR_S, min(beyond_h * HOUR_S, probe.since_s)
 
 
 def listed(names: Sequence[SeriesName]) -> str:

@@ -138,14 +138,16 @@ def ranges(probe: Probe) -> Iterator[Finding]:
         yield Finding(
             check=Check.RANGES,
             status=Status.OK,
-            text="Open on the left: blocks of history are exact",
+            text="A range such as [1m] leaves out a sample at its very beginning: no sample counts "
+            "in two minutes",
         )
     elif count == LEFT_CLOSED_COUNT:
         yield Finding(
             check=Check.RANGES,
             status=Status.OK,
-            text="Closed on the left (Prometheus 2): a sample exactly 1 ms before a block of "
-            "history counts in both; raw samples are exact",
+            text="A range such as [1m] takes in a sample at its very beginning, as those of "
+            "Prometheus 2 do: one that lies exactly 1 ms before a minute counts in two minutes of "
+            "the history. Nothing needs to be done",
         )
     else:
         yield Finding(

@@ -28,6 +28,9 @@ SIDE_METRICS = {
 
 def signals(probe: Probe) -> Iterator[Finding]:
     """Look for what tells of demand that was held down."""
+    if probe.first_sized() is None:
+        yield _not_looked_at(Check.SIGNALS)
+        return
     for metric, without in SIDE_METRICS.items():
         names = probe.mapping.metrics.get(metric, ())
         found = probe.find(metric)
@@ -58,6 +61,9 @@ def signals(probe: Probe) -> Iterator[Finding]:
 
 def in_force(probe: Probe) -> Iterator[Finding]:
     """Look for the requests and limits that are in force."""
+    if probe.first_sized() is None and probe.mapping.in_force:
+        yield _not_looked_at(Check.IN_FORCE)
+        return
     counts = {
         key: probe.count(over_time("last_over_time", probe.selector(name), DAY_S))
         for key, name in probe.mapping.in_force.items()
@@ -83,3 +89,10 @@ def in_force(probe: Probe) -> Iterator[Finding]:
         )
     else:
         yield Finding(check=Check.IN_FORCE, status=Status.OK, text=f"Measured: {', '.join(counts)}")
+
+
+def _not_looked_at(check: Check) -> Finding:
+    """Return the one finding of a server without usage: what stands beside it is no help."""
+    return Finding(
+        check=check, status=Status.SKIPPED, text="Not looked at, because no usage is measured"
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +14,7 @@ from autoscaler.sources.source import Metric
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from autoscaler.sources.prometheus.mapping import NameMapping, SeriesName
+    from autoscaler.sources.prometheus.mapping import SeriesName
     from recommender.observation import Floats
 
 _PERCENT_OF = {Unit.CARD_RATIO: 100.0, Unit.CARD_PERCENT: 1.0}
@@ -29,27 +30,31 @@ def factors(
     metric: Metric,
     name: SeriesName,
     labels: Sequence[Mapping[str, str]],
-    mapping: NameMapping,
     peak_tflops: PeakTflops,
+    *,
+    gives_tflops: bool,
 ) -> Floats:
     """Return the factor of each series; NaN: the series is not given in this metric.
 
-    A share of a card becomes TFLOPS where the card's model is known, and stays percent elsewhere:
-    each series is in one of the two.
+    A share of a card becomes TFLOPS where the card's model is known.  Where ``gives_tflops`` says
+    that shares are asked for as TFLOPS too, they stay percent elsewhere: each series is in one of
+    the two.
     """
+    if metric is Metric.COMPUTE_PERCENT and gives_tflops:
+        name = as_share(name)
     if name.unit is Unit.BASE:
         return np.full(len(labels), name.scale)
     percent = name.scale * _PERCENT_OF[name.unit]
     if metric is Metric.TFLOPS:
         return percent / 100.0 * _peaks(labels, peak_tflops)
-    if metric is Metric.COMPUTE_PERCENT and _has_tflops_of_shares(mapping):
+    if metric is Metric.COMPUTE_PERCENT and gives_tflops:
         return np.where(np.isnan(_peaks(labels, peak_tflops)), percent, np.nan)
     return np.full(len(labels), percent)
 
 
-def _has_tflops_of_shares(mapping: NameMapping) -> bool:
-    names = mapping.metrics.get(Metric.TFLOPS, ())
-    return any(name.unit is not Unit.BASE for name in names)
+def as_share(name: SeriesName) -> SeriesName:
+    """Return a name of percent as one of shares of the card, which it is in any case."""
+    return replace(name, unit=Unit.CARD_PERCENT) if name.unit is Unit.BASE else name
 
 
 def _peaks(labels: Sequence[Mapping[str, str]], peak_tflops: PeakTflops) -> Floats:

@@ -30,6 +30,12 @@ def test_levels_are_named_with_their_amount_and_may_lie_above_all_use():
     assert "request" not in plot
 
 
+def test_the_axis_ends_now_though_the_last_point_stands_for_longer():
+    plot = text_plot(series_of([1.0, 2.0]), "tflops", {}, end_s=400)
+    assert "1970-01-01 00:00 UTC to 1970-01-01 00:06 UTC" in plot
+    assert "to 1970-01-01 00:10 UTC" in text_plot(series_of([1.0, 2.0]), "tflops", {}, end_s=900)
+
+
 @given(points)
 def test_every_line_has_one_cell_per_point(mean):
     lines = text_plot(series_of(mean), "tokens", {"limit": 3.0}).splitlines()

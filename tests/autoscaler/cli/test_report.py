@@ -160,6 +160,8 @@ def test_now_is_one_step_after_the_last_sample(report):
         "start_s": int(minutes(1)[0]),
         "end_s": int(minutes(1)[0]) + 2 * 86400,
         "step_s": 60,
+        "first_sample_s": int(minutes(1)[0]),
+        "last_sample_s": int(minutes(1)[0]) + 2 * 86400 - 60,
     }
 
 

@@ -83,15 +83,41 @@ def test_the_report_is_that_of_what_was_measured(measured):
 
 
 def test_each_item_carries_the_queries_that_repeat_its_evidence(measured):
-    queries = measured("-o", "json").item("chat", "tflops")["promql"]
-    selector = 'tf_worker_compute_tflops{method="sm_time",namespace="team",workload="chat"}'
-    assert f"max_over_time({selector}[60s] offset 1ms)" in queries
+    ended = measured("-o", "json")
+    own = 'namespace="team",workload="chat"'
+    assert ended.item("chat", "tflops")["promql"] == [
+        f'avg_over_time(tf_worker_compute_tflops{{method="sm_time",{own}}}[60s] offset 1ms)',
+        f'max_over_time(tf_worker_compute_tflops{{method="sm_time",{own}}}[60s] offset 1ms)',
+        f"last_over_time(tf_worker_compute_throttled_seconds_total{{{own}}}[60s] offset 1ms)",
+        f"max_over_time(tf_worker_effective_share_percentage{{{own}}}[60s] offset 1ms)",
+    ]
+    assert ended.item("chat", "vram_bytes")["promql"] == [
+        f"max_over_time(tf_worker_memory_bytes{{{own}}}[60s] offset 1ms)",
+        f"last_over_time(tf_worker_vram_denied_total{{{own}}}[60s] offset 1ms)",
+    ]
+
+
+def test_throttled_use_is_explained_as_demand(measured, server):
+    ts = scrapes(-3 * HOUR_S)
+    one = next(labels for labels, *_ in server.series if labels["worker"] == "search-0")
+    labels = {name: one[name] for name in ("namespace", "workload", "worker", "uuid", "gpu_model")}
+    server.add("tf_worker_compute_throttled_seconds_total", ts, 0.5 * (ts - ts[0]), **labels)
+    ended = measured("team/search", command=("explain",))
+    assert "held back by its limit or its share of the GPU in " in ended.out
+    assert "    demand: mean " in ended.out
+    assert "p95 of demand, weighted by load, is at most " in ended.out
 
 
 def test_the_head_names_server_window_and_step(measured, url):
     meta = measured("-o", "json", "--selector", "pool=main").json["meta"]
     assert meta["source"] == f'{url} (agent, pool="main")'
-    assert meta["window"] == {"start_s": END_S - 3 * HOUR_S, "end_s": END_S, "step_s": 60}
+    assert meta["window"] == {
+        "start_s": END_S - 3 * HOUR_S,
+        "end_s": END_S,
+        "step_s": 60,
+        "first_sample_s": END_S - 3 * HOUR_S,
+        "last_sample_s": END_S - 30,
+    }
     assert meta["scanned_workloads"] == 2
 
 
@@ -220,6 +246,9 @@ def test_a_fleet_that_nobody_measures_any_more_is_told_apart_from_one_of_now(
         "-o", "json",
     )  # fmt: skip
     assert ended.code == 0
+    window = ended.json["meta"]["window"]
+    assert (window["end_s"], window["last_sample_s"]) == (END_S + 2 * HOUR_S, END_S - 60)
+    assert {item["confidence"]["grade"] for item in ended.json["items"]} <= {"C", "D"}
     told = f"no worker was measured shortly before {later}"
     assert any(note.startswith(told) for note in ended.json["meta"]["notes"])
     assert told in ended.err

@@ -61,7 +61,12 @@ def test_explaining_from_a_saved_report_needs_no_usage(tfa, saved):
 def test_explain_shows_evidence_steps_and_a_plot(tfa, usage, workloads):
     ended = tfa("explain", "--from", usage, "--workloads", workloads, "--no-what-if", "team/chat")
     assert ended.code == 0
-    for part in ("tflops: SAVING", "measured", "1. p95 of the work served", "# mean, : highest"):
+    for part in (
+        "tflops: SAVING",
+        "measured",
+        "1. p95 of demand, weighted by load",
+        "# mean, : highest",
+    ):
         assert part in ended.out
     assert "search" not in ended.out
 

@@ -2,12 +2,14 @@ from types import MappingProxyType
 
 import pytest
 
-from autoscaler.errors import UsageError
+from autoscaler.errors import QueryRejectedError, UsageError
 from autoscaler.scaling.measured_fleet import measured_fleet
 from autoscaler.scaling.stated import GpuModels, card_model, statements_of
-from autoscaler.sources.prometheus.inventory import Inventory, MeasuredWorker
+from autoscaler.sources.prometheus.inventory import Inventory
 from autoscaler.sources.prometheus.last_values import UnlabelledSeries
 from autoscaler.sources.prometheus.mappings import AGENT
+from autoscaler.sources.prometheus.measured_worker import MeasuredWorker
+from autoscaler.sources.prometheus.mixed_series import MixedSeries
 from autoscaler.sources.source import Metric
 from autoscaler.sources.workloads_file import WorkloadRow
 from recommender.gpu_models import GpuModel, find_gpu_model
@@ -42,11 +44,11 @@ def row(name, **values):
     )
 
 
-def fleet(*workers, rows=(), profiles=None, gpu_models=None, unlabelled=()):
+def fleet(*workers, rows=(), profiles=None, gpu_models=None, **found):
     models = gpu_models or GpuModels()
     stated, _ = statements_of(rows, profiles or {}, models)
     return measured_fleet(
-        Inventory(now_s=NOW_S, interval_s=15, workers=workers, unlabelled=unlabelled),
+        Inventory(now_s=NOW_S, interval_s=15, workers=workers, **found),
         AGENT,
         stated=stated,
         gpu_models=models,
@@ -262,6 +264,13 @@ def test_compute_in_percent_alone_is_told():
     assert note.startswith("compute of 1 workload stays in percent of one GPU")
 
 
+def test_tflops_that_follow_from_shares_are_told():
+    found = fleet(worker("a"), worker("b", has_shares_only=True), worker("c", workload="search"))
+    [note] = found.report_notes
+    assert note.startswith("TFLOPS of 1 workload are the busy share of the card")
+    assert note.endswith(": team/chat")
+
+
 def unlabelled(series, workload, *missing):
     return UnlabelledSeries(
         series=series, namespace="team", workload=workload, missing=missing, count=3
@@ -291,3 +300,69 @@ def test_series_of_nobody_are_no_error():
         count=8,
     )
     assert fleet(unlabelled=[series]).errors == ()
+
+
+def test_what_was_refused_is_an_error_of_its_resource():
+    refused = {
+        "vram_bytes": QueryRejectedError("value column must be Double"),
+        "tflops-limit": QueryRejectedError("no such table"),
+        "gpu-count": QueryRejectedError("no such table"),
+    }
+    found = [
+        (error.resource, error.stage, error.message) for error in fleet(refused=refused).errors
+    ]
+    told = "in force is not known and is to be stated in a workloads file: no such table"
+    assert found == [
+        ("vram_bytes", "collect", "value column must be Double"),
+        ("tflops", "inventory", f"tflops-limit {told}"),
+        (None, "inventory", f"gpu-count {told}"),
+    ]
+
+
+def mixed(label="cluster", count=1, **more):
+    plain = {
+        "is_of_clusters": False,
+        "count": count,
+        "of": 4,
+        "example": "team/chat/chat-0",
+        "label": label,
+        "values": ("east", "west"),
+    }
+    return MixedSeries(**(plain | more))
+
+
+def test_what_is_mixed_under_several_names_is_told_once():
+    found = fleet(mixed=(mixed(count=1), mixed(count=2), mixed("job")))
+    shares = [note.partition(" devices")[0][-6:] for note in found.report_notes]
+    assert shares == ["2 of 4", "1 of 4"]
+    assert found.notes == found.report_notes
+
+
+def test_a_value_that_a_shell_would_split_is_quoted():
+    [note] = fleet(mixed=(mixed(values=("a b", "c")),)).report_notes
+    assert note.endswith("choose one by --selector 'cluster=a b'")
+
+
+def test_the_owner_is_the_stated_or_the_measured_one():
+    seen = worker(owner="StatefulSet/chat")
+    assert only_view(seen).owner == "StatefulSet/chat"
+    assert only_view(seen, rows=[row("team/chat")]).owner == "StatefulSet/chat"
+    stated = row("team/chat", owner="Deployment/chat")
+    assert only_view(seen, rows=[stated]).owner == "Deployment/chat"
+
+
+def test_owners_of_two_kinds_are_none():
+    view = only_view(worker("a", owner="StatefulSet/chat"), worker("b", owner="Job/chat"))
+    assert view.owner == ""
+
+
+def test_the_work_of_a_job_that_was_measured_is_not_weighted_by_load():
+    weighted = {
+        kind: only_view(worker(owner=f"{kind}/chat")).policy.requests[Dimension.COMPUTE]
+        for kind in ("Deployment", "Job", "CronJob")
+    }
+    assert {kind: rule.is_load_weighted for kind, rule in weighted.items()} == {
+        "Deployment": True,
+        "Job": False,
+        "CronJob": False,
+    }

@@ -74,6 +74,40 @@ def test_both_spellings_of_time_may_stand_in_one_file(read):
     assert usage.columns["tflops"].ts.tolist() == [1772323200, 1772323260]
 
 
+@pytest.mark.parametrize(
+    ("row", "column", "shown"),
+    [
+        ("te\x1b[2Jam/chat,1772323200,tflops,3", "series_id", r"'te\x1b[2Jam/chat'"),
+        ("team/\u202echat,1772323200,tflops,3", "series_id", r"'team/\u202echat'"),
+        ("team/chat,1772323200,my\x9bunit,3", "resource", r"'my\x9bunit'"),
+    ],
+)
+def test_a_name_that_cannot_be_shown_is_refused_with_its_place(read, row, column, shown):
+    with pytest.raises(InputError) as raised:
+        read("a,1772323200,tflops,3", row)
+    text = str(raised.value)
+    assert text.isprintable()
+    assert f"line 3: {column} {shown} is not valid; allowed: letters that can be" in text
+
+
+def test_a_worker_that_cannot_be_shown_is_refused_too(read):
+    with pytest.raises(InputError, match=r"line 2: worker 'w\\r1' is not valid"):
+        read(
+            'a,chat,"w\r1",1772323200,tflops,3',
+            header="namespace,workload,worker,ts,resource,value\n",
+        )
+
+
+def test_names_of_any_script_are_taken(read):
+    usage, _ = read("größe/模型 1,1772323200,tflops,3")
+    assert usage.keys() == [("größe", "模型 1")]
+
+
+def test_columns_that_are_not_used_are_shown_harmlessly(read):
+    _, notes = read("a,1772323200,tflops,3,1", header="series_id,ts,resource,value,x\x1b[2J\n")
+    assert notes == ["columns not used: x\ufffd[2J"]
+
+
 def test_milliseconds_are_refused_with_a_hint(read):
     with pytest.raises(InputError, match=r"line 3 looks like milliseconds .*divide by 1000"):
         read("a,1772323200,tflops,3", "a,1772323200000,tflops,3")

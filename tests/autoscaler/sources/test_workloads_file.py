@@ -72,6 +72,30 @@ def test_a_row_that_cannot_be_used_is_an_error(read, text, words):
     assert words in error_of(read, text)
 
 
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        (r'{namespace: "te\e[2Jam", workload: chat}', r"namespace: 'te\x1b[2Jam' is not valid"),
+        (r'{series_id: "team/\u202Echat"}', r"series_id: 'team/\u202echat' is not valid"),
+        (r'{series_id: a, pool: "x\ny"}', r"pool: 'x\ny' is not valid"),
+        (r'{series_id: a, owner: "Deployment/\x9bm"}', r"owner: 'Deployment/\x9bm' is not valid"),
+    ],
+)
+def test_a_text_that_cannot_be_shown_is_refused(read, row, words):
+    text = error_of(read, f"- {row}\n")
+    assert words in text
+    assert text.isprintable()
+
+
+def test_two_texts_that_cannot_be_shown_are_two_problems(read):
+    text = error_of(read, r'- {series_id: a, pool: "\a1", kind: "\a2"}')
+    assert [line.split(": ")[1] for line in text.splitlines()] == ["kind", "pool"]
+
+
+def test_a_header_is_shown_harmlessly(read):
+    assert "(found: na\ufffdme)" in error_of(read, "na\x1bme\nx\n", "w.csv", InputError)
+
+
 def test_all_problems_are_named_at_once(read):
     text = error_of(read, "- {series_id: a}\n- {replicas: 1}\n- {series_id: default/a}\n")
     first, second = text.splitlines()
@@ -142,3 +166,11 @@ def test_a_profile_in_two_files_is_a_problem(tmp_path):
 def test_a_folder_without_profiles_is_an_input_error(tmp_path):
     with pytest.raises(InputError, match="no manifest of kind WorkloadProfile"):
         read_profile_files(tmp_path)
+
+
+def test_a_profile_whose_name_cannot_be_shown_is_a_problem(tmp_path):
+    (tmp_path / "a.yaml").write_text(PROFILE.format(name=r'"sm\e[2Jall"'))
+    with pytest.raises(UsageError) as raised:
+        read_profile_files(tmp_path)
+    assert r"the name 'team/sm\x1b[2Jall' of a WorkloadProfile is not valid" in str(raised.value)
+    assert str(raised.value).isprintable()

@@ -111,6 +111,19 @@ def test_an_address_needs_http_and_no_password(bad):
         read_value(FIELD["externalScaler.url"], bad, "x")
 
 
+@pytest.mark.parametrize("bad", ["http://a/\x1b[2J", "http://a/\u202eb"])
+def test_an_address_can_be_shown(bad):
+    with pytest.raises(InvalidValueError, match="http"):
+        read_value(FIELD["externalScaler.url"], bad, "x")
+
+
+@pytest.mark.parametrize("bad", ["a\x1b[2J", "\u202ea", "a\nb"])
+def test_a_text_that_cannot_be_shown_is_refused_and_quoted_harmlessly(bad):
+    with pytest.raises(InvalidValueError, match="letters that can be printed") as raised:
+        read_value(FIELD["cronScalingRules[].name"], bad, "x")
+    assert str(raised.value).isprintable()
+
+
 @pytest.mark.parametrize("bad", [0, "-1", "4GB", True, "NaN", None])
 def test_a_bound_is_never_zero_negative_or_another_unit(bad):
     with pytest.raises(InvalidValueError, match="a quantity of bytes above 0"):

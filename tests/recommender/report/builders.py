@@ -53,6 +53,7 @@ class Sized:
     blocks: tuple[float, ...] | None = None
     confidence: float = 1.0
     is_stale: bool = False
+    last_sample_age_s: float = 30.0
 
 
 def tflops(**overrides) -> Sized:
@@ -310,7 +311,7 @@ def evidence(rows, blocks: int = 2016) -> Evidence:
         span_s=np.array([[row.span_s] * 2 for row in rows], np.int64).reshape(w, 2),
         coverage=np.full((w, 2), 0.99),
         workers_seen=np.full((w, 2), 2),
-        last_sample_age_s=np.full((w, 2), 30.0),
+        last_sample_age_s=table(rows, "last_sample_age_s"),
         saturated_share=table(rows, "at_limit_share"),
         denials=table(rows, "denials"),
         is_opaque=table(rows, "is_opaque").astype(bool),

@@ -84,7 +84,7 @@ def test_every_workload_has_a_row_an_anchor_and_details():
     [
         "a VRAM allocation was refused 3 times in the last 7 days",
         "TF-VRAM-PEAK-NEAR-LIMIT",
-        "p95 of use over time is 29.6 TFLOPS",
+        "p95 of demand over time is at most 29.6 TFLOPS",
         "Had this been in force for the last 7 d",
         "request exceeded 1.2 % of the time (now 0 %), 40 % above use (now 210 %)",
         "hindsight: 0 % of the 5-minute peaks above the recommended limit",
@@ -98,6 +98,9 @@ def test_every_workload_has_a_row_an_anchor_and_details():
         "1 skipped: no GPU metrics",
         "requests.compute.percentile 0.95 (profile team/small)",
         "VRAM peak above 95 % of the limit",
+        "mean demand",
+        "minutes held back",
+        "measured from 2026-09-14 14:09 UTC to 2026-09-21 14:09 UTC",
     ],
 )
 def test_everything_is_in_the_page_without_a_script(text):
@@ -150,7 +153,7 @@ def test_every_plot_is_well_formed_and_has_a_text_alternative(item):
     root = ET.fromstring(quoted)
 
     assert root.attrib["role"] == "img"
-    assert root.attrib["aria-label"].startswith("mean use ")
+    assert root.attrib["aria-label"].startswith(("mean use ", "mean demand "))
     assert "nan" not in svg
 
 
@@ -175,6 +178,43 @@ def test_a_gap_in_the_measurements_is_a_gap_in_the_plot():
 
     band = re.search(r'class=band d="([^"]*)"', svg)[1]
     assert band.count("M") == band.count("z") == 2
+
+
+def test_constant_use_is_a_line_that_is_stroked_unlike_the_filled_band():
+    size = tflops(blocks=(5.0,) * 84)
+    built = report(Row(tflops=size))
+    series = built.items[0].evidence.series
+    flat = replace(series, mean=series.highest)
+    item = replace(built.items[0], evidence=replace(built.items[0].evidence, series=flat))
+
+    band = re.search(r'class=band d="([^"]*)"', plot(item))[1]
+    steps = re.findall(r"-?\d+", band.partition("l")[2])
+    assert set(steps[1::2]) == {"0"}
+    assert re.search(r"\.band\{fill:var\(--band\);stroke:var\(--use\)", render_page(built))
+
+
+def test_notes_are_a_list_of_sentences():
+    notes = ("some answers were partial", "team-a/chat is measured twice.", "DCGM has no limits")
+    page = render_page(report(notes=notes))
+
+    assert "<li>Some answers were partial.<li>team-a/chat is measured twice.<li>DCGM has" in page
+
+
+def test_what_was_held_back_is_called_demand_and_what_was_not_is_use():
+    def words(size):
+        return "".join(Elements(render_page(report(Row(tflops=size)))).texts)
+
+    held, free = words(tflops(at_limit_share=0.6)), words(tflops())
+    for text in ("mean demand", "highest demand", "minutes held back60 %", "40 % above demand"):
+        assert text in held
+        assert text not in free
+    assert "highest use" in free
+
+
+def test_the_queries_of_a_workload_are_listed_once():
+    subject = replace(Row().subject, promql={"tflops": ("a", "b"), "vram_bytes": ("b", "c")})
+
+    assert "<pre>a\nb\nc</pre>" in render_page(report(Row(subject=subject)))
 
 
 def test_a_plot_without_measurements_is_left_out():

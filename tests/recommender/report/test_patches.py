@@ -7,10 +7,12 @@ import yaml
 
 from recommender.report.grouping import by_workload
 from recommender.report.patches import (
+    adoption,
     patch_command,
     render_kustomize,
     render_kustomize_text,
     render_patch,
+    replicas_patch,
     size_patch,
     workload_patch,
 )
@@ -59,6 +61,17 @@ def test_the_template_of_a_cron_job_lies_deeper():
 def test_a_resource_without_a_place_in_the_api_has_no_patch():
     assert size_patch("tokens_per_s", "Deployment/a", 5.0, 6.0) is None
     assert size_patch("tflops", "Deployment/a", None, None) is None
+
+
+@pytest.mark.parametrize("owner", ["Pod/notebook", "RayCluster/ray-1"])
+def test_an_owner_whose_template_is_not_known_is_not_patched(owner):
+    assert size_patch("tflops", owner, 1.0, 2.0) is None
+    assert replicas_patch(owner, 3) is None
+
+
+@pytest.mark.parametrize("owner", ["DaemonSet/a", "Job/a", "CronJob/a"])
+def test_replicas_of_an_owner_that_has_none_are_not_patched(owner):
+    assert replicas_patch(owner, 3) is None
 
 
 def group_of(**fields):
@@ -141,7 +154,40 @@ def test_an_owner_that_is_not_known_is_taken_for_a_deployment():
         report(Row(tflops=tflops(target_request=6.0), subject=Subject(), gpu_model=""))
     )
 
-    assert yaml.safe_load(files["team-a-chat.yaml"])["kind"] == "Deployment"
+    text = files["team-a-chat.yaml"]
+    assert yaml.safe_load(text)["kind"] == "Deployment"
+    assert "# team-a/chat: the owner's kind is not known, and a Deployment" in text
+
+
+def raised(owner):
+    return Row(tflops=tflops(target_request=6.0), subject=Subject(owner=owner), gpu_model="")
+
+
+def test_only_what_is_assumed_is_remarked():
+    assert adoption(group_of(subject=Subject(owner="Deployment/a"))) == ""
+    known, assumed = (
+        adoption(by_workload(report(raised(owner)).items)[0]) for owner in ("StatefulSet/a", "")
+    )
+    assert known.startswith("kubectl -n team-a patch statefulset a ")
+    remark, command = assumed.splitlines()
+    assert remark.startswith("# team-a/chat: the owner's kind is not known")
+    assert command.startswith("kubectl -n team-a patch deployment chat ")
+
+
+def test_a_bare_pod_is_told_apart_from_nothing_to_change():
+    built = report(raised("Pod/notebook"))
+    texts = [render_patch(built), render_kustomize(built)["kustomization.yaml"]]
+    for text in [*texts, adoption(by_workload(built.items)[0])]:
+        assert "# team-a/chat: a bare pod has no template to patch" in text
+        assert "kubectl" not in text
+    assert yaml.safe_load(texts[0]) is None
+    assert yaml.safe_load(texts[1])["patches"] == []
+
+
+def test_a_bare_pod_beside_others_leaves_their_documents_alone():
+    other = Row(tflops=tflops(target_request=6.0), workload="other", gpu_model="")
+    documents = list(yaml.safe_load_all(render_patch(report(raised("Pod/notebook"), other))))
+    assert [set(document) for document in documents] == [{"spec"}]
 
 
 def test_the_text_of_a_kustomization_holds_every_file():

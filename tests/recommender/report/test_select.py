@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recommender.decision import Code
 from recommender.errors import InvalidValueError
 from recommender.report.blocks import Severity
 from recommender.report.grouping import by_workload, grouped
@@ -180,6 +181,31 @@ def test_the_money_of_a_workload_survives_as_long_as_one_item_does():
     assert [item.money for item in kept.items] == [money]
     others = selected(built, Selection(only=Only.UNKNOWN))
     assert others.items == ()
+
+
+UNSTATED = {"target_replicas": NAN, "unknown_replicas": Code.NoStatedLimit}
+
+
+def test_an_item_that_lacks_a_statement_does_not_stand_for_its_workload():
+    [group] = by_workload(report(Row(**UNSTATED)).items)
+
+    assert [item.severity for item in group.items] == [Severity.OK, Severity.OK, Severity.UNSET]
+    assert (group.worst.resource, group.severity) == ("tflops", Severity.OK)
+
+
+def test_an_unset_item_with_a_recommendation_may_stand_for_its_workload():
+    size = tflops(request=NAN, limit=NAN)
+    [group] = by_workload(report(Row(tflops=size, **UNSTATED)).items)
+
+    assert (group.worst.resource, group.severity) == ("tflops", Severity.UNSET)
+
+
+@given(item_lists())
+def test_a_risk_always_stands_for_its_workload(items):
+    for group in by_workload(items):
+        most_urgent = min(group.items, key=lambda item: item.severity.rank)
+        if most_urgent.severity in RISKS:
+            assert group.severity is most_urgent.severity
 
 
 def test_groups_are_titled_by_what_was_asked():

@@ -45,6 +45,14 @@ def test_compute_at_its_limit_is_critical_above_five_percent_of_the_minutes():
     assert verdict_of("tflops", tflops=tflops(at_limit_share=0.05))[0] is Severity.OK
 
 
+def test_held_back_compute_names_what_may_have_held_it_back():
+    item = item_of("tflops", tflops=tflops(at_limit_share=0.6))
+
+    assert item.verdict.sentence == (
+        "compute was held back in 60 % of the minutes, by its limit or its share of the GPU"
+    )
+
+
 def test_a_request_below_use_is_a_warning_that_names_both():
     item = item_of("tflops", tflops=tflops(p95=14.0, target_request=16.1))
 
@@ -173,10 +181,20 @@ def test_replicas_are_judged_by_the_direction_of_the_change(target, expected):
     assert verdict_of("replicas", target_replicas=target) == expected
 
 
-def test_replicas_without_a_stated_limit_are_unknown_with_the_reason():
+def test_replicas_without_a_stated_limit_are_unset_and_say_what_to_state():
     item = item_of("replicas", target_replicas=NAN, unknown_replicas=Code.NoStatedLimit)
 
-    assert (item.severity, item.verdict.code) == (Severity.UNKNOWN, "TF-NO-STATED-LIMIT")
+    assert (item.severity, item.verdict.code) == (Severity.UNSET, "TF-NO-STATED-LIMIT")
+    assert "state one in the pod template or its profile" in item.verdict.sentence
+    assert (item.current.replicas, item.recommended.replicas, item.patch) == (2, None, None)
+    assert (item.confidence.grade, item.confidence.value) == ("D", 0.0)
+
+
+def test_replicas_whose_demand_is_not_known_are_unknown_with_the_reason():
+    item = item_of("replicas", target_replicas=NAN, unknown_replicas=Code.NoFreshDemand)
+
+    assert (item.severity, item.verdict.code) == (Severity.UNKNOWN, "TF-NO-FRESH-DEMAND")
+    assert item.verdict.sentence == "no worker past its start-up has a fresh sample"
 
 
 def test_the_verdict_is_the_most_urgent_finding():

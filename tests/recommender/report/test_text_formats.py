@@ -8,6 +8,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from recommender.decision import Code
 from recommender.report.blocks import Severity
 from recommender.report.jsonform import read_report
 from recommender.report.markdown import render_markdown
@@ -108,6 +109,24 @@ def test_the_table_says_why_something_is_unknown_and_what_failed():
 
     assert "2 UNKNOWN: less than 30 min or 12 samples: no recommendation" in text
     assert "failed: vision/segmenter: the server gave up after 60 s" in text
+
+
+def test_the_table_says_once_what_has_to_be_stated():
+    unstated = {"target_replicas": float("nan"), "unknown_replicas": Code.NoStatedLimit}
+    text = render_table(report(Row(**unstated), Row(workload="search", **unstated)))
+
+    assert "2 UNSET: no compute limit is stated to divide the demand by; state one in" in text
+
+
+def test_markdown_lists_what_must_be_known_of_the_whole_report():
+    text = render_markdown(replace_notes(varied_report(), "partial", "left_out"))
+
+    assert "\n- Note: partial\n- Note: left\\_out\n- Failed: the server gave up" in text
+    assert text.endswith("\n\n_2026-09-21 14:10 UTC, http://prometheus.monitoring:9090_\n")
+
+
+def replace_notes(built, *notes):
+    return replace(built, meta=replace(built.meta, notes=notes))
 
 
 def test_groups_have_their_title_above():

@@ -1,6 +1,7 @@
 import json
 import re
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -231,7 +232,11 @@ def test_clocks_that_are_apart_are_told(server_s, status, words):
 
 @pytest.mark.parametrize(
     ("count", "status", "words"),
-    [(1, OK, "Open on the left"), (2, OK, "Closed on the left"), (None, SKIPPED, "not tell")],
+    [
+        (1, OK, "no sample counts in two minutes"),
+        (2, OK, "counts in two minutes of the history. Nothing needs to be done"),
+        (None, SKIPPED, "not tell"),
+    ],
 )
 def test_the_rule_of_ranges_is_told(count, status, words):
     ranges = of(look(healthy(range_count=count)), Check.RANGES)
@@ -252,23 +257,83 @@ def test_series_are_counted_recently_and_over_a_day():
     assert found.text == "tf_worker_memory_bytes: 1 series in the last 5 min, 2 in the last day"
 
 
-def test_a_server_without_any_usage_fails():
+def test_a_server_without_any_usage_fails_and_what_to_do_is_said_once():
     findings = look(healthy(series=[]))
 
     *metrics, verdict = [finding for finding in findings if finding.check == Check.SERIES]
-    assert [finding.status for finding in metrics] == [WARNING] * 3
+    assert [(finding.status, finding.next_step) for finding in metrics] == [(WARNING, "")] * 3
     assert verdict.status == FAILED
     assert "nothing can be recommended" in verdict.text
-    assert "--prometheus-mapping" in verdict.next_step
+    assert "Look at the targets page" in verdict.next_step
+    assert "--prometheus-mapping (agent, greptimedb, dcgm)" in verdict.next_step
+    for check in (Check.SIGNALS, Check.IN_FORCE):
+        beside = of(findings, check)
+        assert (beside.status, beside.next_step) == (SKIPPED, "")
 
 
-def test_usage_that_ended_within_the_day_fails_and_its_age_is_told():
+@pytest.mark.parametrize(
+    ("mapping", "name", "fitting"),
+    [
+        (AGENT, 'DCGM_FI_DEV_FB_USED{GPU_I_ID=""}', "dcgm"),
+        (DCGM, 'tf_worker_usage{__field__="memory_bytes"}', "greptimedb"),
+        (GREPTIMEDB, "tf_worker_memory_bytes", "agent"),
+        (replace(DCGM, name="dcgm with other names"), 'DCGM_FI_DEV_FB_USED{GPU_I_ID=""}', "dcgm"),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_the_mapping_that_fits_is_named_where_the_chosen_one_finds_nothing(mapping, name, fitting):
+    metric = name.partition("{")[0]
+    if mapping.name.endswith("other names"):
+        mapping = replace(mapping, metrics={Metric.VRAM_BYTES: (SeriesName(series="vram"),)})
+    series = one(metric, __field__="memory_bytes" if metric == "tf_worker_usage" else None)
+
+    verdict = [f for f in look(healthy(series=[series]), mapping) if f.check == Check.SERIES][-1]
+
+    assert verdict.next_step == (
+        f"This server has {name}: choose --prometheus-mapping {fitting} "
+        "(prometheus.mapping of the settings file)."
+    )
+
+
+def test_names_of_other_mappings_that_the_server_refuses_are_not_suggested():
+    refused = refusal("tf_worker_usage", 400, "bad_data", "no such table")
+
+    findings = look(healthy(series=[], refusals=[refused]))
+
+    verdict = [finding for finding in findings if finding.check == Check.SERIES][-1]
+    assert (verdict.status, "greptimedb has" in verdict.next_step) == (FAILED, False)
+
+
+def test_a_look_that_finds_nothing_asks_few_questions_too():
+    world = healthy(series=[])
+
+    look(world)
+
+    assert len(world.queries) <= 35
+
+
+@pytest.mark.parametrize("age_s", [301, 33 * 60, 7200])
+def test_usage_that_ended_within_the_day_fails_in_both_checks_that_see_it(age_s):
+    findings = look(healthy(series=agent(last_s=NOW_S - age_s)))
+
+    *metrics, verdict = [finding for finding in findings if finding.check == Check.SERIES]
+    assert {(finding.status, finding.next_step) for finding in metrics} == {(WARNING, "")}
+    assert "1 in the last day" in of(findings, Check.SERIES, Metric.TFLOPS).text
+    assert verdict.status == FAILED
+    assert "a report tells of the time before" in verdict.text
+    assert of(findings, Check.NEWEST).status == FAILED
+
+
+def test_the_age_of_usage_that_ended_is_told():
     findings = look(healthy(series=agent(last_s=NOW_S - 7200)))
 
-    assert [f for f in findings if f.check == Check.SERIES][-1].status == FAILED
-    assert "1 in the last day" in of(findings, Check.SERIES, Metric.TFLOPS).text
     assert of(findings, Check.NEWEST).text == "The newest sample is 2 h old"
-    assert SKIPPED not in {f.status for f in findings if f.check == Check.NEWEST}
+
+
+def test_one_metric_that_ended_is_a_warning_while_others_go_on():
+    series = [*agent(GAUGES[:2]), one(GAUGES[2], last_s=NOW_S - 7200)]
+
+    assert of(look(healthy(series=series)), Check.NEWEST, Metric.VRAM_BYTES).status == WARNING
 
 
 def test_a_selector_that_excludes_everything_is_named():
@@ -345,21 +410,25 @@ def test_scrapes_that_are_far_apart_are_a_warning(step_s, status, words):
 
 
 @pytest.mark.parametrize(
-    ("hours", "text"),
+    ("hours", "reach", "enough", "step"),
     [
-        (0.5, "less than 1 h"),
-        (2.5, "at least 2 h"),
-        (50.1, "at least 2 d 2 h"),
-        (300, "at least 12 d 11 h"),
+        (0.5, "less than 1 h", "too little", "less sure until then"),
+        (2.5, "at least 2 h", "too little", "less sure until then"),
+        (50.1, "at least 2 d 2 h", "enough", "once a week"),
+        (300, "at least 12 d 11 h", "enough", "once a week"),
     ],
 )
-def test_history_that_is_shorter_than_wanted_is_found_to_the_hour(hours, text):
+def test_history_that_is_shorter_than_wanted_is_found_to_the_hour(hours, reach, enough, step):
     world = healthy(series=agent(first_s=NOW_S - int(hours * 3600)))
 
     reached = of(look(world), Check.HISTORY)
 
     assert reached.status == WARNING
-    assert reached.text == f"It reaches back {text} of the 14 d that are read"
+    assert reached.text == (
+        f"It reaches back {reach} of the 14 d that are read (report.since or --since): "
+        f"{enough} for full confidence, which takes 2 d"
+    )
+    assert step in reached.next_step
     assert len([query for query in world.queries if "[3600s]" in query]) <= 11
 
 
@@ -442,8 +511,21 @@ def test_a_card_that_no_pod_uses_is_no_fault():
 
     found = of(look(healthy(series=series), DCGM), Check.LABELS)
 
-    assert found.status == OK
-    assert "1 of 2 series are left out" in found.text
+    assert (found.status, found.next_step) == (OK, "")
+    assert "1 of 2 series are left out: they name no workload" not in found.text
+    assert "as cards that no pod uses" in found.text
+
+
+def test_a_pod_without_a_namespace_is_a_fault_of_cards_too():
+    series = [
+        one("DCGM_FI_DEV_FB_USED", worker=None, workload=None, UUID="GPU-1", pod="chat-0"),
+        one("DCGM_FI_DEV_FB_USED", worker=None, workload=None, pod="chat-1", namespace=None),
+    ]
+
+    found = of(look(healthy(series=series), DCGM), Check.LABELS)
+
+    assert found.status == WARNING
+    assert "worker from pod_name or pod" in found.next_step
 
 
 def test_labels_that_the_scrape_renamed_are_told_with_the_remedy():
@@ -455,6 +537,17 @@ def test_labels_that_the_scrape_renamed_are_told_with_the_remedy():
     assert found.status == WARNING
     assert "exported_namespace and exported_workload" in found.text
     assert "honorLabels: true" in found.next_step
+
+
+def test_renamed_labels_are_usual_where_pods_name_the_workload():
+    labels = {"namespace": "monitoring", "pod": "nvidia-dcgm-exporter-x2x4z"}
+    exported = {"exported_namespace": "team", "exported_pod": "chat-0"}
+    series = [one("DCGM_FI_DEV_FB_USED", workload=None, worker=None, **labels, **exported)]
+
+    found = of(look(healthy(series=series), DCGM), Check.HONOR_LABELS)
+
+    assert (found.status, found.next_step) == (OK, "")
+    assert "exported_namespace and exported_pod" in found.text
 
 
 def test_a_workload_that_is_the_exporter_fails():
@@ -487,7 +580,7 @@ def test_a_pair_of_servers_that_scrape_the_same_is_told():
     assert found.status == WARNING
     assert "team/chat/chat-0 has 2; they differ in prometheus_replica" in found.text
     assert "dedup: 'true'" in found.next_step
-    assert "--selector prometheus_replica=NAME" in found.next_step
+    assert "--selector prometheus_replica=VALUE, which is a or b." in found.next_step
 
 
 def test_a_worker_that_is_scraped_twice_is_told():
@@ -497,6 +590,49 @@ def test_a_worker_that_is_scraped_twice_is_told():
 
     assert "they differ in instance and job" in found.text
     assert "several jobs" in found.next_step
+    assert "--selector job=VALUE, which is other or tensor-fusion-agent." in found.next_step
+
+
+def test_a_pair_of_servers_for_two_clusters_is_told_with_both_remedies():
+    series = [
+        *agent(prometheus_replica="a", cluster="dev"),
+        *agent(prometheus_replica="b", cluster="prod"),
+    ]
+
+    step = of(look(healthy(series=series)), Check.DUPLICATES).next_step
+
+    assert "dedup: 'true'" in step
+    assert "several clusters. Choose one: --selector cluster=VALUE, which is dev or prod." in step
+
+
+def test_a_workload_in_two_clusters_is_told_though_its_workers_differ():
+    clusters = [
+        agent(k8s_cluster=name, worker=f"chat-{name}", uuid=f"GPU-{name}")
+        for name in ("asia", "eu", "us", "us2")
+    ]
+    alone = agent(k8s_cluster="eu", workload="search", worker="search-0")
+
+    found = of(look(healthy(series=[*chain(*clusters), *alone])), Check.DUPLICATES)
+
+    assert found.status == WARNING
+    assert found.text == (
+        "1 of 2 workloads have workers in several clusters, for example team/chat in asia, eu, us "
+        "and us2. They are taken for one workload"
+    )
+    assert "--selector k8s_cluster=VALUE, which is asia, eu, us or another one." in found.next_step
+
+
+def test_workloads_of_one_cluster_each_are_not_mixed():
+    series = [*agent(cluster="eu"), *agent(cluster="us", workload="search", worker="search-0")]
+
+    assert of(look(healthy(series=series)), Check.DUPLICATES).status == OK
+
+
+def test_a_workload_that_moved_to_another_cluster_is_not_mixed():
+    before = agent(cluster="eu", last_s=NOW_S - 200)
+    after = agent(cluster="us", worker="chat-1", first_s=NOW_S - 180)
+
+    assert of(look(healthy(series=before + after)), Check.DUPLICATES).status == OK
 
 
 def test_a_worker_on_two_devices_is_no_duplicate():

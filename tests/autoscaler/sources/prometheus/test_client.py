@@ -36,7 +36,8 @@ from tests.components.http_faults import (
 NOW_S = 1_700_000_000.0
 ONE = {"metric": {"worker": "a"}, "values": [[1700000000, "1.5"], [1700000060, "NaN"]]}
 MATRIX = {"status": "success", "data": {"resultType": "matrix", "result": [ONE]}}
-SHORT = {"query_timeout_s": 0.15, "connect_timeout_s": 0.1}
+SHORT = {"query_timeout_s": 0.6, "connect_timeout_s": 0.4}
+"""Long enough for an honest answer on a busy machine."""
 
 
 @pytest.fixture
@@ -138,9 +139,9 @@ REJECTED = [
 TIMED_OUT = [
     (api_error(503, "timeout", "query timed out in expression"), "query timed out in expression"),
     (replied(504, b"upstream request timeout"), "raise prometheus.timeout"),
-    (never, "no complete answer within 0.25 s"),
-    (trickle(), "no complete answer within 0.25 s"),
-    (trickle(head=True), "no complete answer within 0.25 s"),
+    (never, "no complete answer within 1 s"),
+    (trickle(), "no complete answer within 1 s"),
+    (trickle(head=True), "no complete answer within 1 s"),
 ]
 UNAVAILABLE = [
     (api_error(500, "internal", "disk is full"), "disk is full"),
@@ -185,7 +186,8 @@ BAD_ANSWERS = [
 def test_a_fault_is_a_typed_error_with_its_reason_and_then_all_is_well(
     server, client_of, fault, error, text
 ):
-    client = client_of(server.url, answer_bytes=2**20, **SHORT)
+    limits = SHORT if error is QueryTimeoutError else {}
+    client = client_of(server.url, answer_bytes=2**20, **limits)
     server.misbehave(fault)
     with pytest.raises(error) as caught:
         client.instant("m", NOW_S)
@@ -220,7 +222,7 @@ def test_an_unbounded_wait_ends_at_the_deadline(server, client_of):
         start_s = time.monotonic()
         with pytest.raises(QueryTimeoutError):
             client.instant("m", NOW_S)
-        assert 0.2 < time.monotonic() - start_s < 5
+        assert 0.9 < time.monotonic() - start_s < 5
 
 
 def test_the_deadline_is_by_the_given_clock(server, client_of):

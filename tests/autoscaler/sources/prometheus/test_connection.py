@@ -15,6 +15,8 @@ URL = "http://prometheus:9090"
         "https://thanos.example.org",
         "http://greptime:4000/v1/prometheus/",
         "http://[::1]:9090/prefix",
+        "https://api:6443/api/v1/namespaces/monitoring/services/prometheus:9090/proxy",
+        "http://mimir/prometheus/api/v1/tenant-a",
     ],
 )
 def test_an_address_of_a_server_has_no_problem(url):
@@ -38,6 +40,10 @@ def test_an_address_of_a_server_has_no_problem(url):
         ("http://[::1", "an IPv6 address stands in brackets"),
         ("http://prometheus?db=public", "holds a query or a fragment"),
         ("http://prometheus#top", "holds a query or a fragment"),
+        ("http://prometheus:9090/api/v1/query", ": leave out /api/v1/query;"),
+        ("http://mimir/prometheus/api/v1/query_range/", ": leave out /api/v1/query_range/;"),
+        ("http://prometheus:9090/api/v1", ": leave out /api/v1;"),
+        ("http://prometheus:9090/api/v1/write", ": leave out /api/v1/write;"),
     ],
 )
 def test_a_wrong_address_is_said_with_the_form_that_is_wanted(url, problem):
@@ -88,7 +94,6 @@ def test_all_problems_of_a_connection_are_said_at_once():
         "connect_timeout_s",
         "answer_bytes",
         "bearer_token_file and basic_user exclude each other; give one of them",
-        "basic_user and basic_password_file belong together; give both or neither",
         "basic_user",
         "key_file",
         "header 'X Org'",
@@ -111,3 +116,18 @@ def test_a_connection_can_be_shown_without_the_values_of_its_headers():
 
 def test_one_attempt_may_take_the_time_to_connect_and_that_of_the_query():
     assert Connection(url=URL).deadline_s == 65.0
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({"bearer_token_file": Path("t"), "basic_user": "ann"}, "exclude each other"),
+        ({"bearer_token_file": Path("t"), "basic_password_file": Path("p")}, "belong together"),
+        ({"basic_user": "ann"}, "belong together"),
+    ],
+)
+def test_half_a_credential_is_one_problem(given, problem):
+    with pytest.raises(UsageError) as caught:
+        Connection(url=URL, **given)
+    [line] = str(caught.value).splitlines()
+    assert problem in line

@@ -1,5 +1,6 @@
 import base64
 import os
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +9,7 @@ from autoscaler.sources.prometheus.connection import Connection
 from autoscaler.sources.prometheus.credentials import read_credentials, tls_marks
 
 URL = "http://prometheus:9090"
+NONE = Path("/dev/null/none")
 
 
 @pytest.fixture
@@ -62,7 +64,7 @@ def test_a_file_that_no_header_can_carry_is_named_and_not_quoted(secret, content
     secret.write_bytes(content)
     with pytest.raises(UsageError) as caught:
         read_credentials(Connection(url=URL, bearer_token_file=secret))
-    assert str(caught.value).startswith(f"{secret}: ")
+    assert str(caught.value).startswith(f"prometheus.tokenFile (--prometheus-token-file): {secret}")
     assert problem in str(caught.value)
     assert "hunter2" not in str(caught.value)
 
@@ -74,7 +76,29 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path):
     ):
         with pytest.raises(UsageError) as caught:
             read_credentials(Connection(url=URL, bearer_token_file=path))
-        assert str(caught.value) == f"{path}: cannot be read: {problem}"
+        assert str(caught.value) == (
+            f"prometheus.tokenFile (--prometheus-token-file): {path}: cannot be read: {problem}"
+        )
+
+
+@pytest.mark.parametrize(
+    ("read", "given", "place"),
+    [
+        (read_credentials, {"header_files": {"X-A": NONE}}, "prometheus.headerFiles.X-A (--"),
+        (
+            read_credentials,
+            {"basic_user": "ann", "basic_password_file": NONE},
+            "prometheus.passwordFile: ",
+        ),
+        (tls_marks, {"ca_file": NONE}, "prometheus.caFile (--ca-file): "),
+        (tls_marks, {"certificate_file": NONE}, "prometheus.certFile: "),
+    ],
+)
+def test_a_missing_file_is_named_with_where_it_was_given(read, given, place):
+    with pytest.raises(UsageError) as caught:
+        read(Connection(url=URL, **given))
+    assert str(caught.value).startswith(place)
+    assert str(caught.value).endswith(f"{NONE}: cannot be read: Not a directory")
 
 
 def test_a_pipe_is_refused_before_it_is_waited_for(tmp_path):

@@ -7,6 +7,7 @@ from autoscaler.sources.prometheus.inventory import read_inventory
 from autoscaler.sources.prometheus.labels import LabelTable
 from autoscaler.sources.prometheus.mapping import NameMapping, SeriesName
 from autoscaler.sources.prometheus.mappings import AGENT, DCGM
+from autoscaler.sources.prometheus.owners import Owner
 from autoscaler.sources.prometheus.promql import Matcher
 from autoscaler.sources.source import Metric
 from tests.fakes.prometheus import FakePrometheus
@@ -205,8 +206,115 @@ def test_percent_is_asked_for_where_a_worker_has_nothing_else(server):
 
 
 @pytest.mark.parametrize(
+    ("model", "metrics", "has_shares_only"),
+    [("H100", {Metric.TFLOPS}, True), ("Unheard-of", {Metric.COMPUTE_PERCENT}, False)],
+)
+def test_percent_without_tflops_is_a_share_of_a_card_that_is_known(
+    server, model, metrics, has_shares_only
+):
+    server.add("tf_worker_compute_percentage", scrapes(-600, 0), 5.0, **CHAT, gpu_model=model)
+    found = inventory(server)
+    assert (found.metrics, found.has_shares_only) == (metrics, has_shares_only)
+
+
+def test_each_device_is_looked_at_by_itself(server):
+    one, other = CHAT | {"uuid": "GPU-1"}, CHAT | {"uuid": "GPU-2", "gpu_model": "H100"}
+    server.add("tf_worker_compute_tflops", scrapes(-600, 0), 5.0, **one, method="sm_time")
+    for device in (one, other):
+        server.add("tf_worker_compute_percentage", scrapes(-600, 0), 5.0, **device)
+    worker = only_worker(server)
+    assert (worker.metrics, worker.has_shares_only) == ({Metric.TFLOPS}, True)
+
+
+def test_tflops_that_have_ended_are_not_those_of_now(server):
+    card = CHAT | {"gpu_model": "H100"}
+    server.add("tf_worker_compute_tflops", scrapes(-7200, -3600), 5.0, **card, method="sm_time")
+    server.add("tf_worker_compute_percentage", scrapes(-7200, 0), 5.0, **card)
+    assert only_worker(server).has_shares_only
+
+
+@pytest.mark.parametrize("refuses", ["tf_worker_memory_bytes", "tf_worker_tflops_limit"])
+def test_what_the_server_refuses_is_kept_and_the_rest_goes_on(server, refuses):
+    server.add("tf_worker_compute_tflops", scrapes(-600, 0), 5.0, **CHAT, method="sm_time")
+    server.add("tf_worker_tflops_request", scrapes(-600, 0), 40.0, **CHAT)
+    server.rejects = refuses
+    found = inventory(server)
+    names = {"tf_worker_memory_bytes": "vram_bytes", "tf_worker_tflops_limit": "tflops-limit"}
+    assert list(found.refused) == [names[refuses]]
+    assert refuses in str(found.refused[names[refuses]])
+    assert dict(found.workers[0].in_force) == {"tflops-request": 40.0}
+
+
+def test_percent_stays_percent_where_tflops_are_refused(server):
+    server.add("tf_worker_compute_percentage", scrapes(-600, 0), 5.0, **CHAT, gpu_model="H100")
+    server.rejects = "tf_worker_compute_tflops"
+    found = inventory(server)
+    assert (found.metrics, found.has_shares_only) == ({Metric.COMPUTE_PERCENT}, False)
+
+
+def test_a_server_that_refuses_medians_says_the_rest(server):
+    server.add("tf_worker_memory_bytes", scrapes(-600, 0), 1e9, **CHAT)
+    server.rejects = "quantile("
+    found = inventory(server)
+    assert (found.interval_s, dict(found.refused), len(found.workers)) == (None, {}, 1)
+
+
+def test_the_owners_kind_is_told_where_the_owner_is_the_workload(server):
+    for workload in ("chat", "search"):
+        one = CHAT | {"workload": workload, "worker": f"{workload}-0"}
+        server.add("tf_worker_memory_bytes", scrapes(-600, 0), 1e9, **one)
+    owners = {
+        ("team", "chat-0"): Owner("chat", "StatefulSet"),
+        ("team", "search-0"): Owner("operator", "Deployment"),
+    }
+    found = inventory(server, owners=owners)
+    assert [worker.owner for worker in found.workers] == ["StatefulSet/chat", ""]
+
+
+def test_two_servers_of_one_exporter_are_told_by_what_tells_them_apart(server):
+    for replica in ("a", "b"):
+        server.add(
+            "tf_worker_memory_bytes", scrapes(-600, 0), 1e9, **CHAT, prometheus_replica=replica
+        )
+    server.add("tf_worker_memory_bytes", scrapes(-600, 0), 1e9, **(CHAT | {"worker": "chat-1"}))
+    [mixed] = inventory(server).mixed
+    assert (mixed.is_of_clusters, mixed.count, mixed.of) == (False, 1, 2)
+    assert (mixed.example, mixed.label, mixed.values) == (
+        "team/chat/chat-0",
+        "prometheus_replica",
+        ("a", "b"),
+    )
+
+
+def test_clusters_that_hold_a_workload_of_one_name_are_told(server):
+    for cluster in ("east", "west"):
+        one = CHAT | {"worker": f"chat-{cluster}", "uuid": f"GPU-{cluster}", "cluster": cluster}
+        server.add("tf_worker_memory_bytes", scrapes(-600, 0), 1e9, **one)
+        own = one | {"workload": cluster, "worker": f"{cluster}-0"}
+        server.add("tf_worker_memory_bytes", scrapes(-600, 0), 1e9, **own)
+    [mixed] = inventory(server).mixed
+    assert (mixed.is_of_clusters, mixed.count, mixed.of) == (True, 1, 3)
+    assert (mixed.example, mixed.values) == ("team/chat", ("east", "west"))
+
+
+def test_a_device_of_two_clusters_is_told_once(server):
+    for cluster in ("east", "west"):
+        server.add("tf_worker_memory_bytes", scrapes(-600, 0), 1e9, **CHAT, cluster=cluster)
+    [mixed] = inventory(server).mixed
+    assert (mixed.is_of_clusters, mixed.label) == (False, "cluster")
+
+
+def test_an_exporter_that_has_started_anew_is_not_there_twice(server):
+    for instance, from_s, upto_s in (("10.0.0.1", -7200, -120), ("10.0.0.2", -120, 0)):
+        server.add(
+            "tf_worker_memory_bytes", scrapes(from_s, upto_s), 1e9, **CHAT, instance=instance
+        )
+    assert inventory(server).mixed == ()
+
+
+@pytest.mark.parametrize(
     ("model", "metrics"),
-    [("H100", {Metric.TFLOPS, Metric.COMPUTE_PERCENT}), ("Unheard-of", {Metric.COMPUTE_PERCENT})],
+    [("H100", {Metric.TFLOPS}), ("Unheard-of", {Metric.COMPUTE_PERCENT})],
 )
 def test_a_share_of_a_card_is_tflops_where_the_card_is_known(server, model, metrics):
     pod = {"namespace": "team", "pod": "chat-5d4b8c7f9d-abcde", "modelName": model, "UUID": "GPU-1"}

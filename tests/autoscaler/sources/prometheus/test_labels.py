@@ -8,7 +8,7 @@ from autoscaler.printable import printable
 from autoscaler.sources.prometheus.labels import ANSWERS_REMEMBERED, SPARE_SETS, LabelTable
 from autoscaler.sources.prometheus.mapping import OUR_LABELS
 from autoscaler.sources.prometheus.mappings import AGENT, DCGM, GREPTIMEDB
-from autoscaler.sources.prometheus.owners import owner_of
+from autoscaler.sources.prometheus.owners import Owner, owner_of
 from autoscaler.sources.prometheus.promql import Matcher
 
 WORKER = {
@@ -77,7 +77,7 @@ def test_the_first_name_that_a_series_has_counts():
 
 def test_what_the_writer_does_not_know_is_taken_from_the_pod():
     uid = "0d3ad8b0-5a2c-4f0e-9a6c-2d6f3b1c7e55"
-    known = owner_of({("team", "chat-worker-7"): "chat"})
+    known = owner_of({("team", "chat-worker-7"): Owner("chat")})
     series = [
         {"namespace": "team", "pod_name": "chat-worker-7", "workload": workload}
         for workload in (uid, "unknown", "", "stated")

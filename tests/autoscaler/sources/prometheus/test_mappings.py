@@ -126,6 +126,12 @@ def test_own_names_stand_on_the_agents_unless_another_base_is_named():
     assert mapping.in_force == AGENT.in_force
 
 
+@pytest.mark.parametrize("name", ["my.busy", "job:busy:rate5m", "k8s/gpu-busy", "größe"])
+def test_a_metric_may_have_any_name_that_is_no_expression(name):
+    (found,) = mapping_of({"metrics": {"vram_bytes": name}}, "x").metrics[Metric.VRAM_BYTES]
+    assert found.series == name
+
+
 @pytest.mark.parametrize("op", ["=", "!=", "=~", "!~"])
 def test_a_matcher_may_have_any_operator(op):
     document = {"metrics": {"vram_bytes": {"series": "x", "matchers": {"a": {op: "b"}}}}}
@@ -198,6 +204,11 @@ def test_all_problems_are_named_at_once_with_their_places():
         ({"metrics": {"tflops": {"series": "x", "matchers": {"\n": "b"}}}}, "control characters"),
         ({"metrics": {"tflops": {"series": "x", "matchers": {"a": "\ud800"}}}}, "Unicode text"),
         ({"labels": {"worker": "a\x00"}}, ".labels.worker: 'a\\x00' is not valid"),
+        ({"metrics": {"tflops": "bad name{"}}, "'bad name{' is not valid; allowed: a name without"),
+        ({"metrics": {"tflops": 'x{a="b"}'}}, "conditions stand in matchers"),
+        ({"metrics": {"tflops": "rate(x[5m])"}}, ".metrics.tflops: 'rate(x[5m])' is not valid"),
+        ({"inForce": {"vram-limit": "a,b"}}, ".inForce.vram-limit: 'a,b' is not valid"),
+        ({"labels": {"worker": "pod name"}}, ".labels.worker: 'pod name' is not valid"),
         ({"labels": {"worker": ["a", 1]}}, ".labels.worker: ['a', 1] is not valid"),
         ({"metrics": {"tflops": ["x", 3]}}, ".metrics.tflops[1]: 3 is not valid"),
         ({"labels": {"namespace": None}}, ".labels.namespace: a name is needed"),

@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoscaler.sources.prometheus.owners import (
+    Owner,
     exact_owners,
     owner_of,
     owner_query,
@@ -90,33 +91,37 @@ def test_a_name_that_fits_no_rule_is_left_alone(pod):
 def test_kube_state_metrics_and_the_name_agree_on_a_deployment(name, pod_hash, suffix):
     pod = f"{name}-{pod_hash}-{suffix}"
     exact = exact_owners([owned("a", pod, "ReplicaSet", f"{name}-{pod_hash}")])
-    assert exact == {("a", pod): workload_by_name(pod)}
+    assert exact == {("a", pod): Owner(workload_by_name(pod), "Deployment")}
 
 
 @pytest.mark.parametrize(
-    ("kind", "owner", "workload"),
+    ("kind", "owner", "expected"),
     [
-        ("ReplicaSet", "web-5d7f9c8b64", "web"),
-        ("ReplicaSet", "web", "web"),
-        ("ReplicaSet", "llama-70b", "llama-70b"),
-        ("StatefulSet", "db-2", "db-2"),
-        ("Job", "nightly-28912345", "nightly"),
-        ("Job", "train-2024", "train-2024"),
-        ("DaemonSet", "probe", "probe"),
-        ("TensorFusionWorkload", "chat", "chat"),
-        ("Node", "gpu-node-7", "pod-1"),
-        ("<none>", "<none>", "pod-1"),
-        ("", "", "pod-1"),
+        ("ReplicaSet", "web-5d7f9c8b64", Owner("web", "Deployment")),
+        ("ReplicaSet", "web", Owner("web", "ReplicaSet")),
+        ("ReplicaSet", "llama-70b", Owner("llama-70b", "ReplicaSet")),
+        ("StatefulSet", "db-2", Owner("db-2", "StatefulSet")),
+        ("Job", "nightly-28912345", Owner("nightly", "CronJob")),
+        ("Job", "train-2024", Owner("train-2024", "Job")),
+        ("DaemonSet", "probe", Owner("probe", "DaemonSet")),
+        ("TensorFusionWorkload", "chat", Owner("chat", "TensorFusionWorkload")),
+        ("Node", "gpu-node-7", Owner("pod-1", "Pod")),
+        ("<none>", "<none>", Owner("pod-1", "Pod")),
+        ("", "", Owner("pod-1", "Pod")),
     ],
 )
-def test_an_owner_is_followed_to_the_workload(kind, owner, workload):
-    assert exact_owners([owned("a", "pod-1", kind, owner)]) == {("a", "pod-1"): workload}
+def test_an_owner_is_followed_to_the_workload_and_its_kind(kind, owner, expected):
+    assert exact_owners([owned("a", "pod-1", kind, owner)]) == {("a", "pod-1"): expected}
+
+
+def test_an_owner_is_shown_with_its_kind_where_that_is_known():
+    assert (str(Owner("chat", "Deployment")), str(Owner("chat"))) == ("Deployment/chat", "")
 
 
 def test_of_several_owners_the_controller_counts():
     other = owned("a", "p", "Workflow", "other", owner_is_controller="false")
     real = owned("a", "p", "StatefulSet", "real")
-    expected = {("a", "p"): "real"}
+    expected = {("a", "p"): Owner("real", "StatefulSet")}
     assert (exact_owners([other, real]), exact_owners([real, other])) == (expected, expected)
 
 
@@ -125,7 +130,7 @@ def test_labels_that_a_scrape_renamed_are_read():
         "exported_namespace": "team",
         "exported_pod": "train-x2k4z",
     }
-    assert exact_owners([series]) == {("team", "train-x2k4z"): "train"}
+    assert exact_owners([series]) == {("team", "train-x2k4z"): Owner("train", "Job")}
 
 
 def test_series_without_a_pod_say_nothing():
@@ -133,16 +138,17 @@ def test_series_without_a_pod_say_nothing():
 
 
 def test_the_exact_owner_wins_over_the_name():
-    known = {("a", "llm-0"): "llm-of-a"}
+    known = {("a", "llm-0"): Owner("llm-of-a")}
     look_up = owner_of(known)
     assert (look_up("a", "llm-0"), look_up("b", "llm-0")) == ("llm-of-a", "llm")
-    known["b", "llm-0"] = "llm-of-b"
+    known["b", "llm-0"] = Owner("llm-of-b", "StatefulSet")
     assert look_up("b", "llm-0") == "llm-of-b"
 
 
 def test_series_that_state_worker_and_workload_are_exact_too():
     whole = {"namespace": "a", "worker": "w-0", "workload": "w", "qos": "high"}
-    assert stated_owners([whole, {"worker": "x"}, whole | {"workload": ""}]) == {("a", "w-0"): "w"}
+    found = stated_owners([whole, {"worker": "x"}, whole | {"workload": ""}])
+    assert found == {("a", "w-0"): Owner("w")}
 
 
 def test_owners_are_asked_for_all_pods_in_one_query():
