@@ -233,7 +233,7 @@ def _block(text: bytes) -> NDArray[np.float64]:
     """Return the numbers of ``[stamp,"value"],[stamp,"value"]``."""
     count = text.count(b"[")
     form = text.translate(None, NUMBER_LETTERS)
-    if form != b",".join([SAMPLE_FORM] * count):
+    if form != b",".join([SAMPLE_FORM] * count) or not _has_letters_inside_only(text, count):
         raise AnswerError('the samples are not of the form [stamp, "value"]')
     try:
         # Where a number cannot be read, the reading ends before the closing one.
@@ -247,6 +247,17 @@ def _block(text: bytes) -> NDArray[np.float64]:
     if not (np.abs(pairs[:, 0]) < LATEST_S).all():
         raise AnswerError("a stamp of the answer is no time in seconds")
     return pairs
+
+
+def _has_letters_inside_only(text: bytes, count: int) -> bool:
+    """Return whether no number stands between the marks of ``[stamp,"value"],[stamp,"value"]``."""
+    return (
+        text.startswith(b"[")
+        and text.endswith(b"]")
+        and text.count(b',"') == count
+        and text.count(b'"]') == count
+        and text.count(b"],[") == count - 1
+    )
 
 
 def _warnings(envelope: Mapping[str, Any]) -> tuple[str, ...]:
