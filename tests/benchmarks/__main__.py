@@ -56,7 +56,7 @@ def main(words: Sequence[str]) -> int:
         if name not in known:
             parser.error(f"subject {name!r} is not known; allowed: {', '.join(known)}")
     rows: list[Measured] = []
-    missing = False
+    is_incomplete = False
     for name, (remark, measure) in subjects(is_full=given.full).items():
         if given.subject and name not in given.subject:
             continue
@@ -65,12 +65,12 @@ def main(words: Sequence[str]) -> int:
             rows += measure()
         except ProgramMissingError as error:
             print(f"not measured: {name}: {error}", file=sys.stderr, flush=True)
-            missing = True
+            is_incomplete = True
     print(as_text(rows))
     path = ROOT / "build" / "bench.json"
     write_json(rows, path)
     print(f"\nwritten: {path.relative_to(ROOT)}")
-    return int(missing or any(row.verdict == "MISSED" for row in rows))
+    return int(is_incomplete or any(row.verdict == "MISSED" for row in rows))
 
 
 if __name__ == "__main__":
