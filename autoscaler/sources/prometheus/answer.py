@@ -33,6 +33,8 @@ PARSED_BYTES = 64 * 2**20
 samples do not count; they take less memory than their text."""
 LATEST_S = 2.0**37
 """In the year 6325: what is beyond is no time in seconds."""
+END_BYTES = 64
+"""White space after an answer is shorter."""
 BLOCK_BYTES = 2 * 2**20
 """Numbers are read in blocks of about this size, so that no copy of the whole text is made."""
 
@@ -73,7 +75,7 @@ def decode(body: bytes | bytearray) -> Answer:
     successful answer.
     """
     # A body that was cut short is told before it is parsed, which may take much memory.
-    if not body.rstrip().endswith(b"}"):
+    if not body[-END_BYTES:].rstrip().endswith(b"}"):
         raise _no_json(body)
     # Nobody can have written a key into the body that is drawn after it came.
     key = secrets.token_hex(8)
@@ -191,7 +193,7 @@ def _items(data: Any) -> list[Any]:
 
 def _labels_of(item: Any) -> Mapping[str, str]:
     labels = item.get("metric") if isinstance(item, dict) else None
-    if not isinstance(labels, dict) or not all(type(value) is str for value in labels.values()):
+    if not isinstance(labels, dict) or not set(map(type, labels.values())) <= {str}:
         raise AnswerError("a series of the answer has no labels, or a label that is no text")
     return labels
 
@@ -235,11 +237,7 @@ def _block(text: bytes) -> NDArray[np.float64]:
     form = text.translate(None, NUMBER_LETTERS)
     if form != b",".join([SAMPLE_FORM] * count) or not _has_letters_inside_only(text, count):
         raise AnswerError('the samples are not of the form [stamp, "value"]')
-    try:
-        # Where a number cannot be read, the reading ends before the closing one.
-        numbers = np.fromstring(text.translate(None, b'[]"') + b",0", sep=",")[:-1]
-    except ValueError:
-        numbers = np.empty(0)
+    numbers = _read_numbers(text.translate(None, b'[]"'))
     if len(numbers) != 2 * count:
         raise AnswerError("a stamp or value of the answer is no number")
     pairs: NDArray[np.float64] = numbers.reshape(-1, 2)
@@ -249,14 +247,30 @@ def _block(text: bytes) -> NDArray[np.float64]:
     return pairs
 
 
+def _read_numbers(text: bytes) -> NDArray[np.float64]:
+    """Return the numbers of a text that are separated by commas, up to what is none.
+
+    As JSON they are read four times as fast as by numpy, which knows the infinities too.
+    """
+    try:
+        with _collection_paused():
+            return np.array(orjson.loads(b"[%b]" % text.replace(b"NaN", b"null")), np.float64)
+    except (orjson.JSONDecodeError, OverflowError):
+        pass
+    try:
+        # Where a number cannot be read, the reading ends before the closing one.
+        return np.fromstring(text + b",0", sep=",")[:-1]
+    except ValueError:
+        return np.empty(0)
+
+
 def _has_letters_inside_only(text: bytes, count: int) -> bool:
     """Return whether no number stands between the marks of ``[stamp,"value"],[stamp,"value"]``."""
     return (
         text.startswith(b"[")
-        and text.endswith(b"]")
+        and text.endswith(b'"]')
         and text.count(b',"') == count
-        and text.count(b'"]') == count
-        and text.count(b"],[") == count - 1
+        and text.count(b'"],[') == count - 1
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 DAY_S = 86400
 HOUR_S = 3600
 MINUTE_S = 60
-LENGTHS_S = (DAY_S, 6 * HOUR_S, 2 * HOUR_S, HOUR_S, 20 * MINUTE_S, 10 * MINUTE_S)
+LENGTHS_S = (DAY_S, 12 * HOUR_S, 6 * HOUR_S, 2 * HOUR_S, HOUR_S, 20 * MINUTE_S, 10 * MINUTE_S)
 """Divisors of a day, so that every chunk lies within one of the longer ones."""
 SHORTEST_S = LENGTHS_S[-1]
 SAMPLES_PER_QUERY = 2_000_000
@@ -19,8 +19,13 @@ POINTS_PER_SERIES = 10_000
 
 
 def chunk_end_s(start_s: int, end_s: int, length_s: int) -> int:
-    """Return the end of the chunk that begins at ``start_s``: a multiple of ``length_s``."""
-    return min((start_s // length_s + 1) * length_s, end_s)
+    """Return the end of the chunk that begins at ``start_s``.
+
+    A multiple of ``length_s``; a time that is no longer than that is not cut.
+    """
+    if end_s - start_s <= length_s:
+        return end_s
+    return (start_s // length_s + 1) * length_s
 
 
 def length_s_of(samples_per_s: float, points_per_s: float = 0.0) -> int:
@@ -32,6 +37,12 @@ def length_s_of(samples_per_s: float, points_per_s: float = 0.0) -> int:
         ):
             return length_s
     return SHORTEST_S
+
+
+def half_s(span: tuple[int, int]) -> int:
+    """Return the shortest length of which two hold a span, so that both can be read at once."""
+    needed_s = -(-(span[1] - span[0]) // 2)
+    return min((length_s for length_s in LENGTHS_S if length_s >= needed_s), default=DAY_S)
 
 
 def shorter_s(length_s: int) -> int | None:

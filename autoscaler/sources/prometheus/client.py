@@ -52,6 +52,7 @@ class PrometheusClient:
         self._wait = wait
         self._monotonic_s = monotonic_s
         self._now_s = now_s
+        self._twin: PrometheusClient | None = None
         self._session = QuerySession(connection, monotonic_s)
         self._connect = PrometheusConnect(
             connection.url.rstrip("/"),
@@ -60,6 +61,21 @@ class PrometheusClient:
             retry=Retry(0),
             timeout=connection.deadline_s,
         )
+
+    def twin(self) -> PrometheusClient:
+        """Return another client of the same server, for another thread; always the same one.
+
+        Both count together, and are closed together.
+        """
+        if self._twin is None:
+            self._twin = PrometheusClient(
+                self._connection,
+                counts=self._counts,
+                wait=self._wait,
+                monotonic_s=self._monotonic_s,
+                now_s=self._now_s,
+            )
+        return self._twin
 
     @property
     def connection(self) -> Connection:
@@ -108,6 +124,8 @@ class PrometheusClient:
     def close(self) -> None:
         """Close all connections."""
         self._connect.close()
+        if self._twin is not None:
+            self._twin.close()
 
     def _parameters(self) -> dict[str, str]:
         return {**self._connection.parameters, "timeout": f"{self._connection.query_timeout_s:g}"}

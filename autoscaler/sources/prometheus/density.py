@@ -13,16 +13,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from autoscaler.sources.prometheus.chunks import DAY_S
+from autoscaler.sources.prometheus.counters import LONGEST_INTERVAL_S
 from autoscaler.sources.prometheus.promql import Aggregation, aggregate, over_time
 
 if TYPE_CHECKING:
     from autoscaler.sources.prometheus.client import PrometheusClient
+    from autoscaler.sources.prometheus.reading import Piece
     from recommender.observation import Floats
 
 WINDOW_S = 600
 POINTS = 4
 FEWEST_PER_WINDOW = 12
 """Scrapes a minute apart give 10 or 11 samples in 10 minutes; from 12 on they are closer."""
+SCRAPES_LOOKED_BACK = 4
+"""Scrapes come late, and some are missing."""
 BELIEVED_S = 3 * DAY_S
 """How far from where it was looked at the distance of scrapes is taken for the same."""
 
@@ -34,6 +38,13 @@ class _Spacing:
     """End of the time that was looked at."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Raw:
+    samples_per_s: float
+    interval_s: float
+    """Of the samples of one series."""
+
+
 class Densities:
     """What is known of the metrics of one server."""
 
@@ -41,11 +52,30 @@ class Densities:
         self._client = client
         self._series: dict[str, int] = {}
         self._spacing: dict[tuple[str, int], _Spacing] = {}
+        self._raw: dict[str, _Raw] = {}
 
     def note(self, metric: str, series: int) -> None:
         """Keep how many series an answer had; one that is empty says nothing."""
         if series:
             self._series[metric] = series
+
+    def learn(self, metric: str, piece: Piece, window_s: int) -> None:
+        """Keep how many samples a window of so many seconds held."""
+        if len(piece):
+            interval_s = window_s * len(piece.labels) / len(piece)
+            self._raw[metric] = _Raw(len(piece) / window_s, interval_s)
+
+    def samples_per_s(self, metric: str) -> float:
+        """Return how many samples of all series a second brings; infinite: not known yet."""
+        known = self._raw.get(metric)
+        return np.inf if known is None else known.samples_per_s
+
+    def look_back_s(self, metric: str) -> int:
+        """Return how long before a time the sample before it is found, in whole seconds."""
+        known = self._raw.get(metric)
+        if known is None:
+            return LONGEST_INTERVAL_S
+        return int(np.clip(SCRAPES_LOOKED_BACK * known.interval_s, 30, LONGEST_INTERVAL_S))
 
     def series(self, metric: str, selector: str, span: tuple[int, int]) -> int:
         """Return about how many series a metric has; asked only before the first answer.

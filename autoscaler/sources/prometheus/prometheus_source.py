@@ -8,19 +8,13 @@ mapping's business, and how it is reached the client's.
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from autoscaler.errors import (
-    AnswerError,
-    ClockError,
-    QueryRejectedError,
-    QueryTimeoutError,
-    SourceError,
-)
+from autoscaler.errors import ClockError
 from autoscaler.sources.prometheus import chunks, counters, reading
+from autoscaler.sources.prometheus.chunked import ChunkedReader
 from autoscaler.sources.prometheus.compute import Compute, Part
 from autoscaler.sources.prometheus.density import Densities
 from autoscaler.sources.prometheus.labels import LabelTable
@@ -31,7 +25,7 @@ from autoscaler.sources.source import Metric, Samples
 from recommender.sentences import duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from autoscaler.sources.prometheus.client import PrometheusClient
     from autoscaler.sources.prometheus.mapping import NameMapping, SeriesName
@@ -42,7 +36,6 @@ WITH_MEANS = frozenset({Metric.TFLOPS, Metric.COMPUTE_PERCENT})
 COUNTERS = {Metric.THROTTLED_RATIO: counters.shares_of_time, Metric.VRAM_DENIED: counters.events}
 BLOCK_S = 60
 """From this resolution on blocks are read."""
-COUNTER_LOOK_BACK_S = counters.LONGEST_INTERVAL_S
 AHEAD_S = 300
 """A time that is further ahead of the server's clock has not come yet."""
 
@@ -72,8 +65,7 @@ class PrometheusSource:
         }
         self._names = NamesInUse(client, mapping, matchers)
         self._densities = Densities(client)
-        self._samples_per_s: dict[str, float] = {}
-        self._longest_s: dict[str, int] = {}
+        self._chunked = ChunkedReader(client)
 
     def metrics(self) -> frozenset[str]:
         """Return the metrics that the mapping has names for."""
@@ -146,23 +138,22 @@ class PrometheusSource:
     ) -> list[Piece]:
         selector = self._selector(name)
 
-        def samples(from_s: int, upto_s: int) -> Piece:
-            if self.mapping.answers_raw_windows:
-                return reading.raw(self.client, selector, from_s, upto_s)
-            part = chunks.blocks(from_s, upto_s, step_s)
-            return reading.blocks_of(self.client, reading.LAST, selector, part, step_s)
+        def samples(client: PrometheusClient, from_s: int, upto_s: int) -> Piece:
+            if not self.mapping.answers_raw_windows:
+                part = chunks.blocks(from_s, upto_s, step_s)
+                return reading.blocks_of(client, reading.LAST, selector, part, step_s)
+            piece = reading.raw(client, selector, from_s, upto_s)
+            self._densities.learn(metric, piece, upto_s - from_s)
+            return piece
 
-        def read(from_s: int, upto_s: int) -> Piece:
+        def read(client: PrometheusClient, from_s: int, upto_s: int) -> Piece:
             if metric not in COUNTERS:
-                return samples(from_s, upto_s)
-            return _counted(metric, samples(from_s - COUNTER_LOOK_BACK_S, upto_s), from_s)
+                return samples(client, from_s, upto_s)
+            before_s = self._densities.look_back_s(metric)
+            return _counted(metric, samples(client, from_s - before_s, upto_s), from_s)
 
-        length_s = chunks.length_s_of(self._samples_per_s.get(metric, np.inf))
-        pieces = self._in_chunks(metric, span, length_s, read, whole_s=1)
-        count = sum(len(piece) for piece in pieces)
-        if metric not in COUNTERS and count:
-            self._samples_per_s[metric] = count / (span[1] - span[0])
-        return pieces
+        length_s = chunks.length_s_of(self._densities.samples_per_s(metric))
+        return self._chunked.read(metric, span, length_s, read, whole_s=1)
 
     def _read_blocks(
         self, metric: Metric, name: SeriesName, span: tuple[int, int], step_s: int
@@ -174,55 +165,24 @@ class PrometheusSource:
             metric, selector, span, step_s
         )
 
-        def read(from_s: int, upto_s: int) -> Piece:
+        def read(client: PrometheusClient, from_s: int, upto_s: int) -> Piece:
             part = (from_s, upto_s)
             if metric in COUNTERS:
-                before_s = -(-COUNTER_LOOK_BACK_S // step_s) * step_s
+                before_s = -(-counters.LONGEST_INTERVAL_S // step_s) * step_s
                 longer = (from_s - before_s, upto_s)
-                piece = reading.blocks_of(self.client, reading.LAST, selector, longer, step_s)
+                piece = reading.blocks_of(client, reading.LAST, selector, longer, step_s)
                 return _counted(metric, piece, from_s)
             if has_several:
-                return reading.means_with_tops(self.client, selector, part, step_s)
-            return reading.blocks_of(self.client, reading.MAXIMUM, selector, part, step_s)
+                return reading.means_with_tops(client, selector, part, step_s)
+            return reading.blocks_of(client, reading.MAXIMUM, selector, part, step_s)
 
         series = self._densities.series(metric, selector, span)
         length_s = chunks.length_s_of(series / step_s, 1 / step_s)
+        length_s = min(length_s, chunks.half_s(span))
         # a part holds whole blocks, however long they are
         length_s = -(-length_s // step_s) * step_s
-        pieces = self._in_chunks(metric, span, length_s, read, whole_s=step_s)
+        pieces = self._chunked.read(metric, span, length_s, read, whole_s=step_s)
         self._densities.note(metric, max((len(piece.labels) for piece in pieces), default=0))
-        return pieces
-
-    def _in_chunks(
-        self,
-        metric: Metric,
-        span: tuple[int, int],
-        length_s: int,
-        read: Callable[[int, int], Piece],
-        *,
-        whole_s: int,
-    ) -> list[Piece]:
-        """Read chunk by chunk, in shorter ones from then on where a chunk was too much.
-
-        Chunks are multiples of ``whole_s``.  What fails in the shortest one is not its length's
-        fault, and makes no later chunk shorter.
-        """
-        from_s, end_s = span
-        pieces = []
-        longest_s = min(length_s, self._longest_s.get(metric, length_s))
-        while from_s < end_s:
-            upto_s = chunks.chunk_end_s(from_s, end_s, longest_s)
-            try:
-                pieces.append(read(from_s, upto_s))
-            except SourceError as error:
-                shorter_s = chunks.shorter_s(upto_s - from_s)
-                if not _may_be_too_much(error) or shorter_s is None or shorter_s % whole_s:
-                    raise
-                longest_s = shorter_s
-                continue
-            from_s = upto_s
-            if longest_s < length_s:
-                self._longest_s[metric] = longest_s
         return pieces
 
     def _samples(self, metric: str, parts: Sequence[Part]) -> Samples:
@@ -252,13 +212,6 @@ class PrometheusSource:
                 is_partial=bool(warnings),
                 warnings=warnings,
             )
-
-
-def _may_be_too_much(error: SourceError) -> bool:
-    """Return whether a server may answer to less: it refuses too many samples as 422."""
-    if isinstance(error, QueryRejectedError):
-        return error.http_status == HTTPStatus.UNPROCESSABLE_ENTITY
-    return isinstance(error, QueryTimeoutError | AnswerError)
 
 
 def _functions_of(metric: Metric) -> tuple[str, ...]:

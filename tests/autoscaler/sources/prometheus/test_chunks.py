@@ -47,7 +47,7 @@ def test_an_unknown_amount_is_read_in_the_shortest_chunks():
 
 
 def test_after_the_shortest_length_there_is_none():
-    assert chunks.shorter_s(chunks.DAY_S) == 6 * chunks.HOUR_S
+    assert chunks.shorter_s(chunks.DAY_S) == 12 * chunks.HOUR_S
     assert chunks.shorter_s(chunks.SHORTEST_S) is None
 
 
@@ -60,3 +60,15 @@ def test_only_whole_blocks_of_a_time_are_read(start_s, span_s, step_s):
     assert first_s == last_s or last_s <= end_s
     assert first_s - start_s < step_s
     assert end_s - last_s < step_s
+
+
+def test_a_time_that_fits_into_a_chunk_is_not_cut():
+    assert chunks.chunk_end_s(590, 1000, 600) == 1000
+    assert chunks.chunk_end_s(590, 1200, 600) == 600
+
+
+@given(start_s=TIMES_S, span_s=st.integers(1, chunks.DAY_S))
+def test_two_halves_hold_a_span(start_s, span_s):
+    half_s = chunks.half_s((start_s, start_s + span_s))
+    assert 2 * half_s >= span_s
+    assert half_s in chunks.LENGTHS_S

@@ -3,12 +3,14 @@
 import json
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 
 from autoscaler.sources.prometheus.chunks import DAY_S
 from autoscaler.sources.prometheus.client import PrometheusClient
 from autoscaler.sources.prometheus.connection import Connection
 from autoscaler.sources.prometheus.density import BELIEVED_S, Densities
+from autoscaler.sources.prometheus.reading import Piece
 from tests.components.fault_proxy import FaultProxy, Reply
 
 DAY = (10 * DAY_S, 11 * DAY_S)
@@ -93,3 +95,30 @@ def test_metrics_and_lengths_of_blocks_are_looked_at_apart(answering, densities)
     assert densities.has_several_per_block("tflops", "m", DAY, 300)
     assert not densities.has_several_per_block("tflops_pct", "m", DAY, 60)
     assert answering.asked == 3
+
+
+def window_of(samples: int, series: int) -> Piece:
+    return Piece(
+        labels=({},) * series,
+        series=np.arange(samples) % max(series, 1),
+        ts=np.zeros(samples),
+        value=np.zeros(samples),
+    )
+
+
+def test_how_far_to_look_back_for_a_counter_follows_its_scrapes(densities):
+    assert densities.look_back_s("denied") == 300
+    densities.learn("denied", window_of(samples=200, series=50), 60)
+    assert densities.look_back_s("denied") == 60
+    densities.learn("denied", window_of(samples=0, series=0), 60)
+    assert densities.look_back_s("denied") == 60
+    densities.learn("denied", window_of(samples=6000, series=50), 60)
+    assert densities.look_back_s("denied") == 30
+    densities.learn("denied", window_of(samples=50, series=50), 120)
+    assert densities.look_back_s("denied") == 300
+
+
+def test_how_many_samples_a_second_brings_is_learned_from_the_last_window(densities):
+    assert densities.samples_per_s("tflops") == float("inf")
+    densities.learn("tflops", window_of(samples=200, series=50), 100)
+    assert densities.samples_per_s("tflops") == 2.0
