@@ -45,7 +45,7 @@ format: setup  ## rewrite the sources in the project's format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: setup  ## speed and memory targets, as ratios and numbers of this machine
+bench: setup components  ## speed and memory targets, as ratios and numbers of this machine
 	$(BIN)/python -m tests.benchmarks
 
 golden: setup  ## rewrite the golden files after an intended change; review them as a diff

@@ -161,7 +161,7 @@ class PrometheusSource:
         if span[0] == span[1]:
             return []
         selector = self._selector(name)
-        has_several = metric in WITH_MEANS and self._densities.has_several_per_block(
+        has_several = metric not in COUNTERS and self._densities.has_several_per_block(
             metric, selector, span, step_s
         )
 
@@ -172,9 +172,11 @@ class PrometheusSource:
                 longer = (from_s - before_s, upto_s)
                 piece = reading.blocks_of(client, reading.LAST, selector, longer, step_s)
                 return _counted(metric, piece, from_s)
-            if has_several:
+            if has_several and metric in WITH_MEANS:
                 return reading.means_with_tops(client, selector, part, step_s)
-            return reading.blocks_of(client, reading.MAXIMUM, selector, part, step_s)
+            if has_several or not self.mapping.answers_raw_windows:
+                return reading.blocks_of(client, reading.MAXIMUM, selector, part, step_s)
+            return reading.raw_blocks(client, selector, part, step_s)
 
         series = self._densities.series(metric, selector, span)
         length_s = chunks.length_s_of(series / step_s, 1 / step_s)

@@ -69,6 +69,35 @@ def blocks_of(
     return _piece(client.range(query, start_s + step_s, end_s, step_s), step_s)
 
 
+def raw_blocks(
+    client: PrometheusClient, selector: str, span: tuple[int, int], step_s: int
+) -> Piece:
+    """Return the same as ``blocks_of`` with the maximum, made here of the samples themselves.
+
+    Where a block holds one sample, that is all the server would do, and it need not.
+    """
+    return highest_of_blocks(raw(client, selector, *span), step_s)
+
+
+def highest_of_blocks(piece: Piece, step_s: int) -> Piece:
+    """Return the largest sample of each series and block; samples are ordered by series, then time.
+
+    NaN counts only where a block holds nothing else.
+    """
+    if not len(piece):
+        return piece
+    block = np.floor(piece.ts / step_s) * step_s
+    changes = (np.diff(piece.series) != 0) | (np.diff(block) != 0)
+    first = np.flatnonzero(np.append([True], changes))
+    return Piece(
+        labels=piece.labels,
+        series=piece.series[first],
+        ts=block[first],
+        value=np.fmax.reduceat(piece.value, first),
+        warnings=piece.warnings,
+    )
+
+
 def means_with_tops(
     client: PrometheusClient, selector: str, span: tuple[int, int], step_s: int
 ) -> Piece:

@@ -16,18 +16,18 @@ WORKER = {"namespace": "team", "workload": "chat", "worker": "chat-0"}
 POD = "ray-1-worker-gpu-x7k2p"
 
 
-def answered(labels, ts):
+def answered(labels, ts, value=1.0):
     return Answer(
         labels=(labels,),
         length=np.array([len(ts)]),
         ts=np.asarray(ts, np.float64),
-        value=np.ones(len(ts)),
+        value=np.full(len(ts), value),
         warnings=(),
     )
 
 
 class OneWorker:
-    """A server with a sample per minute of one worker; ``error(length_s)`` says what it refuses."""
+    """A server with four samples a minute of one worker; ``error(length_s)`` is what it refuses."""
 
     connection = Connection(url="http://prometheus.example")
     server_time_s = None
@@ -42,7 +42,7 @@ class OneWorker:
     def range(self, query, start_s, end_s, step_s):
         assert start_s <= end_s
         if query.startswith(("count", "max(")):
-            return answered({}, [end_s])
+            return answered({}, [end_s], 40.0 if query.startswith("max(") else 1.0)
         length_s = end_s - start_s + step_s
         self.asked_s.append(length_s)
         if (error := self.error(length_s)) is not None:
