@@ -130,7 +130,7 @@ def _collected(fleet: Fleet, url: str, rounds: int, *every_s: int) -> Iterator[M
 def _increment(
     fleet: Fleet, length_s: int, increments: list[dict[str, float]]
 ) -> Iterator[Measured]:
-    target = INCREMENT_S if length_s == FIVE_MINUTES_S else None
+    has_target = length_s == FIVE_MINUTES_S
     lines = {
         "one metric": "one_metric_s",
         f"{len(fleet.metrics)} metrics": "all_metrics_s",
@@ -145,7 +145,7 @@ def _increment(
             what=f"{name}, {line}" if is_timed else f"  {line}",
             value=1000 * value,
             unit="ms",
-            target=None if target is None or not is_timed else 1000 * target,
+            target=1000 * INCREMENT_S if has_target and line == "one metric" else None,
         )
 
 

@@ -235,7 +235,7 @@ def _block(text: bytes) -> NDArray[np.float64]:
     """Return the numbers of ``[stamp,"value"],[stamp,"value"]``."""
     count = text.count(b"[")
     form = text.translate(None, NUMBER_LETTERS)
-    if form != b",".join([SAMPLE_FORM] * count) or not _has_letters_inside_only(text, count):
+    if form != b",".join([SAMPLE_FORM] * count) or not _has_letters_inside_only(text):
         raise AnswerError('the samples are not of the form [stamp, "value"]')
     numbers = _read_numbers(text.translate(None, b'[]"'))
     if len(numbers) != 2 * count:
@@ -250,13 +250,15 @@ def _block(text: bytes) -> NDArray[np.float64]:
 def _read_numbers(text: bytes) -> NDArray[np.float64]:
     """Return the numbers of a text that are separated by commas, up to what is none.
 
-    As JSON they are read four times as fast as by numpy, which knows the infinities too.
+    As JSON they are read several times as fast as by numpy, which knows NaN and infinities too.
     """
-    try:
-        with _collection_paused():
-            return np.array(orjson.loads(b"[%b]" % text.replace(b"NaN", b"null")), np.float64)
-    except (orjson.JSONDecodeError, OverflowError):
-        pass
+    if b"N" not in text and b"I" not in text:
+        try:
+            with _collection_paused():
+                found = orjson.loads(b"[%b]" % text)
+                return np.fromiter(found, np.float64, len(found))
+        except (orjson.JSONDecodeError, OverflowError):
+            pass
     try:
         # Where a number cannot be read, the reading ends before the closing one.
         return np.fromstring(text + b",0", sep=",")[:-1]
@@ -264,13 +266,22 @@ def _read_numbers(text: bytes) -> NDArray[np.float64]:
         return np.empty(0)
 
 
-def _has_letters_inside_only(text: bytes, count: int) -> bool:
-    """Return whether no number stands between the marks of ``[stamp,"value"],[stamp,"value"]``."""
-    return (
+def _has_letters_inside_only(text: bytes) -> bool:
+    """Return whether no number stands between the marks of ``[stamp,"value"],[stamp,"value"]``.
+
+    That the marks are these, and in this order, is known already.
+    """
+    letters = np.frombuffer(text, np.uint8)
+    quotes = np.flatnonzero(letters == ord('"'))
+    before = letters[quotes[::2] - 1]
+    after = quotes[1:-1:2]
+    return bool(
         text.startswith(b"[")
         and text.endswith(b'"]')
-        and text.count(b',"') == count
-        and text.count(b'"],[') == count - 1
+        and (before == ord(",")).all()
+        and (letters[after + 1] == ord("]")).all()
+        and (letters[after + 2] == ord(",")).all()
+        and (letters[after + 3] == ord("[")).all()
     )
 
 
