@@ -61,7 +61,7 @@ class Item:
     """Newest first."""
     promql: tuple[str, ...] | None = None
     patch: Mapping[str, object] | None = None
-    """Merge patch for the owner; None where nothing would change, or its kind has no known template."""
+    """Merge patch for the owner; None: nothing would change, or its kind has no known template."""
     enrolment: Mapping[str, str] = field(default_factory=dict)
     """Layer to ``apply``, ``initial``, ``recommend`` or ``off``."""
     settings: Mapping[str, Setting] = field(default_factory=dict)
