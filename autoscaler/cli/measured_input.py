@@ -25,9 +25,9 @@ from autoscaler.reporting import Advance, Analysis, ReportText, analyse, partial
 from autoscaler.scaling.measured_fleet import MeasuredFleet, measured_fleet
 from autoscaler.scaling.recorded_cluster import RecordedCluster
 from autoscaler.scaling.stated import GpuModels, Statement, card_model, statements_of
+from autoscaler.sources.prometheus.chunks import DAY_S
 from autoscaler.sources.prometheus.compute import COMPUTE
 from autoscaler.sources.prometheus.inventory import (
-    DAY_S,
     MEASURED,
     Inventory,
     read_inventory,

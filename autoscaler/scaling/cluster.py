@@ -19,6 +19,15 @@ Amounts = MappingProxyType[str, float]
 """Resource name to amount in base units, per worker and GPU device."""
 
 
+JOB_KINDS = frozenset({"Job", "CronJob", "JobSet"})
+"""Kinds of owners whose workers end by themselves."""
+
+
+def is_of_job(owner: str) -> bool:
+    """Return whether an owner, ``Kind/name``, is something that ends."""
+    return owner.partition("/")[0] in JOB_KINDS
+
+
 def amounts(values: Mapping[str, float] | None = None) -> Amounts:
     """Freeze amounts."""
     return MappingProxyType(dict(values or {}))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from autoscaler.scaling.cards import card_of
+from autoscaler.scaling.cluster import is_of_job
 from recommender.observation import QOS_LEVELS, Observation, Workers, Workloads
 from recommender.policy.table import policy_table
 from recommender.state import aligned, empty_state
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from recommender.resources import Resource
     from recommender.state import DecisionState
     from recommender.usage.model import UsageModel
-
-JOB_KINDS = frozenset({"Job", "CronJob", "JobSet"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +151,7 @@ def workloads_of(
         stated_replicas=numbers(view.stated_replicas for view in views),
         gpu_count=np.array([view.gpu_count for view in views], np.int64),
         qos=np.array([QOS_LEVELS.index(view.qos) for view in views], np.int8),
-        is_job=np.array([view.owner.split("/")[0] in JOB_KINDS for view in views], bool),
+        is_job=np.array([is_of_job(view.owner) for view in views], bool),
         card=columns(cards),
         largest_placeable=columns(view.largest_placeable for view in views),
         quota=columns(view.quota for view in views),

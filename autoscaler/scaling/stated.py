@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from autoscaler.errors import UsageError
-from autoscaler.scaling.cluster import Amounts, WorkloadView, amounts
+from autoscaler.scaling.cluster import Amounts, WorkloadView, amounts, is_of_job
 from autoscaler.sources.recorded_usage import Key
 from autoscaler.sources.workloads_file import WorkloadRow
 from recommender.errors import Problem
@@ -22,8 +22,6 @@ from recommender.policy.annotations import named_profile
 from recommender.policy.profiles import find_profile
 from recommender.policy.resolve import Resolved, resolve
 from recommender.resources import COMPUTE_PERCENT, TFLOPS, VRAM
-
-JOB_KINDS = frozenset({"Job", "CronJob", "JobSet"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,11 +166,6 @@ def price_source(statement: Statement | None) -> str:
     """Return where the price of a view came from."""
     is_stated = statement is not None and statement.price_per_gpu_hour is not None
     return "workloads file" if is_stated else "settings file"
-
-
-def is_of_job(owner: str) -> bool:
-    """Return whether an owner, ``Kind/name``, is something that ends."""
-    return owner.partition("/")[0] in JOB_KINDS
 
 
 @cache

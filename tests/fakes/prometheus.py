@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs
 
 import numpy as np
 
 from autoscaler.errors import QueryRejectedError
 from autoscaler.sources.prometheus.answer import Answer
+from tests.fakes.serving import serving_http
 
 WINDOW = re.compile(r"(?P<sel>.+)\[(?P<window>\d+)s\](?: offset (?P<offset>\d+)ms)?")
 CALL = re.compile(r"(?P<name>\w+)(?: by \((?P<by>[^)]*)\))? ?\((?P<inner>.+)\)")
@@ -142,19 +142,9 @@ def _matches(selector: str, labels: Mapping[str, str]) -> bool:
     return True
 
 
-@contextmanager
-def served(fake: FakePrometheus) -> Iterator[str]:
-    """Serve the fake on a free port of this machine; yields its URL."""
-    handler = type("Handler", (_Handler,), {"fake": fake})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+def served(fake: FakePrometheus) -> AbstractContextManager[str]:
+    """Serve the fake on a free port of this machine; gives its URL."""
+    return serving_http(_Handler, fake=fake)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from autoscaler.findings import Finding, Status
+from autoscaler.sources.prometheus.chunks import HOUR_S
 from autoscaler.sources.prometheus.probe import Check
 from autoscaler.sources.prometheus.promql import over_time
 from recommender.layers.confidence import FULL_SPAN_S
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from autoscaler.sources.prometheus.probe import Probe
     from autoscaler.sources.source import Metric
 
-HOUR_S = 3600
 HISTORY_QUERIES = 11
 """At most; each halves the time in which the history may begin."""
 

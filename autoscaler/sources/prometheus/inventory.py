@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from autoscaler.errors import QueryRejectedError
+from autoscaler.sources.prometheus.chunks import DAY_S
 from autoscaler.sources.prometheus.compute import COMPUTE
 from autoscaler.sources.prometheus.last_values import (
     LastValue,
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from autoscaler.sources.prometheus.promql import Matcher
     from autoscaler.sources.prometheus.units import PeakTflops
 
-DAY_S = 86400
 READY_AFTER_S = 300
 """A worker that was measured so long ago is ready: a server says nothing better of it."""
 LARGEST_AMOUNT = 2.0**53

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from autoscaler.errors import QueryRejectedError
+from autoscaler.sources.prometheus.chunks import DAY_S
 from autoscaler.sources.prometheus.mappings import SHIPPED
-from autoscaler.sources.prometheus.probe import DAY_S, SIZED_METRICS
+from autoscaler.sources.prometheus.probe import SIZED_METRICS
 from autoscaler.sources.prometheus.promql import over_time
 
 if TYPE_CHECKING:

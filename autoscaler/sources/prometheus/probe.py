@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from autoscaler.sources.prometheus.chunks import DAY_S
 from autoscaler.sources.prometheus.promql import over_time, window
 from autoscaler.sources.source import Metric
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from autoscaler.sources.prometheus.promql import Matcher
     from recommender.observation import Floats
 
-DAY_S = 86400
 RECENT_S = 300
 """Series without a sample for so long count as gone."""
 LOOK_S = 600

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from autoscaler.errors import QueryRejectedError
 from autoscaler.findings import Finding, Status
+from autoscaler.sources.prometheus.chunks import DAY_S
 from autoscaler.sources.prometheus.mappings import SHIPPED
 from autoscaler.sources.prometheus.other_mappings import names_of_others
-from autoscaler.sources.prometheus.probe import DAY_S, RECENT_S, SIZED_METRICS, Check
+from autoscaler.sources.prometheus.probe import RECENT_S, SIZED_METRICS, Check
 from autoscaler.sources.source import Metric
 from recommender.sentences import duration
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from autoscaler.findings import Finding, Status
-from autoscaler.sources.prometheus.probe import DAY_S, Check
+from autoscaler.sources.prometheus.chunks import DAY_S
+from autoscaler.sources.prometheus.probe import Check
 from autoscaler.sources.prometheus.promql import over_time
 from autoscaler.sources.prometheus.series_checks import EXPORTER_STEP, counted_series, listed
 from autoscaler.sources.source import Metric

@@ -6,11 +6,11 @@ where a test says so.
 
 import json
 import re
-import threading
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs
+
+from tests.fakes.serving import serving_http
 
 COUNT_LAST = re.compile(r"count\(last_over_time\((?P<sel>.+)\[(?P<window>\d+)s\] offset 1ms\)\)")
 COUNT = re.compile(r"count\((?P<sel>[^()]+)\)")
@@ -118,19 +118,9 @@ def _number(at_s, value):
     return {"metric": {}, "value": [at_s, str(value)]}
 
 
-@contextmanager
 def serving(world):
-    """Serve a world on a free port of this machine; yields the URL."""
-    handler = type("Handler", (_Handler,), {"world": world})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    """Serve a world on a free port of this machine; gives the URL."""
+    return serving_http(_Handler, world=world)
 
 
 class _Handler(BaseHTTPRequestHandler):
