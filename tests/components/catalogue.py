@@ -7,12 +7,16 @@ programs that come out of it.  How a row is built is ``builds``; where a program
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 HERE = Path(__file__).parent
+KUBERNETES_VARIABLE = "TFA_KUBERNETES"
+KUBERNETES_RELEASES = ("1.37.2", "1.33.13")
+"""Today's, which ``make test`` uses, and the oldest that is promised (``make test-cluster``)."""
 GO_LINE = re.compile(r"^go (\d+(?:\.\d+)+)$", re.MULTILINE)
 
 
@@ -41,6 +45,34 @@ class Component:
         return stated[1]
 
 
+class UnknownReleaseError(Exception):
+    """A variable asks for a Kubernetes release that is not pinned here."""
+
+
+def kubernetes(release: str) -> Component:
+    """Return the row of a Kubernetes release.  Raises ``UnknownReleaseError``."""
+    if release not in KUBERNETES_RELEASES:
+        allowed = ", ".join(KUBERNETES_RELEASES)
+        raise UnknownReleaseError(
+            f"{KUBERNETES_VARIABLE}={release} is not pinned in {HERE.name}; allowed: {allowed}"
+        )
+    major, minor, _ = release.split(".")
+    version = "k8s.io/component-base/version"
+    programs = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl")
+    return Component(
+        name=f"kubernetes-{release}",
+        module=HERE / ("kubernetes" if release == KUBERNETES_RELEASES[0] else f"kubernetes{minor}"),
+        programs={name: f"k8s.io/kubernetes/cmd/{name}" for name in programs},
+        usual_time="about 12 minutes on two cores",
+        # Without these it calls itself v0.0.0-master.
+        stamps={
+            f"{version}.gitVersion": f"v{release}",
+            f"{version}.gitMajor": major,
+            f"{version}.gitMinor": minor,
+        },
+    )
+
+
 COMPONENTS = (
     Component(
         name="prometheus",
@@ -67,4 +99,11 @@ COMPONENTS = (
             )
         },
     ),
+    Component(
+        name="etcd",
+        module=HERE / "etcd",
+        programs={"etcd": "go.etcd.io/etcd/server/v3"},
+        usual_time="about 1 minute on two cores",
+    ),
+    kubernetes(os.environ.get(KUBERNETES_VARIABLE) or KUBERNETES_RELEASES[0]),
 )
