@@ -4,9 +4,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PROMETHEUS2 ?= /usr/bin
+KUBERNETES ?= 1.37.2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test components test-prometheus2 check format bench lock golden clean
+.PHONY: help setup demo test components test-prometheus2 test-cluster check format bench lock golden clean
 
 help:  ## print this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*##[ ]*(.*)/\1\t\2/' | expand -t 18
@@ -26,7 +27,7 @@ demo: setup  ## three simulated days of a fleet: table, build/demo/report.html, 
 test: setup check components  ## all checks and tests; builds the servers that they talk to, once
 	$(BIN)/python -m pytest
 
-components: setup  ## what the tests talk to, where it is missing: Prometheus, VictoriaMetrics, Chromium
+components: setup  ## what the tests talk to, where it is missing: Kubernetes, etcd, Prometheus, ...
 	@$(BIN)/python -m tests.components
 
 test-prometheus2: setup  ## the tests of the source against a Prometheus 2 (PROMETHEUS2 names its folder)
@@ -34,6 +35,10 @@ test-prometheus2: setup  ## the tests of the source against a Prometheus 2 (PROM
 	  { echo "$(PROMETHEUS2) holds no Prometheus 2: install one, or set PROMETHEUS2=FOLDER" >&2; exit 1; }
 	TFA_PROMETHEUS=$(PROMETHEUS2)/prometheus TFA_PROMTOOL=$(PROMETHEUS2)/promtool \
 	  $(BIN)/python -m pytest tests/components tests/prometheus tests/autoscaler/sources/prometheus
+
+test-cluster: setup  ## the tests on a real control plane (KUBERNETES names another release, as 1.33.13)
+	TFA_KUBERNETES=$(KUBERNETES) $(BIN)/python -m tests.components
+	TFA_KUBERNETES=$(KUBERNETES) $(BIN)/python -m pytest tests/cluster
 
 check: setup  ## lint, format, types (strict), architecture
 	$(BIN)/ruff check .
