@@ -51,6 +51,9 @@ class Problem:
     path: str
     message: str
     is_warning: bool = False
+    consequence: str = ""
+    """What counts until it is corrected, for callers that go on in spite of it."""
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.message}"
+        consequence = f"; {self.consequence}" if self.consequence else ""
+        return f"{self.path}: {self.message}{consequence}"

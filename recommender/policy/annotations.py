@@ -8,8 +8,10 @@ from types import MappingProxyType
 
 from recommender.errors import InvalidValueError, Problem
 from recommender.policy.fields import (
+    AMOUNTS,
     ANNOTATION_PREFIX,
     BLOCK_ANNOTATIONS,
+    DECLARED_PREFIX,
     FIELD,
     PROFILE_ANNOTATIONS,
     STATEMENTS,
@@ -26,6 +28,7 @@ _KEYS = (
     *TARGET_ANNOTATIONS,
     *PROFILE_ANNOTATIONS,
     *(key for statement in STATEMENTS for key in statement.annotations),
+    *(f"{DECLARED_PREFIX}{statement.key}" for statement in AMOUNTS),
 )
 _ALIKE = 0.9
 
@@ -85,14 +88,22 @@ def implied_settings(annotations: Mapping[str, object]) -> Settings:
     return Settings(values=MappingProxyType({_TARGET: setting}))
 
 
-def read_annotation_statements(annotations: Mapping[str, object]) -> StatedLayer:
-    """Return the amounts and properties that annotations state."""
+def read_annotation_statements(
+    annotations: Mapping[str, object], amounts_prefix: str = ""
+) -> StatedLayer:
+    """Return the amounts and properties that annotations state.
+
+    Keys of amounts begin with ``amounts_prefix``.
+    """
     said = {
         statement.key: Said(
             value=annotations[ANNOTATION_PREFIX + key], source=_source(key), path=_source(key)
         )
         for statement in STATEMENTS
-        for key in statement.annotations
+        for key in (
+            f"{amounts_prefix}{name}" if statement.resource else name
+            for name in statement.annotations
+        )
         if ANNOTATION_PREFIX + key in annotations
     }
     return read_layer(said, tolerates_two_units=True)
@@ -117,11 +128,9 @@ def _read_target(
         try:
             target = read_value(FIELD[_TARGET], text, source)
         except InvalidValueError as error:
-            message = (
-                f"{text!r} is not valid; allowed: {error.allowed}; until it is corrected, nothing "
-                "is changed by autoSetResources"
-            )
-            problems.append(Problem(source, message))
+            message = f"{text!r} is not valid; allowed: {error.allowed}"
+            consequence = "until it is corrected, nothing is changed by autoSetResources"
+            problems.append(Problem(source, message, consequence=consequence))
             held["autoSetResources"] = source
             continue
         values.setdefault(_TARGET, Setting(value=target, source=source, rank=rank, path=source))

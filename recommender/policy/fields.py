@@ -17,6 +17,8 @@ from recommender.policy.field import Field, Kind
 from recommender.policy.first_generation import FIRST_GENERATION, MODES, QOS
 
 ANNOTATION_PREFIX = "tensor-fusion.ai/"
+DECLARED_PREFIX = "declared-"
+"""Begins the keys of amounts that admission wrote down as their owner declared them."""
 
 MODE = Field(
     path="mode",

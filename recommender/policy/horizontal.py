@@ -124,7 +124,8 @@ def _remainder(taking: Taking) -> float:
         taking.problem(
             where,
             "1 would never remove a replica; allowed: below 1 (what is left after a minute) or "
-            f"above 1 (a divisor); until it is corrected, nothing is changed by {REPLICAS}",
+            "above 1 (a divisor)",
+            consequence=f"until it is corrected, nothing is changed by {REPLICAS}",
         )
         taking.hold(REPLICAS, where)
     return 1 / step if step > 1 else step
@@ -137,8 +138,8 @@ def _bounds(taking: Taking) -> tuple[int, int | None]:
         where = taking.where(f"{REPLICAS}.minReplicas") or f"{REPLICAS}.minReplicas"
         taking.problem(
             where,
-            f"{least} is above maxReplicas {most}; until it is corrected, nothing is changed by "
-            f"{REPLICAS}",
+            f"{least} is above maxReplicas {most}",
+            consequence=f"until it is corrected, nothing is changed by {REPLICAS}",
         )
         taking.hold(REPLICAS, where)
         least = most
@@ -163,7 +164,7 @@ def _cron_rule(
         new += [problem] if problem else []
     new += _size_problems(item, amounts)
     for path, message in new:
-        taking.problem(path, f"{message}; the rule is not used until it is corrected")
+        taking.problem(path, message, consequence="the rule is not used until it is corrected")
     found += [f"{path}: {message}" for path, message in new]
     return CronRule(
         name=name,

@@ -1,7 +1,7 @@
 """Everything that is said about one workload, in order of precedence, to its policy.
 
-Workloads file > annotation > profile > namespace quota defaults > pool rule > built-in default,
-value by value; the effective value and where it came from are kept together.
+Workloads file > annotation > existing workload > profile > namespace quota defaults > pool rule >
+built-in default, value by value; the effective value and where it came from are kept together.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from recommender.policy.settings import Settings, merged, read_settings
 from recommender.policy.stated import Said, Stated, StatedLayer, combined, read_layer
 from recommender.policy.values import is_unset, shown
 
-POOL, PROFILE, ANNOTATION, OVERRIDE = 1, 2, 3, 4
+POOL, PROFILE, WORKLOAD, ANNOTATION, OVERRIDE = 1, 2, 3, 4, 5
 """Ranks of the layers."""
 _CONFIG = "autoScalingConfig"
 _OVERRIDES = "workloads file"
@@ -49,6 +49,9 @@ class Resolved:
 def resolve(
     *,
     annotations: Mapping[str, object] | None = None,
+    amounts_prefix: str = "",
+    workload: Mapping[str, object] | None = None,
+    workload_name: str = "",
     profile: Mapping[str, object] | None = None,
     profile_name: str = "",
     pool_rule: Mapping[str, object] | None = None,
@@ -59,12 +62,15 @@ def resolve(
 ) -> Resolved:
     """Resolve one workload.  Nothing is raised for user input.
 
-    ``annotations`` are the pod template's, with their full keys.  ``profile`` is the ``spec`` of
-    the WorkloadProfile called ``profile_name``; ``pool_rule`` one entry of a pool's ``rules`` (its
+    ``annotations`` are the pod template's, with their full keys; those of amounts begin with
+    ``amounts_prefix`` (``DECLARED_PREFIX`` in admitted pods).  ``workload`` is the ``spec`` of an
+    existing TensorFusionWorkload that is used as it is, ``profile`` that of the WorkloadProfile
+    called ``profile_name``; ``pool_rule`` is one entry of a pool's ``rules`` (its
     ``autoScalingConfig`` counts).  ``overrides`` is a row of the workloads file by column name.
     ``quota_defaults`` is ``spec.single`` of the namespace's GPUResourceQuota.
     """
     annotations = annotations or {}
+    workload_source = f"workload {workload_name}" if workload_name else "workload"
     profile_source = f"profile {profile_name}" if profile_name else "profile"
     pool_source = f"pool rule {pool_rule_name}" if pool_rule_name else "pool rule"
 
@@ -72,12 +78,14 @@ def resolve(
         implied_settings(annotations),
         _config(pool_rule, pool_source, POOL),
         _config(profile, profile_source, PROFILE, prefix="spec."),
+        _config(workload, workload_source, WORKLOAD, prefix="spec."),
         read_annotation_settings(annotations, ANNOTATION),
         _config(overrides, _OVERRIDES, OVERRIDE),
     )
     stated, stated_problems = combined(
-        _profile_statements(profile, profile_source),
-        read_annotation_statements(annotations),
+        _spec_statements(profile, profile_source),
+        _spec_statements(workload, workload_source),
+        read_annotation_statements(annotations, amounts_prefix),
         _row_statements(overrides),
         quota=_quota_statements(quota_defaults),
         profile=profile_name or named_profile(annotations) or "",
@@ -103,17 +111,18 @@ def _missing_profile(
     return (Problem(f"profile {name}", "no WorkloadProfile of this name is known"),)
 
 
-def _profile_statements(profile: Mapping[str, object] | None, source: str) -> StatedLayer:
-    if profile is None:
+def _spec_statements(spec: Mapping[str, object] | None, source: str) -> StatedLayer:
+    """Return what a profile or a workload states; both have the same ``spec``."""
+    if spec is None:
         return StatedLayer(said=MappingProxyType({}))
     path = f"{source} spec"
-    if not isinstance(profile, Mapping):
-        problem = Problem(path, f"{shown(profile)!r} is not valid; allowed: a mapping")
+    if not isinstance(spec, Mapping):
+        problem = Problem(path, f"{shown(spec)!r} is not valid; allowed: a mapping")
         return StatedLayer(said=MappingProxyType({}), problems=(problem,))
-    problems = list(_unknown_keys(profile, path))
+    problems = list(_unknown_keys(spec, path))
     said = {}
     for statement in STATEMENTS:
-        value = _dig(profile, statement.profile)
+        value = _dig(spec, statement.profile)
         if not is_unset(value):
             said[statement.key] = Said(
                 value=value, source=source, path=f"{path}.{statement.profile}"
@@ -123,7 +132,7 @@ def _profile_statements(profile: Mapping[str, object] | None, source: str) -> St
 
 
 def _unknown_keys(profile: Mapping[str, object], path: str) -> list[Problem]:
-    """Name keys of a profile that do not exist, and parts of ``resources`` that are no mapping."""
+    """Name keys of a ``spec`` that do not exist, and parts of ``resources`` that are no mapping."""
     known = [s.profile for s in STATEMENTS if "." not in s.profile] + list(OTHER_PROFILE_KEYS)
     problems = [_unknown(path, key, known) for key in profile if key not in known]
     resources = profile.get("resources")

@@ -86,12 +86,12 @@ class _Reading:
     problems: list[Problem] = field(default_factory=list)
     held: dict[str, str] = field(default_factory=dict)
 
-    def problem(self, at: Field | None, path: str, message: str) -> None:
+    def problem(self, at: Field | None, path: str, message: str, consequence: str = "") -> None:
         if at is not None and at.is_bound:
             self.held.setdefault(at.block, path)
-            message += "; until it is corrected, nothing is changed"
-            message += "" if at.block == EVERYTHING else f" by {at.block}"
-        self.problems.append(Problem(path, message))
+            consequence = "until it is corrected, nothing is changed"
+            consequence += "" if at.block == EVERYTHING else f" by {at.block}"
+        self.problems.append(Problem(path, message, consequence=consequence))
 
     def warning(self, path: str, message: str) -> None:
         self.problems.append(Problem(path, message, is_warning=True))
@@ -206,9 +206,9 @@ def _read_field(reading: _Reading, at: Field, value: object, path: str) -> None:
             read = read_value(at, value, path)
     except InvalidValueError as error:
         fallback = default_text(at)
-        consequence = "" if at.is_bound or not fallback else f"; used instead: {fallback}"
-        text = f"{error.value!r} is not valid; allowed: {error.allowed}{consequence}"
-        reading.problem(at, path, text)
+        consequence = f"used instead: {fallback}" if fallback else ""
+        text = f"{error.value!r} is not valid; allowed: {error.allowed}"
+        reading.problem(at, path, text, consequence)
         return
     reading.values[at.path] = Setting(
         value=read, source=reading.source, rank=reading.rank, path=path

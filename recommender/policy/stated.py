@@ -14,7 +14,7 @@ from typing import cast
 from recommender.errors import InvalidValueError, Problem
 from recommender.gpu_models import find_gpu_model, suggest_gpu_models
 from recommender.policy.fields import AMOUNTS, PROPERTIES, STATEMENTS, Statement
-from recommender.policy.values import is_unset, read_value
+from recommender.policy.values import is_unset, quantity_text, read_value
 from recommender.resources import KNOWN_RESOURCES, MIB
 from recommender.sentences import amount
 
@@ -26,6 +26,7 @@ _UNITS = {"tflops": ("tflops-request", "tflops-limit"),
           "tflops_pct": ("compute-percent-request", "compute-percent-limit"),
           "vram_bytes": ("vram-request", "vram-limit")}  # fmt: skip
 _BY_KEY = {statement.key: statement for statement in STATEMENTS}
+_FIELD = {statement.key: statement.as_field for statement in STATEMENTS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,8 @@ class Stated:
     is_local_gpu: bool | None = None
     sources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """Key of a statement (``tflops-request``) to where it was written."""
+    quantities: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Key of a stated amount to the Kubernetes quantity, as its owner spelt it."""
 
     def source_of(self, key: str) -> str:
         """Return where a statement was written, for example ``profile team-a/small``."""
@@ -58,6 +61,8 @@ class Said:
     value: object
     source: str
     path: str
+    quantity: str = ""
+    """Of an amount, once it is read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,15 +85,17 @@ def read_layer(written: Mapping[str, Said], *, tolerates_two_units: bool = False
         if is_unset(item.value):
             continue
         try:
-            value = read_value(_BY_KEY[key].as_field, item.value, item.path)
+            value = read_value(_FIELD[key], item.value, item.path)
         except InvalidValueError as error:
             problems.append(
                 Problem(item.path, f"{error.value!r} is not valid; allowed: {error.allowed}")
             )
             continue
-        if _BY_KEY[key].resource and not value:
+        is_amount = bool(_BY_KEY[key].resource)
+        if is_amount and not value:
             continue
-        said[key] = Said(value=value, source=item.source, path=item.path)
+        quantity = quantity_text(item.value) if is_amount else ""
+        said[key] = Said(value=value, source=item.source, path=item.path, quantity=quantity)
     problems += _two_units(said, is_warning=tolerates_two_units)
     problems += _doubtful(said)
     return StatedLayer(said=MappingProxyType(said), problems=tuple(problems))
@@ -191,8 +198,8 @@ def _check_order(said: dict[str, Said]) -> list[Problem]:
                 Problem(
                     said[limit].path,
                     f"{limit} {amount(high, resource, 6)} is below "
-                    f"{request} {amount(low, resource, 6)} ({said[request].path}); "
-                    "the request counts for both",
+                    f"{request} {amount(low, resource, 6)} ({said[request].path})",
+                    consequence="the request counts for both",
                 )
             )
             said[limit] = said[request]
@@ -225,4 +232,7 @@ def _stated(said: Mapping[str, Said], profile: str) -> Stated:
         profile=profile,
         is_local_gpu=cast("bool | None", properties["is-local-gpu"]),
         sources=MappingProxyType({key: item.source for key, item in said.items()}),
+        quantities=MappingProxyType(
+            {key: item.quantity for key, item in said.items() if item.quantity}
+        ),
     )

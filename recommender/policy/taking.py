@@ -52,9 +52,11 @@ class Taking:
         settings: Iterable[Setting | None] = map(self.settings.get, field_paths)
         return " and ".join(dict.fromkeys(s.path for s in settings if s is not None))
 
-    def problem(self, path: str, message: str, *, is_warning: bool = False) -> None:
+    def problem(
+        self, path: str, message: str, *, is_warning: bool = False, consequence: str = ""
+    ) -> None:
         """Report a problem between settings; the same problem is reported once."""
-        found = Problem(path, message, is_warning)
+        found = Problem(path, message, is_warning, consequence)
         if found not in self.problems:
             self.problems.append(found)
 

@@ -16,7 +16,7 @@ from recommender.durations import format_duration, parse_duration_s
 from recommender.errors import InvalidValueError
 from recommender.policy.field import Field, Kind
 from recommender.policy.model import Buffer
-from recommender.quantities import parse_quantity
+from recommender.quantities import format_quantity, parse_quantity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,6 +53,18 @@ def read_value(field: Field, value: object, path: str) -> object:
     ``path``, the value, and what is allowed.
     """
     return _READERS[field.kind](field, value, path)
+
+
+def quantity_text(value: object) -> str:
+    """Return an amount that was read without error as a Kubernetes quantity.
+
+    The owner's spelling is kept where it is one: a percent sign goes, numbers and what is longer
+    than a line become canonical.
+    """
+    text = value.strip().removesuffix("%").rstrip() if isinstance(value, str) else ""
+    if text and len(text) <= _SHOWN_CHARS:
+        return text
+    return format_quantity(parse_quantity(text or value))  # type: ignore[arg-type]
 
 
 def allowed_text(field: Field) -> str:

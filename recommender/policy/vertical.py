@@ -47,8 +47,8 @@ def hold_crossed_bounds(taking: Taking) -> None:
             taking.hold(block, where)
             taking.problem(
                 where,
-                f"is above {taking.where(high_field)}; until it is corrected, nothing is changed "
-                f"by {block}",
+                f"is above {taking.where(high_field)}",
+                consequence=f"until it is corrected, nothing is changed by {block}",
             )
 
 

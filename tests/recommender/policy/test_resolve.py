@@ -4,10 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommender.policy.fields import BLOCK_ANNOTATIONS, STATEMENTS
+from recommender.policy.fields import AMOUNTS, BLOCK_ANNOTATIONS, DECLARED_PREFIX, STATEMENTS
 from recommender.policy.model import Dimension, Mode
 from recommender.policy.resolve import resolve
+from recommender.quantities import parse_quantity
 from tests.builders import profile
+from tests.strategies import quantities
 
 COMPUTE, MEMORY = Dimension.COMPUTE, Dimension.VRAM
 GIB = 2.0**30
@@ -425,3 +427,89 @@ def test_resolving_never_raises_and_stated_amounts_are_ordered_and_positive(uppe
     assert all(value > 0 for value in (*stated.request.values(), *stated.limit.values()))
     assert all(stated.limit[name] >= stated.request[name] for name in stated.limit)
     assert not {"tflops", "tflops_pct"} <= set(stated.request)
+
+
+# an existing workload, declared amounts, and spellings
+
+
+def test_an_existing_workload_stands_between_annotations_and_profile():
+    resolved = resolve(
+        annotations=annotations(tflops_request="9"),
+        workload=profile(
+            requests={"tflops": 7, "vram": "2Gi"},
+            auto_scaling={"autoSetLimits": {"scaleUpStep": 2}},
+            qos="low",
+        ),
+        workload_name="shared",
+        profile=profile(
+            requests={"vram": "1Gi"},
+            limits={"vram": "8Gi"},
+            auto_scaling={"autoSetLimits": {"enable": True, "scaleUpStep": 3}},
+            qos="high",
+        ),
+        profile_name="small",
+    )
+    stated = resolved.stated
+    assert dict(stated.request) == {"tflops": 9.0, "vram_bytes": 2 * GIB}
+    assert (stated.qos, stated.source_of("qos")) == ("low", "workload shared")
+    assert stated.source_of("vram-limit") == "profile small"
+    assert resolved.policy.limits[COMPUTE].is_enrolled
+    assert resolved.policy.limits[COMPUTE].scale_up_step == 2.0
+    assert resolved.policy.source_of("limits.compute.scale_up_step") == "workload shared"
+
+
+def test_unknown_keys_of_an_existing_workload_are_named():
+    (error,) = errors(resolve(workload={"gpucount": 2}, workload_name="shared"))
+    assert error == "workload shared spec.gpucount: unknown setting; did you mean gpuCount?"
+
+
+def test_declared_amounts_are_read_by_their_own_keys_and_properties_as_ever():
+    written = annotations(tflops_request="5", declared_tflops_limit="-1", qos="low")
+    written |= annotations(declared_vram_limit="1Gi")
+    resolved = resolve(annotations=written, amounts_prefix=DECLARED_PREFIX)
+    assert dict(resolved.stated.request) == {"vram_bytes": GIB}
+    assert resolved.stated.qos == "low"
+    source = "annotation tensor-fusion.ai/declared-vram-limit"
+    assert resolved.stated.source_of("vram-request") == source
+    assert errors(resolved)[0].startswith("annotation tensor-fusion.ai/declared-tflops-limit: '-1'")
+
+
+@pytest.mark.parametrize("key", [f"{DECLARED_PREFIX}{statement.key}" for statement in AMOUNTS])
+def test_a_declared_key_is_known(key):
+    assert warnings(resolve(annotations={f"tensor-fusion.ai/{key}": "1"})) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "written", "quantity"),
+    [
+        ("vram_request", "4096Mi", "4096Mi"),
+        ("vram_request", " 4Gi ", "4Gi"),
+        ("vram_request", 4 * 2**30, "4294967296"),
+        ("tflops_request", 0.5, "500m"),
+        ("tflops_request", 1e-7, "100n"),
+        ("tflops_request", "1e1", "1e1"),
+        ("tflops_request", "0" * 90 + "7", "7"),
+        ("compute_percent_request", "25 %", "25"),
+    ],
+)
+def test_an_amount_keeps_its_spelling_where_that_is_a_quantity(key, written, quantity):
+    stated = resolve(annotations=annotations(**{key: written})).stated
+    assert dict(stated.quantities) == {key.replace("_", "-"): quantity}
+
+
+@given(quantities())
+def test_the_spelling_of_an_amount_states_the_amount(text):
+    stated = resolve(annotations=annotations(tflops_request=text)).stated
+    for quantity in stated.quantities.values():
+        assert float(parse_quantity(quantity)) == stated.request["tflops"]
+
+
+def test_an_inherited_request_has_the_spelling_of_its_limit():
+    stated = resolve(annotations=annotations(vram_limit="2048Mi")).stated
+    assert dict(stated.quantities) == {"vram-request": "2048Mi", "vram-limit": "2048Mi"}
+
+
+def test_a_consequence_follows_what_is_wrong():
+    (problem,) = resolve(annotations=annotations(tflops_limit="1", tflops_request="2")).errors
+    assert problem.consequence == "the request counts for both"
+    assert str(problem) == f"{problem.path}: {problem.message}; {problem.consequence}"
