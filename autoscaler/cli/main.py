@@ -14,7 +14,19 @@ from typing import NoReturn
 
 import typer
 
-from autoscaler.cli import backtest, check, config, diff, explain, render, report, simulate, version
+from autoscaler.cli import (
+    backtest,
+    check,
+    config,
+    crds,
+    diff,
+    explain,
+    render,
+    report,
+    simulate,
+    version,
+    webhook,
+)
 from autoscaler.cli.exits import ExitCode, code_of
 from autoscaler.cli.terminal import fail
 from autoscaler.errors import AutoscalerError
@@ -39,6 +51,8 @@ app.command("render")(render.command)
 app.command("diff")(diff.command)
 app.command("check")(check.command)
 app.add_typer(config.app, name="config")
+app.command("crds")(crds.command)
+app.command("webhook")(webhook.command)
 app.command("version")(version.command)
 
 

@@ -1,19 +1,24 @@
-"""What golden files, the shipped schema and the reference pages should contain."""
+"""What golden files, shipped schemas and definitions, and the reference pages should contain."""
 
 from pathlib import Path
 
+from autoscaler.api.crd import definition_yaml
+from autoscaler.api.kinds import KINDS
 from recommender.report.diff import compare, render_diff_json, render_diff_table
 from recommender.report.jsonform import render_schema
 from recommender.report.options import RenderOptions
 from recommender.report.renderers import RENDERERS
 from recommender.resources import GIB
+from tests.golden.api_pages import annotations_page, kinds_page
 from tests.golden.reference import cli_page, metrics_page, reasons_page, settings_page
 from tests.recommender.report.builders import Row, report, tflops, vram
 from tests.recommender.report.fleets import varied_report
 
 FOLDER = Path(__file__).parent
 REFERENCE = FOLDER.parents[1] / "docs" / "reference"
-SCHEMA = FOLDER.parents[1] / "deploy" / "schema" / "report-v1.schema.json"
+DEPLOY = FOLDER.parents[1] / "deploy"
+SCHEMA = DEPLOY / "schema" / "report-v1.schema.json"
+CRDS = DEPLOY / "crds"
 
 
 def golden_files() -> dict[Path, str]:
@@ -40,5 +45,8 @@ def golden_files() -> dict[Path, str]:
         "reasons.md": reasons_page(),
         "cli.md": cli_page(),
         "metrics.md": metrics_page(),
+        "annotations.md": annotations_page(),
+        "kinds.md": kinds_page(),
     }
+    files |= {CRDS / f"{kind.plural}.yaml": definition_yaml(kind) for kind in KINDS}
     return files | {SCHEMA: render_schema()} | {REFERENCE / k: v for k, v in pages.items()}

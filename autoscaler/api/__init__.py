@@ -1,0 +1,1 @@
+"""The Kubernetes API of TensorFusion: names, kinds, schemas; no client and no behaviour."""
