@@ -4,7 +4,7 @@ import os
 
 from hypothesis import settings
 
-pytest_plugins = ("tests.commands", "tests.components.fixtures")
+pytest_plugins = ("tests.commands", "tests.components.fixtures", "tests.cluster.fixtures")
 
 settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)

@@ -49,14 +49,14 @@ class HistoryServer:
 def prometheus_binaries() -> PrometheusPrograms:
     """Return Prometheus and promtool: built, or named by variables."""
     return PrometheusPrograms(
-        prometheus=_needed_program("prometheus"), promtool=_needed_program("promtool")
+        prometheus=needed_program("prometheus"), promtool=needed_program("promtool")
     )
 
 
 @pytest.fixture(scope="session")
 def victoriametrics_binary() -> Path:
     """Return VictoriaMetrics: built, or named by a variable."""
-    return _needed_program("victoria-metrics")
+    return needed_program("victoria-metrics")
 
 
 @pytest.fixture(scope="session")
@@ -105,7 +105,8 @@ FILLED: dict[str, Callable[[Path, Path], RunningServer]] = {
 }
 
 
-def _needed_program(name: str) -> Path:
+def needed_program(name: str) -> Path:
+    """Return a program; where it is missing the test is skipped, or fails with ``CI=true``."""
     try:
         return find_program(name)
     except ProgramMissingError as missing:

@@ -1,7 +1,8 @@
 """Where the tests find a program: named by a variable, in a folder of ready ones, or built.
 
-``TFA_PROMETHEUS`` and the like name one program, ``TFA_COMPONENTS`` a folder of them; what neither
-names is taken from the cache of ``builds``.  Looking never builds.
+``TFA_PROMETHEUS`` and the like name one program, ``TFA_COMPONENTS`` a folder of them, and so does
+``KUBEBUILDER_ASSETS`` for those of a cluster; what none of them names is taken from the cache of
+``builds``.  Looking never builds.
 """
 
 from __future__ import annotations
@@ -12,10 +13,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.components.builds import build, built_folder, cache_folder
-from tests.components.catalogue import COMPONENTS, Component
+from tests.components.catalogue import COMPONENTS, KUBERNETES_VARIABLE, Component
 from tests.components.golang import Go, find_go, install_go, no_go, search_places
 
 FOLDER_VARIABLE = "TFA_COMPONENTS"
+CLUSTER_FOLDER_VARIABLE = "KUBEBUILDER_ASSETS"
+CLUSTER_PROGRAMS = (
+    "etcd",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kubectl",
+)
+"""What a cluster consists of, and the program that talks to it."""
 
 
 class ProgramMissingError(Exception):
@@ -53,7 +63,9 @@ def find_program(name: str, *, places: Sequence[str] | None = None) -> Path:
 def named_program(name: str, environ: Mapping[str, str] = os.environ) -> Path | None:
     """Return the program that a variable names; None where none does.
 
-    A folder in ``TFA_COMPONENTS`` wins for the programs that it holds.
+    A folder in ``TFA_COMPONENTS`` wins for the programs that it holds, after it one in
+    ``KUBEBUILDER_ASSETS``, which other projects set too: it does not count where a release of
+    Kubernetes is asked for.  Raises ``WrongVariableError``.
     """
     own = environ.get(variable(name))
     if own:
@@ -61,13 +73,19 @@ def named_program(name: str, environ: Mapping[str, str] = os.environ) -> Path | 
         if path is None:
             raise WrongVariableError(f"{variable(name)}={own} names no program that can be run")
         return Path(path)
-    folder = environ.get(FOLDER_VARIABLE)
-    if not folder:
-        return None
-    if not Path(folder).is_dir():
-        raise WrongVariableError(f"{FOLDER_VARIABLE}={folder} names no folder")
-    path = shutil.which(name, path=folder)
-    return Path(path) if path else None
+    folders = [FOLDER_VARIABLE]
+    if name in CLUSTER_PROGRAMS and not environ.get(KUBERNETES_VARIABLE):
+        folders.append(CLUSTER_FOLDER_VARIABLE)
+    for variable_of_folder in folders:
+        folder = environ.get(variable_of_folder)
+        if not folder:
+            continue
+        if not Path(folder).is_dir():
+            raise WrongVariableError(f"{variable_of_folder}={folder} names no folder")
+        found = shutil.which(name, path=folder)
+        if found is not None:
+            return Path(found)
+    return None
 
 
 def component_of(name: str) -> Component:

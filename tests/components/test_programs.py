@@ -21,7 +21,8 @@ PROGRAMS = [name for component in COMPONENTS for name in component.programs]
 
 @pytest.fixture(autouse=True)
 def nothing_is_named(monkeypatch, tmp_path):
-    for name in (*map(variable, PROGRAMS), "TFA_COMPONENTS", "CI"):
+    folders = ("TFA_COMPONENTS", "KUBEBUILDER_ASSETS")
+    for name in (*map(variable, PROGRAMS), *folders, "CI"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     # A browser is none of these tests' business.
@@ -58,6 +59,33 @@ def test_the_variable_of_one_program_wins_over_the_folder(tmp_path):
     environ = {"TFA_COMPONENTS": str(tmp_path / "folder"), "TFA_PROMTOOL": str(own)}
 
     assert named_program("promtool", environ) == own
+
+
+def test_the_folder_of_other_projects_counts_for_the_programs_of_a_cluster(tmp_path):
+    path = ready(tmp_path, "etcd")
+    ready(tmp_path, "promtool")
+    environ = {"KUBEBUILDER_ASSETS": str(tmp_path)}
+
+    assert named_program("etcd", environ) == path
+    assert named_program("kubectl", environ) is None
+    assert named_program("promtool", environ) is None
+    assert named_program("etcd", environ | {"TFA_KUBERNETES": "1.33.13"}) is None
+
+
+def test_our_folder_wins_over_that_of_other_projects(tmp_path):
+    own, other = tmp_path / "own", tmp_path / "other"
+    for folder in (own, other):
+        ready(folder, "etcd")
+    kubectl = ready(other, "kubectl")
+    environ = {"TFA_COMPONENTS": str(own), "KUBEBUILDER_ASSETS": str(other)}
+
+    assert named_program("etcd", environ) == own / "etcd"
+    assert named_program("kubectl", environ) == kubectl
+
+
+def test_a_folder_of_other_projects_that_is_not_there_is_an_error(tmp_path):
+    with pytest.raises(WrongVariableError, match=f"KUBEBUILDER_ASSETS={tmp_path}/absent names no"):
+        named_program("etcd", {"KUBEBUILDER_ASSETS": f"{tmp_path}/absent"})
 
 
 @pytest.mark.parametrize("name", ["TFA_PROMTOOL", "TFA_COMPONENTS"])

@@ -1,0 +1,138 @@
+"""The shipped manifests on a fresh cluster: applied once, applied again, and what stays."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+
+import pytest
+import yaml
+
+from autoscaler.api.names import (
+    CONTROL_CONFIG_MAP,
+    NAMESPACE,
+    PRIORITY_CLASSES,
+    TEMPLATE_WEBHOOK_CONFIGURATION,
+    WEBHOOK_CONFIGURATION,
+    WEBHOOK_SERVICE,
+)
+from autoscaler.kube.webhook_address import ServiceAddress
+from autoscaler.kube.webhook_endpoints import PORT_NAME
+from autoscaler.kube.webhook_entries import WEBHOOKS, entry_of
+from tests.cluster.control_plane import start_control_plane
+from tests.cluster.definitions import DEPLOY, install_definitions
+from tests.components.fixtures import needed_program
+from tests.components.programs import CLUSTER_PROGRAMS
+
+INSTALLATION = DEPLOY / "kustomize"
+ONE_ENTRY = entry_of(WEBHOOKS[0], ServiceAddress(), "")
+
+
+@pytest.fixture(scope="module")
+def objects(fresh):
+    """Return what is installed, as (kind, name) to object."""
+    rendered = fresh.kubectl("kustomize", INSTALLATION).well().out
+    return {(each["kind"], each["metadata"]["name"]): each for each in yaml.safe_load_all(rendered)}
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory):
+    """Start a cluster of its own to which everything was applied."""
+    for name in CLUSTER_PROGRAMS:
+        needed_program(name)
+    folder = tmp_path_factory.mktemp("fresh-cluster")
+    with start_control_plane(folder, controllers=False, scheduler=False) as plane:
+        install_definitions(plane)
+        plane.kubectl("apply", "-k", INSTALLATION).well()
+        yield plane
+
+
+def test_applying_again_changes_nothing(fresh):
+    again = fresh.kubectl("apply", "-k", INSTALLATION).well()
+    lines = fresh.kubectl("diff", "-k", INSTALLATION).out.splitlines()
+
+    assert again.err == ""
+    changed = [line for line in lines if re.match(r"[+-] ", line)]
+    # An empty list of webhooks is stored as none, which counts as a change.
+    assert [line for line in changed if "generation:" not in line] == []
+
+
+def test_applying_again_keeps_the_mode_and_the_entries(fresh):
+    mode = json.dumps({"data": {"mode": "apply"}})
+    control = ("configmap", CONTROL_CONFIG_MAP, "-n", NAMESPACE)
+    fresh.kubectl("patch", *control, "--type=merge", "-p", mode).well()
+    configuration = ("mutatingwebhookconfiguration", WEBHOOK_CONFIGURATION)
+    entries = json.dumps({"webhooks": [ONE_ENTRY]})
+    fresh.kubectl("patch", *configuration, "--type=merge", "-p", entries).well()
+
+    fresh.kubectl("apply", "-k", INSTALLATION).well()
+
+    assert fresh.kubectl("get", *control, "-o", "json").json["data"] == {"mode": "apply"}
+    kept = fresh.kubectl("get", *configuration, "-o", "json").json
+    assert [entry["name"] for entry in kept["webhooks"]] == [ONE_ENTRY["name"]]
+
+
+def test_the_pods_of_the_webhook_pass_the_strictest_pod_security(fresh, objects):
+    pod = objects["Deployment", WEBHOOK_SERVICE]["spec"]["template"]
+    made = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {**pod["metadata"], "name": "webhook", "namespace": NAMESPACE},
+        "spec": pod["spec"],
+    }
+
+    ended = fresh.kubectl("create", "--dry-run=server", "-f", "-", stdin=yaml.safe_dump(made))
+
+    assert (ended.code, ended.err) == (0, "")
+    labels = objects["Namespace", NAMESPACE]["metadata"]["labels"]
+    assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
+
+
+def test_the_service_leads_to_the_webhook_where_the_entries_expect_it(objects):
+    service = objects["Service", WEBHOOK_SERVICE]
+    pod = objects["Deployment", WEBHOOK_SERVICE]["spec"]["template"]
+    [port] = [each for each in service["spec"]["ports"] if each["name"] == PORT_NAME]
+    [container] = pod["spec"]["containers"]
+
+    assert (service["metadata"]["namespace"], port["port"]) == (NAMESPACE, ServiceAddress().port)
+    assert service["spec"]["selector"].items() <= pod["metadata"]["labels"].items()
+    assert port["targetPort"] in {each["name"] for each in container["ports"]}
+
+
+def test_the_webhook_configurations_are_shipped_empty(objects):
+    found = {name: each["webhooks"] for (kind, name), each in objects.items() if "Webhook" in kind}
+
+    assert found == {WEBHOOK_CONFIGURATION: [], TEMPLATE_WEBHOOK_CONFIGURATION: []}
+
+
+def test_every_configuration_that_is_filled_is_shipped(objects):
+    filled = {(each.configuration.kind, each.configuration_name) for each in WEBHOOKS}
+
+    assert filled == {key for key in objects if "Webhook" in key[0]}
+
+
+def test_our_priority_classes_evict_nobody(objects):
+    classes = {name: each for (kind, name), each in objects.items() if kind == "PriorityClass"}
+
+    assert set(classes) == set(PRIORITY_CLASSES.values())
+    assert {each["preemptionPolicy"] for each in classes.values()} == {"Never"}
+    assert not any(each.get("globalDefault") for each in classes.values())
+
+
+def test_the_documented_overlay_names_other_images(fresh, tmp_path):
+    page = (DEPLOY.parent / "docs" / "webhook.md").read_text(encoding="utf-8")
+    [overlay] = re.findall(r"```yaml\n(apiVersion: kustomize.*?)```", page, re.DOTALL)
+    base = os.path.relpath(INSTALLATION, tmp_path.resolve())
+    (tmp_path / "kustomization.yaml").write_text(overlay.replace("../deploy/kustomize", base))
+
+    rendered = fresh.kubectl("kustomize", tmp_path).well().out
+
+    objects = list(yaml.safe_load_all(rendered))
+    [pod] = [each["spec"]["template"] for each in objects if each["kind"] == "Deployment"]
+    [container] = pod["spec"]["containers"]
+    assert container["image"] == "images.example.com/tensor-fusion-autoscaler:0.1.0"
+    settings = container["envFrom"][0]["configMapRef"]["name"]
+    assert [each["data"] for each in objects if each["metadata"]["name"] == settings] == [
+        {"TFA_LIMITER_IMAGE": "images.example.com/tensor-fusion-limiter:0.1.0"}
+    ]
