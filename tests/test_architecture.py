@@ -65,6 +65,8 @@ WITHOUT_NUMPY = (
     "recommender.quantities",
     "recommender.durations",
 )
+WITHOUT_ANALYSIS = ("autoscaler.cli.webhook_run",)
+"""Commands that answer within milliseconds and start within a second."""
 
 
 def modules() -> list[Path]:
@@ -203,14 +205,25 @@ def test_packages_of_the_services_do_not_depend_on_each_other_in_circles():
         pytest.fail(f"packages depend in a circle: {' -> '.join(error.args[1])}")
 
 
-@pytest.mark.parametrize("module", WITHOUT_NUMPY)
-def test_light_modules_load_no_heavy_library(module):
-    heavy = ("numpy", "pandas", "sklearn", "statsmodels", "jinja2", "yaml", "rich")
-    code = f"import sys, {module}; print([name for name in {heavy} if name in sys.modules])"
+def loaded_by(module: str, libraries: tuple[str, ...]) -> str:
+    """Return which of the libraries are there after a module was imported, as a list's text."""
+    code = f"import sys, {module}; print([name for name in {libraries} if name in sys.modules])"
     shown = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
     )
-    assert shown.stdout.strip() == "[]"
+    return shown.stdout.strip()
+
+
+@pytest.mark.parametrize("module", WITHOUT_NUMPY)
+def test_light_modules_load_no_heavy_library(module):
+    heavy = ("numpy", "pandas", "sklearn", "statsmodels", "jinja2", "yaml", "rich")
+    assert loaded_by(module, heavy) == "[]"
+
+
+@pytest.mark.parametrize("module", WITHOUT_ANALYSIS)
+def test_quick_commands_load_no_library_of_analysis(module):
+    heavy = ("numpy", "pandas", "sklearn", "statsmodels", "scipy", "jinja2", "rich")
+    assert loaded_by(module, heavy) == "[]"
 
 
 def test_package_files_hold_no_code():

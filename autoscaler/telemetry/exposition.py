@@ -7,29 +7,36 @@ here.  Serving the text over HTTP is not here either.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
-from autoscaler.telemetry.families import Kind
-from autoscaler.telemetry.snapshots import (
-    LOOP_FAMILIES,
-    SOURCE_FAMILIES,
-    Distribution,
-    loop_points,
-    source_points,
-)
+from autoscaler.telemetry import kube_families as kube
+from autoscaler.telemetry import kube_points, snapshots, webhook_points
+from autoscaler.telemetry.families import LOOP_FAMILIES, SOURCE_FAMILIES
+from autoscaler.telemetry.family import Distribution, Kind
+from autoscaler.telemetry.webhook_families import ADMISSION_FAMILIES, CERTIFICATE_FAMILIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from prometheus_client import Metric
 
+    from autoscaler.kube.certificate_keeper import KeeperSnapshot
+    from autoscaler.kube.elector import ElectorSnapshot
+    from autoscaler.kube.event_recorder import EventCounts
+    from autoscaler.kube.reflector import CacheCounts
+    from autoscaler.kube.work_queue import WorkQueueSnapshot
+    from autoscaler.kube.write_budget import WriteBudgetSnapshot
     from autoscaler.sources.prometheus.query_counts import QueryCountsSnapshot
-    from autoscaler.telemetry.families import Family
-    from autoscaler.telemetry.snapshots import LoopSnapshot, Point
+    from autoscaler.telemetry.family import Family, Point
+    from autoscaler.telemetry.snapshots import LoopSnapshot
+    from autoscaler.webhook.counts import AdmissionCountsSnapshot
+    from autoscaler.webhook.serving_certificate import CertificateCounts
+
+Snapshot = TypeVar("Snapshot")
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 """Of what ``render`` returns."""
@@ -39,17 +46,40 @@ def registry_of(
     *,
     source: Callable[[], QueryCountsSnapshot] | None = None,
     loop: Callable[[], LoopSnapshot] | None = None,
+    admissions: Callable[[], AdmissionCountsSnapshot] | None = None,
+    certificate: Callable[[], CertificateCounts] | None = None,
+    caches: Callable[[], Iterable[CacheCounts]] | None = None,
+    queue: Callable[[], WorkQueueSnapshot] | None = None,
+    budget: Callable[[], WriteBudgetSnapshot] | None = None,
+    elector: Callable[[], ElectorSnapshot] | None = None,
+    events: Callable[[], EventCounts] | None = None,
+    keeper: Callable[[], KeeperSnapshot] | None = None,
 ) -> CollectorRegistry:
     """Return a registry of the parts that there are; each is asked once per scrape.
 
     The callables run on the thread that serves the scrape and must return what no other thread
-    changes: ``QueryCounts.snapshot``, and the ``LoopSnapshot`` that was made last.
+    changes: the ``snapshot`` of each part, and the ``LoopSnapshot`` that was made last.
     """
     registry = CollectorRegistry()
-    if source is not None:
-        registry.register(_SnapshotCollector(SOURCE_FAMILIES, lambda: source_points(source())))
-    if loop is not None:
-        registry.register(_SnapshotCollector(LOOP_FAMILIES, lambda: loop_points(loop())))
+
+    def add(
+        families: Sequence[Family],
+        snapshot: Callable[[], Snapshot] | None,
+        points: Callable[[Snapshot], Iterable[Point | Distribution]],
+    ) -> None:
+        if snapshot is not None:
+            registry.register(_SnapshotCollector(families, lambda: points(snapshot())))
+
+    add(SOURCE_FAMILIES, source, snapshots.source_points)
+    add(LOOP_FAMILIES, loop, snapshots.loop_points)
+    add(ADMISSION_FAMILIES, admissions, webhook_points.admission_points)
+    add(CERTIFICATE_FAMILIES, certificate, webhook_points.certificate_points)
+    add(kube.CACHE_FAMILIES, caches, kube_points.cache_points)
+    add(kube.QUEUE_FAMILIES, queue, kube_points.queue_points)
+    add(kube.BUDGET_FAMILIES, budget, kube_points.budget_points)
+    add(kube.ELECTOR_FAMILIES, elector, kube_points.elector_points)
+    add(kube.EVENT_FAMILIES, events, kube_points.event_points)
+    add(kube.KEEPER_FAMILIES, keeper, kube_points.keeper_points)
     return registry
 
 
@@ -78,7 +108,7 @@ class _SnapshotCollector(Collector):
             into = filled[point.family.name]
             if isinstance(point, Distribution):
                 assert isinstance(into, HistogramMetricFamily)
-                into.add_metric((), point.buckets, point.total)
+                into.add_metric(point.labels, point.buckets, point.total)
             else:
                 assert isinstance(into, CounterMetricFamily | GaugeMetricFamily)
                 into.add_metric(point.labels, point.value)

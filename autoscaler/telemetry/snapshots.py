@@ -1,4 +1,4 @@
-"""What the exported numbers are at one moment: plain values, and the points that they become.
+"""What a source and a loop export at one moment: plain values, and the points that they become.
 
 A snapshot is taken whole and never changes, so that a scrape in the middle of a tick sees one
 moment and not half of two.  Whoever runs the loop makes a new one after each tick.
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from autoscaler.sources.prometheus.query_counts import DURATION_BUCKETS_S
 from autoscaler.telemetry import families
-from autoscaler.telemetry.families import Family
+from autoscaler.telemetry.family import Distribution, Point
 
 if TYPE_CHECKING:
     from autoscaler.sources.prometheus.query_counts import QueryCountsSnapshot
@@ -50,49 +50,6 @@ class LoopSnapshot:
 def counts_of(counts: SampleCounts) -> Mapping[str, int]:
     """Return a copy of the counts that later samples do not change."""
     return MappingProxyType(asdict(counts))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Point:
-    """One number of a family."""
-
-    family: Family
-    value: float
-    labels: tuple[str, ...] = ()
-    """Values of the labels of the family, in its order."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Distribution:
-    """The numbers of a histogram family without labels."""
-
-    family: Family
-    buckets: tuple[tuple[str, int], ...]
-    """Upper end of each bucket to the number of observations at or below it; ``+Inf`` last."""
-    total: float
-    """Sum of all observations."""
-
-
-SOURCE_FAMILIES = (
-    families.SOURCE_QUERIES,
-    families.SOURCE_RETRIES,
-    families.SOURCE_DURATION,
-    families.SOURCE_SAMPLES,
-    families.SOURCE_ANSWER_BYTES,
-    families.SOURCE_PARTIAL,
-    families.SOURCE_LAST_SUCCESS,
-)
-LOOP_FAMILIES = (
-    families.USAGE_SAMPLES,
-    families.USAGE_SATURATED,
-    families.USAGE_DUPLICATE,
-    families.USAGE_WORKLOADS,
-    families.USAGE_WORKERS,
-    families.COLLECT_ERRORS,
-    families.COLLECT_PARTIAL,
-    families.CHECKPOINT_BYTES,
-    families.CHECKPOINT_LAST_SUCCESS,
-)
 
 
 def source_points(counts: QueryCountsSnapshot) -> Iterator[Point | Distribution]:

@@ -9,19 +9,17 @@ from autoscaler.sources.prometheus.query_counts import Outcome, QueryCounts
 from autoscaler.telemetry.exposition import registry_of, render
 from autoscaler.telemetry.families import (
     FAMILIES,
-    PREFIX,
+    LOOP_FAMILIES,
+    SOURCE_FAMILIES,
     SOURCE_QUERIES,
     USAGE_SAMPLES,
-    Kind,
 )
-from autoscaler.telemetry.snapshots import (
-    LOOP_FAMILIES,
-    OF_ACCEPTED,
-    SOURCE_FAMILIES,
-    LoopSnapshot,
-    counts_of,
-)
+from autoscaler.telemetry.family import PREFIX, Kind
+from autoscaler.telemetry.kube_families import KUBE_FAMILIES
+from autoscaler.telemetry.snapshots import OF_ACCEPTED, LoopSnapshot, counts_of
+from autoscaler.telemetry.webhook_families import WEBHOOK_FAMILIES
 from recommender.usage.quality import SampleCounts
+from tests.autoscaler.telemetry.parts import all_parts
 
 
 def loop(**changes):
@@ -49,7 +47,8 @@ def parsed():
         checkpoint_bytes=10,
         checkpoint_saved_s=1.0,
     )
-    text = render(registry_of(source=counts.snapshot, loop=lambda: full)).decode()
+    registry = registry_of(source=counts.snapshot, loop=lambda: full, **all_parts())
+    text = render(registry).decode()
     return {family.name: family for family in text_string_to_metric_families(text)}
 
 
@@ -62,7 +61,12 @@ def test_every_exported_family_is_in_the_table_and_the_other_way_round():
 def test_the_table_holds_each_family_once():
     names = [family.name for family in FAMILIES]
     assert len(set(names)) == len(names)
-    assert set(FAMILIES) == {*SOURCE_FAMILIES, *LOOP_FAMILIES}
+    assert set(FAMILIES) == {
+        *SOURCE_FAMILIES,
+        *LOOP_FAMILIES,
+        *WEBHOOK_FAMILIES,
+        *KUBE_FAMILIES,
+    }
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)

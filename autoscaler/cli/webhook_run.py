@@ -1,0 +1,164 @@
+"""What ``tfa webhook`` does, after its arguments were read: puts the parts together and serves."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from autoscaler.api.names import ServiceAccount
+from autoscaler.errors import UsageError
+from autoscaler.kube.api_server import ApiServer
+from autoscaler.kube.reflector import CacheCounts
+from autoscaler.logs import LogFormat, configure
+from autoscaler.telemetry.exposition import CONTENT_TYPE, registry_of, render
+from autoscaler.version import tool_version
+from autoscaler.webhook.admit import admit
+from autoscaler.webhook.answering import Answering
+from autoscaler.webhook.cache_snapshot import CacheSnapshot
+from autoscaler.webhook.caches import Caches, cache_problems
+from autoscaler.webhook.certificate_sources import certificate_of_files, certificate_of_secret
+from autoscaler.webhook.counts import AdmissionCounts
+from autoscaler.webhook.live_objects import LiveObjects
+from autoscaler.webhook.owners import ABOVE
+from autoscaler.webhook.server import Readiness, admission_application, health_application
+from autoscaler.webhook.serving import Ports, serve, stop_on_signals
+from autoscaler.webhook.serving_certificate import ServingCertificate
+from autoscaler.webhook.snapshot import Installation
+from recommender.durations import parse_duration_s
+
+LOOKS_AT_ONCE = 16
+"""Threads that look at objects live."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookFlags:
+    """The arguments of the command."""
+
+    namespace: str
+    limiter_image: str
+    controller_user: str | None
+    connection_endpoint: str
+    has_standalone_workers: bool
+    root_owners: tuple[str, ...]
+    """``CHILD=KIND`` of each, both as ``Kind.group``."""
+    address: str | None
+    port: int
+    health_port: int
+    certificate_file: Path | None
+    key_file: Path | None
+    drain: str
+    kubeconfig: Path | None
+    log_format: LogFormat
+
+    @property
+    def certificate_files(self) -> tuple[Path, Path] | None:
+        """Return chain and key; None: they come from the Secret."""
+        if self.certificate_file is None and self.key_file is None:
+            return None
+        if self.certificate_file is None or self.key_file is None:
+            raise UsageError("--certificate-file and --key-file: give both, or none of them")
+        return self.certificate_file, self.key_file
+
+    @property
+    def drain_s(self) -> float:
+        """Return the drain in seconds."""
+        drain_s = parse_duration_s(self.drain, "--drain")
+        if drain_s < 0:
+            raise UsageError(f"--drain: {self.drain} is not valid; allowed: 0s and longer")
+        return drain_s
+
+    @property
+    def installation(self) -> Installation:
+        """Return what is the same for all pods."""
+        if not self.limiter_image:
+            raise UsageError("--limiter-image must not be empty: it names an image")
+        account = f"system:serviceaccount:{self.namespace}:{ServiceAccount.CONTROLLER}"
+        return Installation(
+            limiter_image=self.limiter_image,
+            controller_user=self.controller_user or account,
+            connection_endpoint=self.connection_endpoint,
+            has_standalone_workers=self.has_standalone_workers,
+            root_owners=_root_owners(self.root_owners),
+        )
+
+
+def _root_owners(stated: Iterable[str]) -> Mapping[str, Sequence[str]]:
+    """Return the additions to the table of owners.  Raises ``UsageError``."""
+    kinds: dict[str, tuple[str, ...]] = {}
+    for text in stated:
+        child, _, kind = text.partition("=")
+        if child not in ABOVE or not kind.partition(".")[2]:
+            raise UsageError(
+                f"--root-owner: {text!r} is not valid; allowed: CHILD=KIND.GROUP with one of "
+                f"{', '.join(ABOVE)} as CHILD, for example ReplicaSet.apps=Rollout.example.com"
+            )
+        kinds[child] = (*kinds.get(child, ()), kind)
+    return MappingProxyType(kinds)
+
+
+def run_webhook(flags: WebhookFlags) -> None:
+    """Serve until a signal ends it.  Raises ``UsageError`` and ``InvalidValueError``."""
+    installation, drain_s, _ = flags.installation, flags.drain_s, flags.certificate_files
+    api = ApiServer.from_environment(
+        kubeconfig=flags.kubeconfig, user_agent=f"tfa-webhook/{tool_version()}"
+    )
+    configure(flags.log_format)
+    with closing(api):
+        asyncio.run(_run(flags, api, installation, drain_s))
+
+
+async def _run(
+    flags: WebhookFlags, api: ApiServer, installation: Installation, drain_s: float
+) -> None:
+    stopping = asyncio.Event()
+    stop_on_signals(stopping)
+    counts = AdmissionCounts()
+    certificate = ServingCertificate(time.time)
+    caches = Caches(api, installation=installation, namespace=flags.namespace)
+    executor = ThreadPoolExecutor(LOOKS_AT_ONCE, thread_name_prefix="look")
+    answering = Answering(
+        admit, lambda: CacheSnapshot(caches), LiveObjects(caches.look, executor, counts)
+    )
+    caches.start()
+    try:
+        async with _certificate(flags, api, certificate) as of_certificate:
+
+            def cache_counts() -> tuple[CacheCounts, ...]:
+                return (*caches.counts(), *of_certificate())
+
+            readiness = Readiness(certificate.problems, lambda: cache_problems(cache_counts()))
+            registry = registry_of(
+                admissions=counts.snapshot, certificate=certificate.snapshot, caches=cache_counts
+            )
+            await serve(
+                admission_application(answering.answer, readiness, counts),
+                health_application(readiness, lambda: render(registry), CONTENT_TYPE),
+                ports=Ports(address=flags.address, admission=flags.port, health=flags.health_port),
+                certificate=certificate,
+                readiness=readiness,
+                drain_s=drain_s,
+                stopping=stopping,
+            )
+    finally:
+        await asyncio.to_thread(caches.stop)
+        executor.shutdown(wait=False, cancel_futures=True)
+
+
+@asynccontextmanager
+async def _certificate(
+    flags: WebhookFlags, api: ApiServer, certificate: ServingCertificate
+) -> AsyncIterator[Callable[[], tuple[CacheCounts, ...]]]:
+    """Keep the certificate up to date; yields the numbers of the cache that it needs, if any."""
+    files = flags.certificate_files
+    if files is not None:
+        async with certificate_of_files(certificate, *files):
+            yield lambda: ()
+    else:
+        async with certificate_of_secret(certificate, api, namespace=flags.namespace) as reflector:
+            yield lambda: (reflector.snapshot(),)

@@ -1,0 +1,47 @@
+"""What is asked at admission and what is answered: plain data, independent of HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Object = Mapping[str, Any]
+"""A Kubernetes object as JSON says it; never changed."""
+Operation = Mapping[str, Any]
+"""One operation of a JSON Patch (RFC 6902)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodRequest:
+    """A pod that somebody wants to create."""
+
+    pod: Object
+    """As it arrived; its ``metadata.namespace`` may be missing."""
+    namespace: str
+    user: str
+    """Name of the user that creates it: a controller's, for most pods."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ObjectKey:
+    """An object that admission looked for."""
+
+    api_version: str
+    kind: str
+    namespace: str
+    """Empty for kinds without."""
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """The answer: a patch, or a refusal."""
+
+    patch: tuple[Operation, ...] = ()
+    warnings: tuple[str, ...] = ()
+    """Shown to whoever made the request; one thing each, in plain English."""
+    error: str = ""
+    """Why the pod is refused: every reason, each naming annotation, value and what is allowed."""
+    missing: tuple[ObjectKey, ...] = ()
+    """Objects that were named and not found; with any of them the answer may change."""

@@ -1,0 +1,22 @@
+"""The recommender's problems as reasons of a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from autoscaler.webhook.verdict import Verdict
+from recommender.errors import Problem
+
+
+def take_problems(problems: Iterable[Problem], layer: str, field: str, verdict: Verdict) -> None:
+    """Note problems of one object under the paths of that object.
+
+    The recommender names the ``layer`` that speaks (``profile spec``); whoever writes the object
+    knows it as ``field`` (``spec``).
+    """
+    for problem in problems:
+        text = f"{problem.path}: {problem.message}".replace(layer, field)
+        if problem.is_warning:
+            verdict.warn(text)
+        else:
+            verdict.refuse(text)

@@ -1,0 +1,129 @@
+"""The webhook over HTTP: what is asked by POST, and the pages of health and metrics.
+
+Two applications, because the API server comes with TLS and whoever looks after the process comes
+without.  Their ports, and how they come up and go down, are ``serving``.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+
+from aiohttp import web
+
+from autoscaler.errors import InputError
+from autoscaler.webhook.admission import Admission
+from autoscaler.webhook.counts import AdmissionCounts, Outcome, Webhook
+from autoscaler.webhook.review import Review, decode, encode
+
+PATHS = {
+    "/admit/pods": Webhook.PODS,
+    "/validate/objects": Webhook.OBJECTS,
+    "/validate/templates": Webhook.TEMPLATES,
+}
+BODY_BYTES = 8 * 2**20
+"""Largest body; the API server itself takes objects of at most 3 MiB, and sends two of them."""
+DEFECT = "a defect of the webhook; its log says more"
+
+Answer = Callable[[Webhook, Review], Awaitable[Admission]]
+"""Answers a review; anything raised is a defect."""
+
+_log = logging.getLogger(__name__)
+
+
+class Readiness:
+    """Whether the process wants requests: all parts are ready, and it is not about to end."""
+
+    def __init__(self, *parts: Callable[[], Sequence[str]]) -> None:
+        self._parts = parts
+        self.is_draining = False
+        """Set once the process is to end: it still answers, but wants no new connections."""
+
+    def problems(self) -> tuple[str, ...]:
+        """Return why it does not want requests; nothing: it does."""
+        draining = ("the process is about to end",) if self.is_draining else ()
+        return (*draining, *(problem for part in self._parts for problem in part()))
+
+
+def admission_application(
+    answer: Answer, readiness: Readiness, counts: AdmissionCounts
+) -> web.Application:
+    """Return what is served with TLS: a path for each webhook, and the pages of health."""
+    application = web.Application(client_max_size=BODY_BYTES)
+    for path, webhook in PATHS.items():
+        application.router.add_post(path, _handler(webhook, answer, readiness, counts))
+    _add_health(application, readiness)
+    return application
+
+
+def health_application(
+    readiness: Readiness, metrics: Callable[[], bytes], content_type: str
+) -> web.Application:
+    """Return what is served without TLS: the pages of health, and the metrics as text."""
+
+    async def show_metrics(_request: web.Request) -> web.Response:
+        return web.Response(body=metrics(), headers={"Content-Type": content_type})
+
+    application = web.Application()
+    _add_health(application, readiness)
+    application.router.add_get("/metrics", show_metrics)
+    return application
+
+
+def _add_health(application: web.Application, readiness: Readiness) -> None:
+    async def healthz(_request: web.Request) -> web.Response:
+        return web.Response(text="ok\n")
+
+    async def readyz(_request: web.Request) -> web.Response:
+        problems = readiness.problems()
+        if problems:
+            return web.Response(status=503, text="".join(f"{line}\n" for line in problems))
+        return web.Response(text="ok\n")
+
+    application.router.add_get("/healthz", healthz)
+    application.router.add_get("/readyz", readyz)
+
+
+def _handler(
+    webhook: Webhook, answer: Answer, readiness: Readiness, counts: AdmissionCounts
+) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def handle(request: web.Request) -> web.Response:
+        try:
+            body = await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            counts.observe(webhook, Outcome.BAD_REQUEST, duration_s=0.0)
+            raise
+        start_s = time.monotonic()
+        outcome, response = await _answered(webhook, answer, body)
+        counts.observe(webhook, outcome, duration_s=time.monotonic() - start_s)
+        if readiness.is_draining:
+            # Connections are kept open by the API server and would outlive the endpoint.
+            response.force_close()
+        return response
+
+    return handle
+
+
+async def _answered(webhook: Webhook, answer: Answer, body: bytes) -> tuple[Outcome, web.Response]:
+    try:
+        review = decode(body)
+    except InputError as error:
+        _log.warning("%s: %s", webhook, error)
+        return Outcome.BAD_REQUEST, web.Response(status=400, text=f"{error}\n")
+    try:
+        admission = await answer(webhook, review)
+        encoded = encode(review.uid, admission)
+    except Exception:  # noqa: BLE001 - whatever it is, the API server must hear of it
+        _log.exception("%s: a defect while answering %s", webhook, review.subject)
+        return Outcome.DEFECT, web.Response(status=500, text=f"{DEFECT}\n")
+    if admission.error:
+        _log.info("%s: refused %s: %s", webhook, review.subject, admission.error)
+    response = web.Response(body=encoded, content_type="application/json")
+    return _outcome(admission), response
+
+
+def _outcome(admission: Admission) -> Outcome:
+    if admission.error:
+        return Outcome.REFUSED
+    return Outcome.PATCHED if admission.patch else Outcome.ALLOWED

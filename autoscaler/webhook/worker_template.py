@@ -1,0 +1,125 @@
+"""What a user may say about the worker pods of a workload: a list of fields that are allowed.
+
+Worker pods are made by the controller, whose rights are not the user's, so that a template may
+place and label a pod and never give it volumes, images or privileges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from autoscaler.api.names import PREFIX
+from autoscaler.webhook.verdict import Verdict
+from recommender.policy.values import shown
+
+_FIELDS: Mapping[str, frozenset[str]] = {
+    "": frozenset({"metadata", "spec"}),
+    "metadata": frozenset({"labels", "annotations"}),
+    "spec": frozenset(
+        {
+            "affinity",
+            "containers",
+            "imagePullSecrets",
+            "nodeSelector",
+            "terminationGracePeriodSeconds",
+            "tolerations",
+            "topologySpreadConstraints",
+        }
+    ),
+}
+"""Path to the fields that may stand there."""
+_CONTAINER = frozenset({"env", "name", "resources"})
+_MOST_CONTAINERS = 8
+_MOST_LEVELS, _MOST_VALUES, _MOST_BRACKETS = 20, 500, 100
+"""Of a text, so that it is read in milliseconds."""
+
+
+def check_annotation(text: str, path: str, verdict: Verdict) -> None:
+    """Refuse a template, as YAML text, that is none or that asks for too much."""
+    import yaml
+
+    try:
+        problem = _costly(text)
+        template = None if problem else yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f" (line {mark.line + 1})" if mark else ""
+        verdict.refuse(f"{path}: is no YAML: {error.problem}{where}; allowed: a pod template")
+        return
+    except (yaml.YAMLError, ValueError):
+        verdict.refuse(f"{path}: is no YAML; allowed: a pod template")
+        return
+    verdict.refuse(*([f"{path}: {problem}"] if problem else check_template(template, path)))
+
+
+def _costly(text: str) -> str:
+    """Return why reading a text as YAML would cost much more than its length; empty: it does not.
+
+    Aliases let few letters stand for gigabytes, and time grows with the square of the depth.
+    """
+    import yaml
+
+    if text.count("[") + text.count("{") > _MOST_BRACKETS:
+        return f"has more than {_MOST_BRACKETS} opening brackets; allowed: at most {_MOST_BRACKETS}"
+    depth = 0
+    for count, event in enumerate(yaml.parse(text, yaml.SafeLoader)):
+        if isinstance(event, yaml.AliasEvent):
+            return "uses aliases (*name); allowed: every value written out"
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > _MOST_LEVELS:
+            return f"has more than {_MOST_LEVELS} levels; allowed: at most {_MOST_LEVELS}"
+        if count > _MOST_VALUES:
+            return f"has more than {_MOST_VALUES} values; allowed: at most {_MOST_VALUES}"
+    return ""
+
+
+def check_template(template: object, path: str) -> tuple[str, ...]:
+    """Return what a template of worker pods must not say."""
+    return tuple(_problems(template, path))
+
+
+def _problems(template: object, path: str) -> Iterator[str]:
+    if not isinstance(template, Mapping):
+        yield f"{path}: {shown(template)!r} is not valid; allowed: a mapping of metadata and spec"
+        return
+    yield from _unknown(template, path, _FIELDS[""])
+    for part in ("metadata", "spec"):
+        value = template.get(part)
+        if isinstance(value, Mapping):
+            yield from _unknown(value, f"{path}.{part}", _FIELDS[part])
+            yield from (
+                _ours(value, f"{path}.{part}")
+                if part == "metadata"
+                else _containers(value.get("containers"), f"{path}.{part}.containers")
+            )
+        elif value is not None:
+            yield f"{path}.{part}: {shown(value)!r} is not valid; allowed: a mapping"
+
+
+def _unknown(mapping: Mapping[Any, Any], path: str, allowed: frozenset[str]) -> Iterator[str]:
+    for key in mapping:
+        if key not in allowed:
+            yield f"{path}.{shown(key)}: is not allowed; allowed: {', '.join(sorted(allowed))}"
+
+
+def _ours(metadata: Mapping[Any, Any], path: str) -> Iterator[str]:
+    for part in ("labels", "annotations"):
+        texts = metadata.get(part)
+        for key in texts if isinstance(texts, Mapping) else ():
+            if str(key).startswith(PREFIX):
+                yield f"{path}.{part}.{shown(key)}: is written by the system alone; leave it out"
+
+
+def _containers(containers: object, path: str) -> Iterator[str]:
+    if containers is None:
+        return
+    if not isinstance(containers, list) or len(containers) > _MOST_CONTAINERS:
+        yield f"{path}: not valid; allowed: a list of at most {_MOST_CONTAINERS} containers"
+        return
+    for i, container in enumerate(containers):
+        if isinstance(container, Mapping):
+            yield from _unknown(container, f"{path}[{i}]", _CONTAINER)
+        else:
+            yield f"{path}[{i}]: {shown(container)!r} is not valid; allowed: a mapping"

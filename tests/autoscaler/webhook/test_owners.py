@@ -1,0 +1,119 @@
+"""The root owner of a pod, and the workload that is named after it."""
+
+import pytest
+
+from autoscaler.api.names import PREFIX
+from autoscaler.webhook.admission import ObjectKey
+from autoscaler.webhook.snapshot import Installation
+from tests.autoscaler.webhook.asking import AMOUNTS, admitted, asked, asking
+from tests.autoscaler.webhook.clusters import CONTROLLER, cluster, made, owned
+
+LWS = "leaderworkerset.x-k8s.io/v1"
+
+
+def owner(kind, name, api_version="apps/v1", under=None):
+    obj = made(kind, name, api_version=api_version)
+    return obj if under is None else owned(obj, under)
+
+
+def workload_of(obj, snapshot=None):
+    return admitted(obj, snapshot).annotations["workload"]
+
+
+@pytest.mark.parametrize(
+    ("chain", "name"),
+    [
+        ([("Deployment", "web", "apps/v1"), ("ReplicaSet", "web-1", "apps/v1")], "web"),
+        (
+            [("Rollout", "web", "argoproj.io/v1alpha1"), ("ReplicaSet", "web-1", "apps/v1")],
+            "web-rollout",
+        ),
+        ([("CronJob", "etl", "batch/v1"), ("Job", "etl-1", "batch/v1")], "etl-cronjob"),
+        ([("JobSet", "fit", "jobset.x-k8s.io/v1alpha2"), ("Job", "a", "batch/v1")], "fit-jobset"),
+        (
+            [("LeaderWorkerSet", "llm", LWS), ("StatefulSet", "llm", "apps/v1")],
+            "llm-leaderworkerset",
+        ),
+        ([("ReplicaSet", "alone", "apps/v1")], "alone-replicaset"),
+        ([("DaemonSet", "node", "apps/v1")], "node-daemonset"),
+        ([("Pipeline", "p", "example.com/v1"), ("ReplicaSet", "p-1", "apps/v1")], "p-1-replicaset"),
+        ([("Deployment", "web", "apps/v1"), ("RayCluster", "ray", "ray.io/v1")], "ray-raycluster"),
+    ],
+    ids=lambda item: item if isinstance(item, str) else "",
+)
+def test_the_workload_is_named_after_the_root_owner(chain, name):
+    objects = []
+    for kind, own, api_version in chain:
+        objects.append(owner(kind, own, api_version, under=objects[-1] if objects else None))
+    assert workload_of(owned(asking(**AMOUNTS), objects[-1]), cluster(*objects)) == name
+
+
+def test_an_installation_adds_kinds_that_may_stand_above():
+    job = owner("RayJob", "night", "ray.io/v1")
+    ray = owner("RayCluster", "night-x", "ray.io/v1", under=job)
+    installation = Installation(
+        limiter_image="x",
+        controller_user=CONTROLLER,
+        root_owners={"RayCluster.ray.io": ["RayJob.ray.io"]},
+    )
+    snapshot = cluster(ray, installation=installation)
+    assert workload_of(owned(asking(**AMOUNTS), ray), snapshot) == "night-rayjob"
+
+
+def test_an_owner_that_cannot_be_found_is_noted_and_stands_in_for_the_root():
+    obj = owned(asking(**AMOUNTS), owner("ReplicaSet", "web-1"))
+    admission = asked(obj)
+    assert admission.missing == (ObjectKey("apps/v1", "ReplicaSet", "team", "web-1"),)
+    assert workload_of(obj) == "web-1-replicaset"
+
+
+def test_an_owner_that_does_not_control_the_pod_is_none():
+    obj = owned(asking(**AMOUNTS), owner("ReplicaSet", "web-1"))
+    obj["metadata"]["ownerReferences"][0]["controller"] = False
+    assert (workload_of(obj), asked(obj).missing) == ("job", ())
+
+
+@pytest.mark.parametrize("name", ["../secrets/x", "", "a/b", None])
+def test_an_owner_with_a_name_that_is_none_is_never_looked_for(name):
+    obj = owned(asking(**AMOUNTS), owner("ReplicaSet", "web-1"))
+    obj["metadata"]["ownerReferences"][0]["name"] = name
+    assert asked(obj).missing == ()
+
+
+def test_owners_in_a_circle_end():
+    first = owner("ReplicaSet", "a")
+    second = owned(owner("ReplicaSet", "b"), first)
+    installation = Installation(
+        limiter_image="x",
+        controller_user=CONTROLLER,
+        root_owners={"ReplicaSet.apps": ["ReplicaSet.apps"]},
+    )
+    snapshot = cluster(owned(first, second), second, installation=installation)
+    assert workload_of(owned(asking(**AMOUNTS), first), snapshot).endswith("-replicaset")
+
+
+@pytest.mark.parametrize(("generate_name", "name"), [("job-", "job"), ("a.b-", "a.b")])
+def test_a_pod_with_only_a_prefix_is_named_after_it(generate_name, name):
+    obj = asking(**AMOUNTS)
+    del obj["metadata"]["name"]
+    obj["metadata"]["generateName"] = generate_name
+    assert workload_of(obj) == name
+
+
+def test_a_long_derived_name_is_cut_and_fits_into_a_label():
+    deployment = owner("Deployment", "w" * 200)
+    found = admitted(owned(asking(**AMOUNTS), deployment), cluster(deployment))
+    assert len(found.labels["workload"]) == 63
+
+
+def test_an_annotation_names_the_workload():
+    deployment = owner("Deployment", "web")
+    obj = owned(asking(workload="shared", **AMOUNTS), deployment)
+    found = admitted(obj, cluster(deployment))
+    assert (found.annotations["workload"], found.labels["workload"]) == ("shared", "shared")
+
+
+def test_the_name_does_not_depend_on_the_request():
+    obj = asking(**AMOUNTS)
+    assert asked(obj) == asked({**obj, "metadata": {**obj["metadata"], "uid": "2"}})
+    assert PREFIX in str(asked(obj).patch)
