@@ -1,15 +1,19 @@
 """A webhook as small as it can be: it admits everything, and loads its certificate while it runs.
 
+It changes nothing unless ``patch`` says so.
+
 Every answer ends its connection, so that each admission makes a new one: connections that stay open
 would hide a certificate that is not trusted.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import ssl
 import tempfile
 import threading
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -31,6 +35,8 @@ class AdmissionServer:
         self.asked: list[dict] = []
         """The requests of all reviews."""
         self.serving: KeyPair | None = None
+        self.patch: Callable[[dict], list] = lambda _obj: []
+        """Object to the operations (JSON Patch) that it is answered with."""
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._server = _Server((LOOPBACK, port), self)
         self._stopped = threading.Event()
@@ -112,10 +118,15 @@ class _Handler(BaseHTTPRequestHandler):
         review = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         request = review["request"]
         self.server.owner.asked.append(request)
+        response = {"uid": request["uid"], "allowed": True}
+        operations = self.server.owner.patch(request["object"])
+        if operations:
+            patch = base64.b64encode(json.dumps(operations).encode()).decode()
+            response |= {"patchType": "JSONPatch", "patch": patch}
         answer = {
             "apiVersion": "admission.k8s.io/v1",
             "kind": "AdmissionReview",
-            "response": {"uid": request["uid"], "allowed": True},
+            "response": response,
         }
         body = json.dumps(answer).encode()
         self.send_response(200)

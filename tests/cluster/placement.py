@@ -53,7 +53,9 @@ class Controller:
 
     def annotate(self, pod: Mapping[str, Any], **annotations: str) -> dict[str, Any]:
         """Set annotations of ours; ``_`` stands for a dash, the prefix is added."""
-        named = {f"tensor-fusion.ai/{key.replace('_', '-')}": annotations[key] for key in annotations}
+        named = {
+            f"tensor-fusion.ai/{key.replace('_', '-')}": annotations[key] for key in annotations
+        }
         return self._patch(pod, {"metadata": {"annotations": named}}, MERGE_PATCH)
 
     def _patch(

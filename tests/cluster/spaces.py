@@ -54,13 +54,6 @@ class Space:
             what=f"there are {count} pods in {self.name}",
         )
 
-    def label(self, **labels: str) -> None:
-        """Set labels of the namespace; ``__`` stands for a slash and ``_`` for a dash."""
-        words = [
-            f"{key.replace('__', '/').replace('_', '-')}={text}" for key, text in labels.items()
-        ]
-        self.plane.kubectl("label", "namespace", self.name, "--overwrite", *words).well()
-
 
 def listed(*objects: Object) -> str:
     """Return objects as one file for kubectl."""

@@ -12,17 +12,29 @@ import pytest
 from autoscaler.api.names import (
     CERTIFICATE_SECRET,
     CONTROL_CONFIG_MAP,
+    CONTROLLER_LEASE,
     GROUP,
     NAMESPACE,
+    TEMPLATE_WEBHOOK_CONFIGURATION,
+    WEBHOOK_CONFIGURATION,
     ServiceAccount,
 )
 from tests.cluster.rest import Rest
 
 READING = frozenset({"get", "list", "watch"})
+PATCHING = frozenset({"get", "patch"})
+REGISTRATION = "admissionregistration.k8s.io"
 OWN_NAMESPACE = {
     ServiceAccount.WEBHOOK: {
         ("", "secrets", CERTIFICATE_SECRET): READING,
         ("", "configmaps", CONTROL_CONFIG_MAP): READING,
+    },
+    ServiceAccount.CONTROLLER: {
+        ("", "secrets", CERTIFICATE_SECRET): frozenset({"get", "update"}),
+        ("", "secrets", ""): frozenset({"create"}),
+        ("coordination.k8s.io", "leases", CONTROLLER_LEASE): frozenset({"get", "update"}),
+        ("coordination.k8s.io", "leases", ""): frozenset({"create"}),
+        ("discovery.k8s.io", "endpointslices", ""): frozenset({"list"}),
     },
 }
 """Process to what it may do in the namespace of the installation: (group, resource, name)."""
@@ -36,6 +48,11 @@ EVERYWHERE = {
         ("apps", "statefulsets", ""): READING,
         ("batch", "jobs", ""): READING,
         ("scheduling.k8s.io", "priorityclasses", ""): READING,
+    },
+    ServiceAccount.CONTROLLER: {
+        (REGISTRATION, "mutatingwebhookconfigurations", WEBHOOK_CONFIGURATION): PATCHING,
+        (REGISTRATION, "validatingwebhookconfigurations", WEBHOOK_CONFIGURATION): PATCHING,
+        (REGISTRATION, "validatingwebhookconfigurations", TEMPLATE_WEBHOOK_CONFIGURATION): PATCHING,
     },
 }
 """Process to what it may do in every namespace; an empty name: with all of them."""

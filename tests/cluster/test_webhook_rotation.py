@@ -17,7 +17,7 @@ from tests.cluster.rest import Rest, RestError
 from tests.cluster.webhook_process import enabled_pod
 from tests.components.processes import LOOPBACK, until
 
-ALWAYS_DUE = RotationRules(renew_at_share=0.0, settle_s=1.0, overlap_s=0.0)
+ALWAYS_DUE = RotationRules(renew_at_share=0.0, settle_s=2.0, overlap_s=1.0)
 ROTATIONS = 2
 AMOUNTS = {"tflops_limit": "20", "vram_limit": "4Gi"}
 

@@ -35,7 +35,7 @@ from tests.components.processes import (
     until,
 )
 
-LIMITER_IMAGE = "process:limiter"
+LIMITER_IMAGE = "limiter:of-the-tests"
 RUNS_IN_PODS = frozenset({"Deployment", "DaemonSet", "PodDisruptionBudget", "Service"})
 ROOT = DEPLOY.parent
 

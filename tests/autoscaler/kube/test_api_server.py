@@ -161,6 +161,7 @@ def test_an_answer_that_does_not_come_or_breaks_is_an_error(api, proxy, fault, s
 
     assert str(caught.value).startswith("GET /api: ")
     assert said in str(caught.value)
+    assert len(proxy.seen) == 1
 
 
 def test_a_refused_connection_names_the_server(api, proxy):

@@ -328,6 +328,24 @@ def test_stopping_ends_it_while_it_waits_after_a_failure(reflect):
     assert not reflector._thread.is_alive()
 
 
+def test_stopping_ends_it_while_a_stream_begins(reflect):
+    arrived, let_go = threading.Event(), threading.Event()
+
+    class Slow(Server):
+        def watch(self, *_, **__):
+            arrived.set()
+            let_go.wait(DEADLINE_S)
+            return Stream()
+
+    reflector = reflect(Slow())
+    arrived.wait(DEADLINE_S)
+    reflector.stop()
+    let_go.set()
+    reflector._thread.join(DEADLINE_S / 2)
+
+    assert not reflector._thread.is_alive()
+
+
 def test_nothing_is_stored_after_it_was_stopped(reflect):
     arrived, let_go = threading.Event(), threading.Event()
 
@@ -344,6 +362,13 @@ def test_nothing_is_stored_after_it_was_stopped(reflect):
     reflector._thread.join(DEADLINE_S)
 
     assert (len(reflector.store), reflector.has_synced) == (0, False)
+
+
+def test_an_error_is_over_when_a_stream_begins_well(reflect):
+    reflector = reflect(Server(watches=[ApiUnavailableError("down")]))
+    wait(lambda: reflector.snapshot().failures == 1, "the watch failed")
+
+    wait(lambda: not reflector.snapshot().last_error, "the error is forgotten")
 
 
 def test_counts_tell_the_age_of_what_is_known_and_the_last_error(reflect):

@@ -1,12 +1,13 @@
 import copy
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from autoscaler.webhook.environment import FieldRef
 from autoscaler.webhook.inject import InjectionPlan, inject
-from tests.autoscaler.webhook.pods import pod
+from tests.autoscaler.webhook.pods import container, named, pod
 
 EMBEDDED = InjectionPlan(
     containers=("main",), is_limited=True, is_gated=True, limiter_image="limiter:1"
@@ -36,6 +37,63 @@ def test_what_plugins_added_to_the_limiter_stays():
 
     assert problems == ()
     assert again["spec"]["initContainers"] == [limiter]
+
+
+def test_what_others_appended_between_two_calls_leaves_nothing_to_do():
+    between = defaulted(inject(pod(), EMBEDDED)[0])
+
+    assert inject(between, EMBEDDED) == (between, ())
+
+
+CLIENT = InjectionPlan(
+    containers=("main",),
+    is_limited=False,
+    is_gated=True,
+    client_environment={"NAME": FieldRef("metadata.name"), "URL": "http://c?name=$(NAME)"},
+)
+
+
+@pytest.mark.parametrize("what", [EMBEDDED, CLIENT], ids=["embedded", "client"])
+@pytest.mark.parametrize("place", [0, 99], ids=["before ours", "after ours"])
+def test_ours_stay_where_they_are_when_another_webhook_adds_its_own(what, place):
+    between, _ = inject(pod(), what)
+    spec = between["spec"]
+    for holder, key, item in (
+        (spec, "initContainers", container("mesh-init")),
+        (spec, "containers", container("mesh")),
+        (spec, "volumes", {"name": "mesh", "emptyDir": {}}),
+        (spec, "imagePullSecrets", {"name": "mesh"}),
+        (spec, "schedulingGates", {"name": "mesh"}),
+        (named(spec["containers"], "main"), "env", {"name": "MESH", "value": "1"}),
+        (
+            named(spec["containers"], "main"),
+            "volumeMounts",
+            {"name": "mesh", "mountPath": "/mesh"},
+        ),
+    ):
+        holder[key] = list(holder.get(key) or ())
+        holder[key].insert(place, item)
+
+    assert inject(between, what) == (between, ())
+
+
+def test_a_variable_that_another_webhook_changed_is_ours_again_where_it_stands():
+    between, _ = inject(pod(), EMBEDDED)
+    main = between["spec"]["containers"][0]
+    main["env"].insert(0, {"name": "MESH", "value": "1"})
+    expected = copy.deepcopy(between)
+    main["env"][1] = {"name": "NVIDIA_VISIBLE_DEVICES", "value": "all"}
+
+    assert inject(between, EMBEDDED) == (expected, ())
+
+
+@pytest.mark.parametrize("order", [["URL", "NAME"], ["URL"], ["NAME", "URL", "NAME"]])
+def test_a_variable_stands_behind_those_that_it_refers_to_whatever_the_pod_brings(order):
+    brought = [{"name": name, "value": "mine"} for name in (*order, "OTHER")]
+
+    environment = inject(pod(container(env=brought)), CLIENT)[0]["spec"]["containers"][0]["env"]
+
+    assert [entry["name"] for entry in environment] == ["NAME", "URL", "OTHER"]
 
 
 def test_a_copied_pod_gets_todays_limiter_in_place_of_an_earlier_one():
