@@ -31,6 +31,23 @@ def test_links_lead_somewhere(page):
         assert not anchor or anchor in anchors(target), f"{page.name}: {link}"
 
 
+def linked_from(page):
+    links = LINK.findall(page.read_text(encoding="utf-8"))
+    return {(page.parent / link.partition("#")[0]).resolve() for link in links}
+
+
+def test_every_page_is_found_from_the_first_one():
+    index = linked_from(ROOT / "README.md")
+
+    assert [page for page in ROOT.glob("docs/**/*.md") if not is_indexed(page, index)] == []
+
+
+def is_indexed(page, index):
+    """Return whether a page, or the list of decisions that names it, is in the index."""
+    decisions = ROOT / "docs" / "decisions" / "README.md"
+    return page in index or (decisions in index and page in linked_from(decisions))
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_commands_exist(page):
     commands = set(typer.main.get_command(app).commands)

@@ -8,7 +8,7 @@ from autoscaler.api.connection import TensorFusionConnection
 from autoscaler.api.gpu import GPU
 from autoscaler.api.gpu_pool import GPUPool
 from autoscaler.api.gpu_resource_quota import GPUResourceQuota
-from autoscaler.api.names import GROUP, MANAGED_BY, POOL_LABEL
+from autoscaler.api.names import GROUP, IS_DEFAULT_POOL, MANAGED_BY, POOL_LABEL
 from autoscaler.api.shape import CustomObject
 from autoscaler.api.workload import TensorFusionWorkload
 from autoscaler.api.workload_profile import WorkloadProfile
@@ -72,8 +72,16 @@ _GPUS = Column(name="GPUs", path=".spec.gpuCount", type="integer")
 
 def label_path(label: str) -> str:
     """Return the JSON path of a label."""
-    escaped = label.replace(".", r"\.")
-    return f".metadata.labels.{escaped}"
+    return f".metadata.labels.{_escaped(label)}"
+
+
+def annotation_path(annotation: str) -> str:
+    """Return the JSON path of an annotation."""
+    return f".metadata.annotations.{_escaped(annotation)}"
+
+
+def _escaped(key: str) -> str:
+    return key.replace(".", r"\.")
 
 
 KINDS = (
@@ -113,6 +121,7 @@ KINDS = (
             Column(name="Nodes", path=".status.totals.nodes", type="integer"),
             *_amounts("", ".status.totals.capacity"),
             *_amounts("Free", ".status.totals.available"),
+            Column(name="Default", path=annotation_path(IS_DEFAULT_POOL)),
             Column(name="Placement", path=".spec.placement.mode", is_wide=True),
             _AGE,
         ),
@@ -140,7 +149,7 @@ KINDS = (
         short_names=("gpuquota",),
         columns=(
             Column(name="Workers", path=".status.used.workers", type="integer"),
-            Column(name="Most", path=".spec.total.maxWorkers", type="integer"),
+            Column(name="Max Workers", path=".spec.total.maxWorkers", type="integer"),
             *_amounts("Used", ".status.used.requests"),
             *_amounts("Total", ".spec.total.requests"),
             _AGE,

@@ -26,7 +26,7 @@ OutputDirOption = Annotated[
 
 
 def command(name: NamesOption = None, output_dir: OutputDirOption = None) -> None:
-    """Print the CustomResourceDefinitions as YAML: tfa crds | kubectl apply -f -.
+    """Print the CustomResourceDefinitions: tfa crds | kubectl apply --server-side -f -.
 
     Changes nothing in a cluster.
     """

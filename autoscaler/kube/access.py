@@ -63,6 +63,7 @@ class Access:
         self._monotonic_s = monotonic_s
         self._lock = threading.Lock()
         self._configuration = _configuration(load)
+        self._files = _files(self._configuration)
         self._pool = _pool(self._configuration)
         self._renewed_s = float("-inf")
         self.url: str = self._configuration.host.rstrip("/")
@@ -82,10 +83,11 @@ class Access:
             self._renewed_s = self._monotonic_s()
             try:
                 configuration = _configuration(self._load)
+                files = _files(configuration)
             except UsageError as error:
                 raise ForbiddenError(f"{self.url}: credentials refused: {error}") from error
-            if _files(configuration) != _files(self._configuration):
-                self._pool = _pool(configuration)
+            if files != self._files:
+                self._files, self._pool = files, _pool(configuration)
             self._configuration = configuration
             return self._login() if self._is_other(refused) else None
 
@@ -212,8 +214,16 @@ def _pool(configuration: Configuration) -> urllib3.PoolManager:
     return pool
 
 
-def _files(configuration: Configuration) -> tuple[str | None, ...]:
-    return configuration.cert_file, configuration.key_file, configuration.ssl_ca_cert
+def _files(configuration: Configuration) -> tuple[bytes, ...]:
+    """Return what connections are made with: a file may be written anew under its name.
+
+    New connections follow that by themselves; those that are open go on with what they began with.
+    """
+    paths = (configuration.cert_file, configuration.key_file, configuration.ssl_ca_cert)
+    try:
+        return tuple(Path(path).read_bytes() if path else b"" for path in paths)
+    except OSError as error:
+        raise UsageError(f"{error.filename}: {error.strerror}") from None
 
 
 def _said(error: Exception) -> str:

@@ -164,8 +164,12 @@ class Candidate:
         )
         try:
             held = self._create(wanted) if lease is None else self._put(wanted)
-        except (AlreadyExistsError, ConflictError, NotFoundError):
+        except (AlreadyExistsError, ConflictError):
             return  # another candidate was quicker
+        except NotFoundError:
+            if lease is None:
+                raise  # it is the namespace that is not there
+            return
         self._see(held, looked_s)
         self._reign = _Reign(held, looked_s)
 

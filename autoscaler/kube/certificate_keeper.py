@@ -113,12 +113,16 @@ class CertificateKeeper:
         return self._snapshot
 
     def run(self, stop: threading.Event) -> None:
-        """Run again and again until ``stop`` is set; errors of the API server are logged."""
+        """Run again and again until ``stop`` is set; whatever goes wrong is logged."""
         while not stop.is_set():
             try:
                 wait_s = self.run_once()
             except KubeError:
                 # It was logged, and is in the snapshot.
+                wait_s = RETRY_S
+            except Exception as error:  # noqa: BLE001 - ended, it would let the certificate run out
+                _log.exception("webhook certificate: a defect")
+                self._snapshot = replace(self._snapshot, last_error=f"a defect: {error}")
                 wait_s = RETRY_S
             stop.wait(max(wait_s, SHORTEST_WAIT_S))
 

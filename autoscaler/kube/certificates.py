@@ -24,6 +24,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 CLOCKS_DIFFER_S = 300
 """A new certificate is valid from so long ago, for an API server whose clock is behind."""
 SUBJECT = "tensor-fusion-autoscaler webhook"
+_DAMAGED = (x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
+"""What the library raises, beside ``ValueError``, of a certificate that is no good."""
 _USAGES = (
     "digital_signature",
     "content_commitment",
@@ -140,7 +142,7 @@ def fault_of(
         key = serialization.load_pem_private_key(pair.key.encode(), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         return Fault.UNREADABLE
-    if not chain:
+    if not chain or not _is_readable(chain[0]):
         return Fault.UNREADABLE
     leaf, *between = chain
     if _public_bytes(key.public_key()) != _public_bytes(leaf.public_key()):
@@ -150,6 +152,15 @@ def fault_of(
     if _is_verified(leaf, between, authorities, server_name, now_s):
         return None
     return Fault.UNTRUSTED if _is_for(leaf, server_name) else Fault.OTHER_NAME
+
+
+def _is_readable(leaf: x509.Certificate) -> bool:
+    """Return whether the parts of a certificate can be read, which happens when they are asked."""
+    try:
+        _ = leaf.public_key(), leaf.extensions
+    except (ValueError, UnsupportedAlgorithm, *_DAMAGED):
+        return False
+    return True
 
 
 def _is_verified(
@@ -168,7 +179,8 @@ def _is_verified(
     assert isinstance(name, x509.DNSName | x509.IPAddress)
     try:
         builder.build_server_verifier(name).verify(leaf, [*between])
-    except verification.VerificationError:
+    except (verification.VerificationError, ValueError, *_DAMAGED):
+        # A certificate behind it, or an authority, may be damaged in a way of its own.
         return False
     return True
 
@@ -218,7 +230,7 @@ def _general(name: str) -> x509.GeneralName:
 def _parsed(text: str) -> list[x509.Certificate]:
     try:
         return x509.load_pem_x509_certificates(text.encode())
-    except ValueError:
+    except (ValueError, *_DAMAGED):
         return []
 
 

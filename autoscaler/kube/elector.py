@@ -45,6 +45,7 @@ class ElectorSnapshot:
     failures: int
     """Steps that the API server did not answer as asked."""
     last_error: str
+    """Empty where the last step went well."""
 
 
 def process_identity() -> str:
@@ -155,7 +156,13 @@ class Elector:
         try:
             self._candidate.step()
         except KubeError as error:
+            if str(error) != self._last_error:
+                _log.warning("lease %s: %s", self._name, error)
             self._note(error)
+        else:
+            # Why the lead was lost stays to be seen.
+            if self._candidate.standing is not Standing.LOST:
+                self._last_error = ""
         if before is not Standing.LEADING and self._candidate.standing is Standing.LEADING:
             self._changes += 1
             _log.info("leads by lease %s, epoch %s", self._name, self.epoch)

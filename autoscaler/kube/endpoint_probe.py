@@ -39,16 +39,17 @@ def probe_endpoint(
     """
     if not trusted:
         return Probe(endpoint=endpoint, error="no authority is known that could verify it")
-    context = ssl.create_default_context(cadata="".join(trusted))
-    # The API server takes any certificate of the bundle as an anchor, also an intermediate one.
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     try:
+        context = ssl.create_default_context(cadata="".join(trusted))
+        # The API server takes any certificate of the bundle as an anchor, also an intermediate one.
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
         with (
             socket.create_connection(endpoint, timeout=timeout_s) as connection,
             context.wrap_socket(connection, server_hostname=server_name) as secured,
         ):
             served = secured.getpeercert(binary_form=True)
-    except OSError as error:
+    except (OSError, ValueError) as error:
+        # Texts that OpenSSL cannot read, and names that no host has, are a ValueError.
         return Probe(endpoint=endpoint, error=_told(error))
     assert served is not None, "a verified server has a certificate"
     return Probe(endpoint=endpoint, served=leaf_of(ssl.DER_cert_to_PEM_cert(served)))
@@ -68,9 +69,9 @@ def probe_all(
         return tuple(pool.map(probe, endpoints))
 
 
-def _told(error: OSError) -> str:
+def _told(error: OSError | ValueError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not verified: {error.verify_message}"
     if isinstance(error, ssl.SSLError) and error.reason:
         return f"no TLS connection: {error.reason.lower().replace('_', ' ')}"
-    return error.strerror or str(error) or type(error).__name__
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

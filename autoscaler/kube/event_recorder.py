@@ -30,6 +30,7 @@ from autoscaler.kube.event import (
 )
 from autoscaler.kube.event_series import Series, SeriesBook
 from autoscaler.kube.resource import EVENTS
+from autoscaler.kube.write_budget import LONGEST_PAUSE_S
 
 if TYPE_CHECKING:
     from autoscaler.kube.api_server import ApiServer
@@ -194,8 +195,8 @@ class EventRecorder:
             with self._changed:
                 self._last_error = str(error)
                 self._book.put_back(series)
-            self._pause(error.retry_after_s or RETRY_S)
-        except KubeError as error:
+            self._pause(min(error.retry_after_s or RETRY_S, LONGEST_PAUSE_S))
+        except Exception as error:  # noqa: BLE001 - ended, the thread would write no event any more
             self._give_up(series, error)
         else:
             with self._changed:
@@ -226,7 +227,7 @@ class EventRecorder:
         except AlreadyExistsError:
             _log.debug("event %s was written before, and the answer got lost", series.name)
 
-    def _give_up(self, series: Series, error: KubeError) -> None:
+    def _give_up(self, series: Series, error: Exception) -> None:
         regarding = series.occurrence.regarding
         with self._changed:
             self._failed += 1
@@ -240,4 +241,5 @@ class EventRecorder:
             regarding.namespace,
             regarding.name,
             error,
+            exc_info=not isinstance(error, KubeError),
         )

@@ -111,6 +111,8 @@ class Reflector:
         """To watch from; empty: list first."""
         self._is_paged = True
         self._failures_in_a_row = 0
+        self._has_expired = False
+        """Whether a version was dropped since a stream was steady."""
         self._seen_s = monotonic_s()
         self._lists = 0
         self._failures = 0
@@ -161,7 +163,8 @@ class Reflector:
             except _StoppedError:
                 return
             except KubeError as error:
-                self._failed(error)
+                if not self._stopped.is_set():
+                    self._failed(error)
             except Exception as error:  # noqa: BLE001 - ended, it would leave a store that grows old
                 _log.exception("%s: the reflector failed; it lists again", self._resource.plural)
                 self._version = ""
@@ -213,6 +216,7 @@ class Reflector:
             if self._monotonic_s() - begin_s >= STEADY_S:
                 self._backoff.reset()
                 self._failures_in_a_row = 0
+                self._has_expired = False
         if self._monotonic_s() - begin_s < STEADY_S:
             self._pause(self._backoff.next_s())
 
@@ -244,8 +248,14 @@ class Reflector:
         self._failures += 1
         self._failures_in_a_row += 1
         self._last_error = str(error) or type(error).__name__
-        if isinstance(error, ExpiredError) or self._failures_in_a_row % FAILURES_UNTIL_LIST == 0:
+        is_expired = isinstance(error, ExpiredError)
+        if is_expired or self._failures_in_a_row % FAILURES_UNTIL_LIST == 0:
             self._version = ""
+        if is_expired and not self._has_expired:
+            # After an outage the server often has only newer versions; it answers, though, so that
+            # the list need not wait as long as the last try of the outage did.
+            self._backoff.reset()
+            self._has_expired = True
         asked_s = getattr(error, "retry_after_s", None) or 0.0
         wait_s = max(self._backoff.next_s(), min(asked_s, LONGEST_RETRY_AFTER_S))
         _log.warning("%s; again in %.1f s", self._last_error, wait_s)

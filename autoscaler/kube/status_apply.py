@@ -73,7 +73,8 @@ def apply_status(
         "apiVersion": resource.api_version,
         "kind": resource.kind,
         "metadata": identity,
-        "status": wanted,
+        # An empty one would become null, which no schema of ours allows.
+        **({"status": wanted} if wanted else {}),
     }
     api.apply(resource, body, field_manager=owner.field_manager, subresource="status")
     return True

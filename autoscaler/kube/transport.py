@@ -6,10 +6,8 @@ server no longer knows the old ones.  What is asked for is in ``api_server``.
 
 from __future__ import annotations
 
-import gc
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -19,6 +17,7 @@ import orjson
 import urllib3
 
 from autoscaler.errors import ApiUnavailableError, ForbiddenError
+from autoscaler.garbage_collection import collection_paused
 from autoscaler.kube.access import Access, Login
 from autoscaler.kube.connection_errors import error_of_exception
 from autoscaler.kube.status_errors import error_of_answer
@@ -68,7 +67,7 @@ class Transport:
         answer = self.open(question, read_timeout_s=timeout_s)
         body = self._body(question, answer, end_s=end_s, timeout_s=timeout_s)
         try:
-            with _collection_paused():
+            with collection_paused():
                 found = orjson.loads(body)
         except orjson.JSONDecodeError:
             found = None
@@ -164,21 +163,6 @@ class Transport:
             f"object (content type: {kind}); is it an API server?"
         )
         return ApiUnavailableError(text, http_status=answer.status)
-
-
-@contextmanager
-def _collection_paused() -> Iterator[None]:
-    """Pause the collector of cycles, which would walk all that is parsed again and again.
-
-    It takes more time than all the rest of a long list.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def encoded(body: Mapping[str, Any] | Sequence[Any] | None) -> bytes | None:

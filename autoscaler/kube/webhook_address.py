@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import ipaddress
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +14,9 @@ from autoscaler.api.names import NAMESPACE, WEBHOOK_SERVICE
 from autoscaler.errors import UsageError
 
 CLUSTER_DOMAIN = "cluster.local"
+_LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*")
+LONGEST_HOST = 253
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,9 +58,7 @@ class UrlAddress:
     url: str
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
-        stated = (parts.path, parts.query, parts.fragment, parts.username, parts.password)
-        if parts.scheme != "https" or not parts.hostname or any(stated):
+        if not _is_address(self.url):
             raise UsageError(
                 f"address of the webhook: {self.url!r} is not allowed; allowed: "
                 "https://<host>:<port> without path, query or user"
@@ -77,6 +80,25 @@ class UrlAddress:
 
 
 Address = ServiceAddress | UrlAddress
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return False
+    stated = (parts.path, parts.query, parts.fragment, parts.username, parts.password)
+    return parts.scheme == "https" and not any(stated) and port != 0 and _is_host(host)
+
+
+def _is_host(text: str) -> bool:
+    """Return whether a certificate can be for this name or address."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return len(text) <= LONGEST_HOST and HOST.fullmatch(text) is not None
+    return True
 
 
 def _encoded(bundle: str) -> str:

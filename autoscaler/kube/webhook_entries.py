@@ -17,6 +17,7 @@ from autoscaler.api.names import (
     ENABLED,
     GROUP,
     NAMESPACE,
+    PREFIX,
     TEMPLATE_WEBHOOK_CONFIGURATION,
     WEBHOOK_CONFIGURATION,
 )
@@ -42,11 +43,17 @@ Entry = Mapping[str, Any]
 TIMEOUT_S = 5
 NAMESPACE_NAME = "kubernetes.io/metadata.name"
 """Label that every namespace has."""
-_ENABLED_TEMPLATE = f".?template.?metadata.?labels[?'{ENABLED}'].orValue('') == 'true'"
-HAS_ENABLED_TEMPLATE = (
-    f"object.?spec{_ENABLED_TEMPLATE} || object.?spec.?jobTemplate.?spec{_ENABLED_TEMPLATE}"
+_MARKS = "[template.?metadata.?labels, template.?metadata.?annotations]"
+IS_TEMPLATE_OF_OURS = (
+    "[object.?spec.?template, object.?spec.?jobTemplate.?spec.?template].exists(template, "
+    f"template.?metadata.?labels[?'{ENABLED}'].orValue('') != 'false' && {_MARKS}.exists(keys, "
+    f"keys.orValue({{}}).exists(key, key.startsWith('{PREFIX}')))) "
+    f"|| object.metadata.?labels[?'{ENABLED}'].orValue('false') != 'false'"
 )
-"""CEL: an objectSelector sees the labels of the object alone, not those of its pods."""
+"""CEL: our keys are in the template, or our label on the object alone, where it does nothing.
+
+An objectSelector sees the labels of the object alone, not those of its pods.
+"""
 HAS_CHANGED_SPEC = "oldObject == null || object.?spec != oldObject.?spec"
 """CEL: controllers update annotations of these objects all the time."""
 
@@ -102,7 +109,7 @@ TEMPLATES_WEBHOOK = Webhook(
     is_required=False,
     labels={},
     conditions={
-        "has-enabled-template": HAS_ENABLED_TEMPLATE,
+        "is-template-of-ours": IS_TEMPLATE_OF_OURS,
         "has-changed-spec": HAS_CHANGED_SPEC,
     },
 )

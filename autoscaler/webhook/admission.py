@@ -43,5 +43,7 @@ class Admission:
     """Shown to whoever made the request; one thing each, in plain English."""
     error: str = ""
     """Why the pod is refused: every reason, each naming annotation, value and what is allowed."""
+    reasons: tuple[str, ...] = ()
+    """The same one by one, where there are several; else empty."""
     missing: tuple[ObjectKey, ...] = ()
     """Objects that were named and not found; with any of them the answer may change."""

@@ -8,6 +8,7 @@ what is desired and nothing else of their status.  How one request sees all this
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -113,9 +114,10 @@ class Caches:
             reflector.start()
 
     def stop(self) -> None:
-        """Let the caches be as they are."""
-        for reflector in self._reflectors:
-            reflector.stop()
+        """Let the caches be as they are, within about a second."""
+        # Beside one another: each may wait for a thread that still connects.
+        with ThreadPoolExecutor(len(self._reflectors)) as pool:
+            list(pool.map(Reflector.stop, self._reflectors))
 
     def control(self) -> Control:
         """Return the process-wide mode and pause."""

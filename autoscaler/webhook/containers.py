@@ -42,7 +42,7 @@ def choose_containers(pod: Object, annotation: str | None) -> Choice:
     chosen = names or _implied(pod)
     if not chosen:
         return Choice((), (_undecided(pod),), ())
-    return Choice(chosen, (), tuple(_double_booked(pod, chosen)))
+    return Choice(chosen, (), tuple(_double_booked(pod, frozenset(chosen))))
 
 
 def native_gpus(pod: Object) -> int:
@@ -62,7 +62,8 @@ def _problems(pod: Object, names: tuple[str, ...]) -> tuple[str, ...]:
     existing = _names(containers_of(pod))
     if not existing:
         return ("spec.containers: empty; allowed: at least one container",)
-    return tuple(_unknown(pod, name, existing) for name in names if name not in existing)
+    known = frozenset(existing)
+    return tuple(_unknown(pod, name, existing) for name in names if name not in known)
 
 
 def _unknown(pod: Object, name: str, existing: list[str]) -> str:
@@ -91,7 +92,7 @@ def _undecided(pod: Object) -> str:
     )
 
 
-def _double_booked(pod: Object, chosen: tuple[str, ...]) -> Iterator[str]:
+def _double_booked(pod: Object, chosen: frozenset[str]) -> Iterator[str]:
     others = [item for item in containers_of(pod) if item.get("name") not in chosen]
     for container in others:
         yield from _keeps_gpus(container, f"name it in {INJECT_CONTAINER} or remove its GPU limit")

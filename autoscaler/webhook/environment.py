@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from autoscaler.api.injection import LIBRARY, PRELOAD, VARIABLES
+from autoscaler.webhook.named_items import with_ours
 
 Entry = dict[str, Any]
 _PRELOAD_SEPARATOR = re.compile(r"[:\s]+")  # as the dynamic loader splits it
@@ -37,9 +38,11 @@ LIMITER_ENVIRONMENT: Mapping[str, FieldRef] = MappingProxyType(
 
 
 def with_environment(entries: Sequence[Entry], values: Mapping[str, str | FieldRef]) -> list[Entry]:
-    """Return the entries with ``values`` first and without older entries of the same names."""
-    kept = [entry for entry in entries if entry.get("name") not in values]
-    return [*(_entry(name, value) for name, value in values.items()), *kept]
+    """Return the entries with ``values``, first unless an earlier admission put them elsewhere.
+
+    Older entries of the same names go.
+    """
+    return with_ours(entries, [_entry(*item) for item in values.items()], is_first=True)
 
 
 def with_preload(entries: Sequence[Entry]) -> list[Entry]:

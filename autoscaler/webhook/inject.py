@@ -23,6 +23,7 @@ from autoscaler.webhook.environment import (
     with_preload,
 )
 from autoscaler.webhook.limiter_container import with_limiter_container
+from autoscaler.webhook.named_items import with_ours
 from autoscaler.webhook.reserved import injection_problems
 
 
@@ -50,7 +51,7 @@ class InjectionPlan:
     runtime_class_name: str = ""
     """Set where the pod names none."""
     priority_class: str | None = None
-    """Set where the pod names none."""
+    """Set, whatever the pod has; None: the pod keeps what it has."""
     client_environment: Mapping[str, str | FieldRef] = field(default_factory=_nothing)
     """Variables of a client of a worker elsewhere; ``$(NAME)`` refers to one before it."""
     annotations: Mapping[str, str] = field(default_factory=_nothing)
@@ -80,11 +81,13 @@ def inject(pod: Object, plan: InjectionPlan) -> tuple[dict[str, Any], tuple[str,
 
 
 def _inject_spec(spec: dict[str, Any], plan: InjectionPlan) -> None:
+    injected = frozenset(plan.containers)
     for container in spec.get("containers") or ():
-        if container.get("name") in plan.containers:
+        if container.get("name") in injected:
             _inject_container(container, plan)
     if plan.is_limited:
-        spec["volumes"] = _with_volumes(spec.get("volumes") or ())
+        volumes = [_volume(volume) for volume in VOLUMES]
+        spec["volumes"] = with_ours(spec.get("volumes") or (), volumes, is_first=False)
         spec["initContainers"] = with_limiter_container(
             spec,
             image=plan.limiter_image,
@@ -97,9 +100,9 @@ def _inject_spec(spec: dict[str, Any], plan: InjectionPlan) -> None:
         _add_missing(spec, "schedulingGates", [{"name": PLACEMENT_GATE}])
     if plan.runtime_class_name and not spec.get("runtimeClassName"):
         spec["runtimeClassName"] = plan.runtime_class_name
-    if plan.priority_class and not spec.get("priorityClassName"):
+    if plan.priority_class and spec.get("priorityClassName") != plan.priority_class:
         spec["priorityClassName"] = plan.priority_class
-        # Filled in for a pod without class; beside a class of another value they are refused.
+        # Filled in for the class that the pod had; beside one of another value they are refused.
         spec.pop("priority", None)
         spec.pop("preemptionPolicy", None)
 
@@ -111,20 +114,15 @@ def _inject_container(container: dict[str, Any], plan: InjectionPlan) -> None:
     environment = list(container.get("env") or ())
     if plan.is_limited:
         environment = with_preload(environment)
-        ours = {volume.name for volume in VOLUMES}
-        kept = [m for m in container.get("volumeMounts") or () if m.get("name") not in ours]
-        container["volumeMounts"] = [*kept, *(_mount(volume) for volume in VOLUMES)]
+        mounts = [_mount(volume) for volume in VOLUMES]
+        container["volumeMounts"] = with_ours(
+            container.get("volumeMounts") or (), mounts, is_first=False
+        )
     environment = with_environment(environment, plan.client_environment)
     if plan.is_limited:
         environment = with_environment(environment, LIMITER_ENVIRONMENT)
     if environment:
         container["env"] = environment
-
-
-def _with_volumes(volumes: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    ours = {volume.name: _volume(volume) for volume in VOLUMES}
-    old = [ours.pop(str(volume.get("name")), volume) for volume in volumes]
-    return [*old, *ours.values()]
 
 
 def _volume(volume: Volume) -> dict[str, Any]:

@@ -6,16 +6,13 @@ entry is one operation.  Applying patches is the API server's work and not here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from difflib import SequenceMatcher
+from collections import Counter
+from collections.abc import Hashable, Iterator
 from typing import Any
 
 import orjson
 
 from autoscaler.webhook.admission import Operation
-
-_MOST_COMPARISONS = 250_000
-"""Longer lists are replaced whole: matching takes quadratic time, and a user chooses the length."""
 
 
 def difference(old: object, new: object) -> tuple[Operation, ...]:
@@ -47,13 +44,26 @@ def _members(old: dict[str, Any], new: dict[str, Any], path: str) -> Iterator[Op
 def _items(old: list[Any], new: list[Any], path: str) -> Iterator[Operation]:
     if orjson.dumps(old) == orjson.dumps(new):  # most lists, of any length, at once
         return
-    if len(old) * len(new) > _MOST_COMPARISONS:
+    old_keys, new_keys = _identities(old), _identities(new)
+    kept = set(old_keys) & set(new_keys)
+    old_at = [index for index, key in enumerate(old_keys) if key in kept]
+    new_at = [index for index, key in enumerate(new_keys) if key in kept]
+    if [old_keys[index] for index in old_at] != [new_keys[index] for index in new_at]:
+        # Items moved.  Fewer operations would be found in quadratic time, and a user chooses the
+        # length of the list.
         yield {"op": "replace", "path": path, "value": new}
         return
-    old_keys, new_keys = [_identity(item) for item in old], [_identity(item) for item in new]
-    blocks = SequenceMatcher(None, old_keys, new_keys, autojunk=False).get_opcodes()
+    stretches = zip(
+        [0, *(index + 1 for index in old_at)],
+        [*old_at, len(old)],
+        [0, *(index + 1 for index in new_at)],
+        [*new_at, len(new)],
+        strict=True,
+    )
     # From the end, so that the indices of what comes before stay those of the old list.
-    for _, old_from, old_to, new_from, new_to in reversed(blocks):
+    for old_from, old_to, new_from, new_to in reversed(list(stretches)):
+        if old_to < len(old):
+            yield from _values(old[old_to], new[new_to], f"{path}/{old_to}")
         yield from _block(old[old_from:old_to], new[new_from:new_to], path, old_from)
 
 
@@ -68,13 +78,20 @@ def _block(old: list[Any], new: list[Any], path: str, start: int) -> Iterator[Op
         yield from _values(old[index], new[index], f"{path}/{start + index}")
 
 
-def _identity(item: object) -> str | bytes:
-    """Return what tells whether two items of a list are versions of the same thing.
+def _identities(items: list[Any]) -> list[Hashable]:
+    """Return what tells of each item whether another list has a version of it.
 
-    The name of an object that has one, else the whole item as JSON.
+    It is the name of an object that has one, else the whole item as JSON, and how many of these
+    came before it.
     """
-    name = item.get("name") if isinstance(item, dict) else None
-    return name if isinstance(name, str) else orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
+    seen: Counter[str | bytes] = Counter()
+    identities: list[Hashable] = []
+    for item in items:
+        name = item.get("name") if isinstance(item, dict) else None
+        what = name if isinstance(name, str) else orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
+        identities.append((what, seen[what]))
+        seen[what] += 1
+    return identities
 
 
 def _escaped(key: str) -> str:

@@ -15,7 +15,7 @@ from autoscaler.api.naming import LONGEST, derived_workload_name
 from autoscaler.kube.resource import WORKLOAD_PROFILES, WORKLOADS
 from autoscaler.webhook.admission import Object, ObjectKey
 from autoscaler.webhook.object_names import name_problem
-from autoscaler.webhook.owners import Owner, root_owner
+from autoscaler.webhook.owners import Owner, other_owner, root_owner
 from autoscaler.webhook.snapshot import Snapshot
 from autoscaler.webhook.submitted import Submitted
 from autoscaler.webhook.switches import read_switch
@@ -84,6 +84,8 @@ def read_layers(submitted: Submitted, snapshot: Snapshot, verdict: Verdict) -> L
             f"{workload_name}, and namespace {submitted.namespace} has none of this name; create "
             f"it, name another one in {WORKLOAD}, or leave {GENERATE_WORKLOAD} out"
         )
+    if existing is not None and not is_used and workload_name == _derived_name(submitted, owner):
+        existing = _own(existing, owner, verdict)
     profile_name, profile = _profile(submitted, snapshot, verdict)
     return Layers(
         annotations=submitted.annotations,
@@ -97,15 +99,11 @@ def read_layers(submitted: Submitted, snapshot: Snapshot, verdict: Verdict) -> L
 
 def _workload_name(submitted: Submitted, owner: Owner | None, verdict: Verdict) -> str:
     named = submitted.annotations.get(WORKLOAD, "").strip()
-    metadata = submitted.pod.get("metadata") or {}
-    if named:
-        name, path = named, f"annotation {WORKLOAD}"
-    elif owner is not None:
-        name = derived_workload_name(owner.kind, owner.name)
-        path = f"name of the workload, after {owner.kind} {owner.name}"
-    else:
-        own = str(metadata.get("name") or metadata.get("generateName") or "")
-        name, path = derived_workload_name("", own), "name of the workload, after the pod's"
+    name = named or _derived_name(submitted, owner)
+    path = f"annotation {WORKLOAD}"
+    if not named:
+        path = "name of the workload, after "
+        path += "the pod's" if owner is None else f"{owner.kind} {owner.name}"
     if not name:
         verdict.refuse(
             "metadata.name: the pod has no name, no generateName and no controller to name its "
@@ -116,6 +114,30 @@ def _workload_name(submitted: Submitted, owner: Owner | None, verdict: Verdict) 
     if problem:
         verdict.refuse(problem)
     return "" if problem else name
+
+
+def _derived_name(submitted: Submitted, owner: Owner | None) -> str:
+    if owner is not None:
+        return derived_workload_name(owner.kind, owner.name)
+    metadata = submitted.pod.get("metadata") or {}
+    own = metadata.get("name") or metadata.get("generateName") or ""
+    return derived_workload_name("", str(own))
+
+
+def _own(workload: Object, owner: Owner | None, verdict: Verdict) -> Object | None:
+    """Return a workload of a derived name, unless somebody else of the same derived name has it.
+
+    Only who names a workload on purpose shares it.
+    """
+    other = other_owner(workload, owner)
+    if not other:
+        return workload
+    verdict.warn(
+        f"the workload {(workload.get('metadata') or {}).get('name')}, as this pod's is called, "
+        f"belongs to {other}; the pod starts with its declared amounts, and its use is counted "
+        f"there: name another workload in annotation {WORKLOAD}"
+    )
+    return None
 
 
 def _profile(submitted: Submitted, snapshot: Snapshot, verdict: Verdict) -> tuple[str, Spec | None]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from autoscaler.api.injection import INIT_COMMAND, INIT_CONTAINER, VOLUMES
 from autoscaler.webhook.admission import Object
+from autoscaler.webhook.named_items import with_ours
 from recommender.errors import InvalidValueError
 from recommender.quantities import parse_quantity
 
@@ -38,13 +39,14 @@ _SECURITY_CONTEXT = MappingProxyType(
 def with_limiter_container(
     spec: Object, *, image: str, pull_policy: str, resources: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
-    """Return the init containers of a pod spec with ours before those of the user.
+    """Return the init containers of a pod spec with ours, before those of the user.
 
-    An earlier one of ours is brought up to date; what admission plugins and other webhooks added
-    to it (token mounts, default amounts, the pull policy) stays, for they may not come again.
+    An earlier one of ours is brought up to date where it is; what admission plugins and other
+    webhooks added to it (token mounts, default amounts, the pull policy) stays, for they may not
+    come again.
     """
-    others = [dict(item) for item in spec.get("initContainers") or ()]
-    earlier = next((item for item in others if item.get("name") == INIT_CONTAINER), {})
+    old = [dict(item) for item in spec.get("initContainers") or ()]
+    earlier = next((item for item in old if item.get("name") == INIT_CONTAINER), {})
     defaults = {
         "imagePullPolicy": pull_policy or "IfNotPresent",
         "resources": _equal(_stated(resources) or _amounts(spec.get("containers") or ())),
@@ -56,13 +58,10 @@ def with_limiter_container(
         "image": image,
         "command": list(INIT_COMMAND),
         "securityContext": copy.deepcopy(dict(_SECURITY_CONTEXT)),
-        "volumeMounts": [*_mounts(), *_foreign_mounts(earlier)],
+        "volumeMounts": _with_mounts(earlier),
     }
     kept = {key: value for key, value in earlier.items() if key not in {"args", "restartPolicy"}}
-    return [
-        {**defaults, **kept, **ours},
-        *(item for item in others if item.get("name") != INIT_CONTAINER),
-    ]
+    return with_ours(old, [{**defaults, **kept, **ours}], is_first=True)
 
 
 def _mounts() -> list[dict[str, Any]]:
@@ -73,9 +72,13 @@ def _mounts() -> list[dict[str, Any]]:
     ]
 
 
-def _foreign_mounts(container: Object) -> list[dict[str, Any]]:
-    ours = {volume.name for volume in VOLUMES}
-    return [mount for mount in container.get("volumeMounts") or () if mount.get("name") not in ours]
+def _with_mounts(earlier: Object) -> list[dict[str, Any]]:
+    """Return our mounts, and those that others added, but for the volumes that are not for us."""
+    ours = _mounts()
+    strange = {volume.name for volume in VOLUMES} - {mount["name"] for mount in ours}
+    mounts = earlier.get("volumeMounts") or ()
+    kept = [mount for mount in mounts if mount.get("name") not in strange]
+    return with_ours(kept, ours, is_first=True)
 
 
 def _stated(resources: Mapping[str, Any]) -> dict[str, Any]:

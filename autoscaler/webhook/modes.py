@@ -57,10 +57,11 @@ def choose_mode(
         )
     if is_local is None and lack:
         is_local, source = True, f"pool {pool.name}"
-        verdict.warn(
-            f"annotation {IS_LOCAL_GPU}: not set, and pool {pool.name} offers no remote GPUs, "
-            f"because {lack}; the pod holds its GPU itself, as with 'true'"
-        )
+        if not layers.annotations.get(IS_LOCAL_GPU):  # one that cannot be read is refused
+            verdict.warn(
+                f"annotation {IS_LOCAL_GPU}: not set, and pool {pool.name} offers no remote GPUs, "
+                f"because {lack}; the pod holds its GPU itself, as with 'true'"
+            )
     if not is_local:
         if is_standalone is False:
             verdict.warn(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 from autoscaler.webhook.admission import Object, ObjectKey
 from autoscaler.webhook.object_names import is_name
@@ -23,6 +24,7 @@ ABOVE: Mapping[str, Sequence[str]] = MappingProxyType(
 )
 """``Kind.group`` to the kinds that may own it; an installation may add to it."""
 _MOST_STEPS = 8
+_POD = "Pod"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +65,20 @@ def root_owner(pod: Object, namespace: str, snapshot: Snapshot, verdict: Verdict
     return owner
 
 
+def other_owner(workload: Object, owner: Owner | None) -> str:
+    """Return who owns a workload, where it is nobody like the root owner of a pod; else empty.
+
+    Without a root owner, any bare pod is alike.
+    """
+    owners = [found for found in map(_owner_of, _references(workload)) if found is not None]
+    if owner is None:
+        is_known = any(each.kind_and_group == _POD for each in owners)
+    else:
+        own = (owner.kind_and_group, owner.name)
+        is_known = any((each.kind_and_group, each.name) == own for each in owners)
+    return "" if is_known or not owners else f"{owners[0].kind} {owners[0].name}"
+
+
 def _kinds_above(owner: Owner, added: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
     key = owner.kind_and_group
     return (*ABOVE.get(key, ()), *added.get(key, ()))
@@ -70,12 +86,19 @@ def _kinds_above(owner: Owner, added: Mapping[str, Sequence[str]]) -> tuple[str,
 
 def _controller_of(obj: Object) -> Owner | None:
     """Return the controlling owner; references that name nothing sensible do not count."""
-    for reference in (obj.get("metadata") or {}).get("ownerReferences") or ():
-        if not isinstance(reference, Mapping) or reference.get("controller") is not True:
-            continue
-        api_version, kind, name = (
-            str(reference.get(key) or "") for key in ("apiVersion", "kind", "name")
-        )
-        if api_version and kind.isalnum() and is_name(name):
-            return Owner(api_version=api_version, kind=kind, name=name)
+    controlling = (each for each in _references(obj) if each.get("controller") is True)
+    return next(filter(None, map(_owner_of, controlling)), None)
+
+
+def _references(obj: Object) -> list[Mapping[str, Any]]:
+    found = (obj.get("metadata") or {}).get("ownerReferences") or ()
+    return [each for each in found if isinstance(each, Mapping)]
+
+
+def _owner_of(reference: Mapping[str, Any]) -> Owner | None:
+    api_version, kind, name = (
+        str(reference.get(key) or "") for key in ("apiVersion", "kind", "name")
+    )
+    if api_version and kind.isalnum() and is_name(name):
+        return Owner(api_version=api_version, kind=kind, name=name)
     return None

@@ -6,17 +6,18 @@ from collections.abc import Iterable
 
 from autoscaler.webhook.verdict import Verdict
 from recommender.errors import Problem
+from recommender.policy.horizontal import NEEDS_MODEL
 
 
 def take_problems(problems: Iterable[Problem], layer: str, field: str, verdict: Verdict) -> None:
     """Note problems of one object under the paths of that object.
 
     The recommender names the ``layer`` that speaks (``profile spec``); whoever writes the object
-    knows it as ``field`` (``spec``).
+    knows it as ``field`` (``spec``).  What depends on the GPU model of the pod is a warning.
     """
     for problem in problems:
         text = f"{problem.path}: {problem.message}".replace(layer, field)
-        if problem.is_warning:
+        if problem.is_warning or problem.message == NEEDS_MODEL:
             verdict.warn(text)
         else:
             verdict.refuse(text)

@@ -53,19 +53,32 @@ def choose_qos(stated: Stated, pool: Pool | None, ceilings: Ceilings, verdict: V
 def priority_class_for(qos: str, pod: Object, snapshot: Snapshot, verdict: Verdict) -> str | None:
     """Return the PriorityClass to set; None where the pod has one or needs none.
 
-    A class that does not exist is not set, as the API server would refuse the pod.
+    The global default is none of the pod's own: the API server fills it in before admission asks
+    us.  A class that does not exist is not set, as the API server would refuse the pod.
     """
     name = PRIORITY_CLASSES.get(qos)
-    if name is None or (pod.get("spec") or {}).get("priorityClassName"):
+    stated = str((pod.get("spec") or {}).get("priorityClassName") or "")
+    if name is None or name == stated:
         return None
-    kind = PRIORITY_CLASS_RESOURCE
-    if snapshot.find(ObjectKey(kind.api_version, kind.kind, "", name)) is None:
+    if stated and not _is_global_default(stated, snapshot):
+        return None
+    if _class(name, snapshot) is None:
         verdict.warn(
             f"qos {qos}: PriorityClass {name} does not exist, so the pod gets no priority; install "
             "the priority classes of the autoscaler"
         )
         return None
     return name
+
+
+def _is_global_default(name: str, snapshot: Snapshot) -> bool:
+    found = _class(name, snapshot)
+    return found is not None and found.get("globalDefault") is True
+
+
+def _class(name: str, snapshot: Snapshot) -> Object | None:
+    kind = PRIORITY_CLASS_RESOURCE
+    return snapshot.find(ObjectKey(kind.api_version, kind.kind, "", name))
 
 
 def _candidates(stated: Stated, pool: Pool | None, verdict: Verdict) -> list[Level]:

@@ -18,12 +18,12 @@ from autoscaler.webhook.verdict import Verdict
 from recommender.amounts import ResourceAmounts, percent_of_tflops, tflops_of_percent
 from recommender.gpu_models import find_gpu_model
 from recommender.policy.stated import Stated
-from recommender.quantities import format_quantity, parse_quantity
+from recommender.quantities import parse_quantity
 
 DEFAULT_ALLOWED_QOS = ("low", "medium", "high")
 _SIDES = (("maxRequests", "request"), ("maxLimits", "limit"))
 _TFLOPS, _PERCENT = _UNITS = ("tflops", "compute-percent")
-_NANO = Decimal("1e-9")
+_MILLI, _NANO = Decimal("1e-3"), Decimal("1e-9")
 
 
 class Ceiling(NamedTuple):
@@ -157,5 +157,6 @@ def _converted(ceiling: Ceiling, peak_tflops: Decimal, unit: str) -> Ceiling:
     """Return a maximum of compute in the other unit, rounded down."""
     amount = parse_quantity(ceiling.quantity)
     convert = percent_of_tflops if unit == _PERCENT else tflops_of_percent
-    floor = convert(amount, peak_tflops).quantize(_NANO, ROUND_FLOOR)
-    return Ceiling(float(floor), format_quantity(floor), ceiling.path)
+    exact = convert(amount, peak_tflops)
+    floor = exact.quantize(_MILLI if exact >= 1 else _NANO, ROUND_FLOOR).normalize()
+    return Ceiling(float(floor), f"{floor:f}", ceiling.path)

@@ -26,7 +26,7 @@ def injection_problems(
     """
     problems = [*_platform(pod), *(_node(pod) if is_gated else ())]
     if is_limited:
-        problems += [*_volumes(pod), *_containers(pod, containers)]
+        problems += [*_volumes(pod), *_containers(pod, frozenset(containers))]
     return tuple(problems)
 
 
@@ -55,7 +55,7 @@ def _volumes(pod: Object) -> Iterator[str]:
             )
 
 
-def _containers(pod: Object, injected: Sequence[str]) -> Iterator[str]:
+def _containers(pod: Object, injected: frozenset[str]) -> Iterator[str]:
     for kind in ("initContainers", "containers"):
         for container in containers_of(pod, kind):
             name = str(container.get("name"))

@@ -15,9 +15,12 @@ import orjson
 from autoscaler.errors import InputError
 from autoscaler.printable import printable
 from autoscaler.webhook.admission import Admission, Object
+from recommender.policy.values import shown
 
 API_VERSION = "admission.k8s.io/v1"
 KIND = "AdmissionReview"
+SUBJECT_LETTERS = 400
+"""A kind of 63, a namespace of 63 and a name of 253 letters fit."""
 WARNING_LETTERS = 256
 """The API server cuts longer warnings itself once many come together."""
 REFUSED_CODE = 422
@@ -50,7 +53,9 @@ class Review:
         """Return kind and place of the object, for messages and logs."""
         meta = (self.new or self.old or {}).get("metadata") or {}
         name = self.name or meta.get("name") or f"{meta.get('generateName') or ''}*"
-        return f"{self.kind} {self.namespace}/{name}" if self.namespace else f"{self.kind} {name}"
+        place = f"{self.namespace}/{name}" if self.namespace else str(name)
+        # Names are checked after admission only: this one may have any length.
+        return f"{self.kind} {place}"[:SUBJECT_LETTERS]
 
 
 def decode(body: bytes) -> Review:
@@ -65,13 +70,13 @@ def decode(body: bytes) -> Review:
     head = document if isinstance(document, dict) else {}
     if (head.get("apiVersion"), head.get("kind")) != (API_VERSION, KIND):
         raise InputError(
-            f"the body must be an {KIND} of {API_VERSION}, not kind {head.get('kind')!r} of "
-            f"apiVersion {head.get('apiVersion')!r}"
+            f"the body must be an {KIND} of {API_VERSION}, not kind {shown(head.get('kind'))!r} of "
+            f"apiVersion {shown(head.get('apiVersion'))!r}"
         )
     request = _mapping(head, "request")
     uid = request.get("uid")
     if not isinstance(uid, str) or not uid:
-        raise InputError(f"request.uid must be a text that is not empty, not {uid!r}")
+        raise InputError(f"request.uid must be a text that is not empty, not {shown(uid)!r}")
     kind = _mapping(request, "kind", "request.")
     return Review(
         uid=uid,

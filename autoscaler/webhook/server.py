@@ -6,6 +6,7 @@ without.  Their ports, and how they come up and go down, are ``serving``.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -24,6 +25,11 @@ PATHS = {
 }
 BODY_BYTES = 8 * 2**20
 """Largest body; the API server itself takes objects of at most 3 MiB, and sends two of them."""
+BODY_S = 5.0
+"""How long a body may take to come; the API server waits no longer for the whole answer."""
+BODIES_AT_ONCE = 16
+"""Bodies that are read at the same time, so that their memory has a bound.  The API server has its
+own ready at once; whoever else reaches the port may send theirs as slowly as they like."""
 DEFECT = "a defect of the webhook; its log says more"
 
 Answer = Callable[[Webhook, Review], Awaitable[Admission]]
@@ -47,12 +53,13 @@ class Readiness:
 
 
 def admission_application(
-    answer: Answer, readiness: Readiness, counts: AdmissionCounts
+    answer: Answer, readiness: Readiness, counts: AdmissionCounts, *, body_s: float = BODY_S
 ) -> web.Application:
     """Return what is served with TLS: a path for each webhook, and the pages of health."""
     application = web.Application(client_max_size=BODY_BYTES)
+    bodies = _Bodies(body_s)
     for path, webhook in PATHS.items():
-        application.router.add_post(path, _handler(webhook, answer, readiness, counts))
+        application.router.add_post(path, _handler(webhook, answer, readiness, counts, bodies))
     _add_health(application, readiness)
     return application
 
@@ -85,13 +92,38 @@ def _add_health(application: web.Application, readiness: Readiness) -> None:
     application.router.add_get("/readyz", readyz)
 
 
+class _Bodies:
+    """Reads bodies: a few at a time, and each within ``body_s`` seconds."""
+
+    def __init__(self, body_s: float) -> None:
+        self._body_s = body_s
+        self._places = asyncio.Semaphore(BODIES_AT_ONCE)
+
+    async def read(self, request: web.Request) -> bytes:
+        """Return the body of a request.  Raises what is answered where it did not come."""
+        async with self._places:
+            try:
+                async with asyncio.timeout(self._body_s):
+                    return await request.read()
+            except TimeoutError:
+                late = web.HTTPRequestTimeout(text=f"no whole body came in {self._body_s:g} s\n")
+                late.force_close()
+                raise late from None
+            except OSError as error:
+                raise web.HTTPBadRequest(text="the connection ended\n") from error
+
+
 def _handler(
-    webhook: Webhook, answer: Answer, readiness: Readiness, counts: AdmissionCounts
+    webhook: Webhook,
+    answer: Answer,
+    readiness: Readiness,
+    counts: AdmissionCounts,
+    bodies: _Bodies,
 ) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def handle(request: web.Request) -> web.Response:
         try:
-            body = await request.read()
-        except web.HTTPRequestEntityTooLarge:
+            body = await bodies.read(request)
+        except web.HTTPClientError:
             counts.observe(webhook, Outcome.BAD_REQUEST, duration_s=0.0)
             raise
         start_s = time.monotonic()

@@ -1,7 +1,9 @@
 """The certificate that the webhook serves with, exchanged in place while it serves.
 
-A TLS context that is listening takes a new chain and key for the handshakes that come; connections
-that are open keep theirs.  Whatever cannot be served with is refused, and the one before it stays.
+Each handshake takes the context of the newest chain and key; connections that are open keep theirs.
+Loading a new pair into the context that listens would not do: OpenSSL keeps one for each kind of
+key there, and would go on to show an old elliptic-curve one beside a new RSA one.  Whatever cannot
+be served with is refused, and the one before it stays.
 Where certificates come from is ``certificate_sources``; who makes them is not here at all.
 """
 
@@ -42,6 +44,9 @@ class ServingCertificate:
 
     def __init__(self, now_s: Callable[[], float]) -> None:
         self.context = _context()
+        """To listen with; it has no certificate itself."""
+        self.context.sni_callback = self._choose
+        self._newest = self.context
         self.arrived = asyncio.Event()
         """Set once there is one to serve with."""
         self._now_s = now_s
@@ -60,13 +65,12 @@ class ServingCertificate:
             return True
         try:
             expires_s = _end_of(chain, self._now_s())
-            # Tried on a context of its own first: a wrong key would leave half of it in this one.
-            _load(_context(), chain, key)
-            _load(self.context, chain, key)
+            context = _context()
+            _load(context, chain, key)
         except (ValueError, OSError) as error:
             self.refuse(str(error))
             return False
-        self._pair, self._expires_s = (chain, key), expires_s
+        self._pair, self._expires_s, self._newest = (chain, key), expires_s, context
         self._loads += 1
         self.arrived.set()
         self._problem = ""
@@ -92,6 +96,12 @@ class ServingCertificate:
         if self._expires_s <= self._now_s():
             return (f"the certificate ended at {_moment(self._expires_s)}",)
         return ()
+
+    def _choose(
+        self, handshake: ssl.SSLObject, _server_name: str | None, _listening: ssl.SSLContext
+    ) -> None:
+        """Let a handshake go on with the newest certificate, whatever name it is for."""
+        handshake.context = self._newest
 
     def snapshot(self) -> CertificateCounts:
         """Return the counts of now."""

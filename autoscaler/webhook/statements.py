@@ -39,12 +39,9 @@ _OTHERS = frozenset(
         *TARGET_ANNOTATIONS,
     )
 )
+_DECLARED_PATHS = frozenset(f"annotation {key}" for key in DECLARED)
 _AMOUNT = {statement.key: statement for statement in AMOUNTS}
-_UNUSED_FIELDS = {
-    "gangScheduling": "it is not acted on",
-    "partitionTemplateId": "it is not acted on",
-    "sidecarWorker": "it is not acted on",
-}
+_UNUSED_FIELDS = ("gangScheduling", "partitionTemplateId", "sidecarWorker")
 
 
 def resolve_statements(
@@ -72,13 +69,17 @@ def resolve_statements(
         pool_rule=rule,
         pool_rule_name=f"{pool.name}/{rule.get('name')}" if pool and rule else "",
         quota_defaults=_single(quotas[0]) if quotas else None,
+        quota_name=str((quotas[0].get("metadata") or {}).get("name")) if quotas else "",
     )
     for problem in resolved.problems:
+        if problem.is_warning and problem.path in _DECLARED_PATHS:
+            continue  # said when the value was declared, by the user's own key
         if problem.is_warning or problem.path.startswith(_RULE):
             verdict.warn(str(problem))
         else:
             verdict.refuse(f"{problem.path}: {problem.message}")
-    _warn_of_unused(layers, verdict)
+    warn_of_unused(layers.workload, f"workload {layers.workload_name} spec", verdict)
+    warn_of_unused(layers.profile, f"profile {layers.profile_name} spec", verdict)
     return resolved
 
 
@@ -120,11 +121,8 @@ def _single(quota: Object) -> Mapping[str, Any]:
     return (quota.get("spec") or {}).get("single") or {}
 
 
-def _warn_of_unused(layers: Layers, verdict: Verdict) -> None:
-    for spec, name in (
-        (layers.workload, f"workload {layers.workload_name}"),
-        (layers.profile, f"profile {layers.profile_name}"),
-    ):
-        for field, why in _UNUSED_FIELDS.items() if spec else ():
-            if spec and spec.get(field):
-                verdict.warn(f"{name} spec.{field}: {why}")
+def warn_of_unused(spec: Mapping[str, Any] | None, path: str, verdict: Verdict) -> None:
+    """Warn of fields of a workload's or a profile's ``spec`` that are kept and not acted on."""
+    for field in _UNUSED_FIELDS:
+        if (spec or {}).get(field):
+            verdict.warn(f"{path}.{field}: it is not acted on")

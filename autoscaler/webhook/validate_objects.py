@@ -17,6 +17,7 @@ from autoscaler.webhook.admission import Admission, Object
 from autoscaler.webhook.object_names import name_problem
 from autoscaler.webhook.problems import take_problems
 from autoscaler.webhook.snapshot import Snapshot
+from autoscaler.webhook.statements import warn_of_unused
 from autoscaler.webhook.validate_pool import check_pool, warn_of_default_pool
 from autoscaler.webhook.validate_quota import check_quota
 from autoscaler.webhook.verdict import Verdict
@@ -58,6 +59,7 @@ def _check_workload(workload: Object, snapshot: Snapshot, verdict: Verdict) -> N
 
 def _check_spec(spec: Mapping[str, Any], snapshot: Snapshot, verdict: Verdict) -> None:
     """Check what profiles and workloads have in common and the recommender does not read."""
+    warn_of_unused(spec, "spec", verdict)
     template = spec.get("workerPodTemplate")
     if template is not None:
         verdict.refuse(*check_template(template, "spec.workerPodTemplate"))

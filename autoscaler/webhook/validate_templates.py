@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from autoscaler.api.names import COMPONENT, ENABLED, PREFIX
+from autoscaler.api.names import COMPONENT, DECLARED, ENABLED, PREFIX
 from autoscaler.webhook.admission import Admission, Object, PodRequest
 from autoscaler.webhook.snapshot import Snapshot
 
@@ -45,13 +45,16 @@ def validate_template(
     namespace = str(metadata.get("namespace") or "")
     request = PodRequest(pod=_pod(obj, kind, template, namespace), namespace=namespace, user="")
     admission = admit(request, snapshot)
+    warnings = (*_declared(template), *admission.warnings)
     if not admission.error:
-        return admission.warnings
+        return warnings
     # The object itself, which is only about to be created, is looked for as their owner.
     absent = [f"{key.kind} {key.name}" for key in admission.missing if key.kind != kind]
     unless = f" (unless {', '.join(absent)} exists by then)" if absent else ""
-    refusal = f"pods of this template will be refused{unless}: {admission.error}"
-    return (refusal, *admission.warnings)
+    refused = f"pods of this template will be refused{unless}"
+    # A warning each: long ones are cut on their way to the user.
+    reasons = admission.reasons or (admission.error,)
+    return (*(f"{refused}: {reason}" for reason in reasons), *warnings)
 
 
 def _pod(obj: Object, kind: str, template: Object, namespace: str) -> dict[str, Any]:
@@ -78,6 +81,17 @@ def _pod(obj: Object, kind: str, template: Object, namespace: str) -> dict[str, 
         "metadata": metadata,
         "spec": template.get("spec") or {},
     }
+
+
+def _declared(template: Object) -> tuple[str, ...]:
+    """Say which amounts count in a template that was copied from an admitted pod."""
+    annotations = (template.get("metadata") or {}).get("annotations") or {}
+    declared = [key for key in DECLARED if key in annotations]
+    if not declared:
+        return ()
+    more = f" and {len(declared) - 1} more" if len(declared) > 1 else ""
+    what = "counts in place of the amounts without declared-; allowed, but better left out here"
+    return (f"annotation {declared[0]}{more}: {what}",)
 
 
 def _without_label(obj: Object, template: Object, where: str) -> tuple[str, ...]:

@@ -58,7 +58,10 @@ class Verdict:
             listed = "; ".join(f"({i}) {reason}" for i, reason in enumerate(reasons, 1))
             error = f"{len(self.errors)} reasons: {listed}"
         return Admission(
-            error=error, warnings=self._warnings(), missing=tuple(dict.fromkeys(self.missing))
+            error=error,
+            reasons=reasons if len(reasons) > 1 else (),
+            warnings=self._warnings(),
+            missing=tuple(dict.fromkeys(self.missing)),
         )
 
     def _warnings(self) -> tuple[str, ...]:

@@ -39,9 +39,15 @@ from autoscaler.webhook.inject import InjectionPlan
 from autoscaler.webhook.pools import Pool
 from autoscaler.webhook.reading import Reading, is_gated, is_limited
 from autoscaler.webhook.snapshot import Installation
+from recommender.policy.values import is_unset
 
 _REWRITTEN = (*SYSTEM_ANNOTATIONS, *DECLARED, *IN_FORCE, SOURCES)
 """Annotations that come out as decided, or not at all."""
+_SPELT_BY_USER = (GPU_POOL, QOS, GPU_COUNT, GPU_MODEL, VENDOR, GPU_INDICES, ISOLATION)
+"""Annotations that stay as they were written, blanks and capitals included.
+
+Tenants may not change them later, which applying the manifest of a bare pod again would do.
+"""
 
 
 def injection_plan(reading: Reading, installation: Installation) -> InjectionPlan:
@@ -93,7 +99,16 @@ def _annotations(reading: Reading) -> dict[str, str]:
         IS_LOCAL_GPU: "true" if reading.placing.is_local else "false",
         MODE: str(mode),
         **{key: value for key, value in stated_only.items() if value},
+        **_spelt(reading),
     }
+
+
+def _spelt(reading: Reading) -> dict[str, str]:
+    """Return the user's own words; a count that ``gpu-indices`` overrules does not stay."""
+    written = reading.layers.annotations
+    has_count = reading.stated.gpu_count == reading.devices.count
+    kept = [key for key in _SPELT_BY_USER if key != GPU_COUNT or has_count]
+    return {key: written[key] for key in kept if not is_unset(written.get(key))}
 
 
 def _chosen_sources(reading: Reading) -> Mapping[str, str]:

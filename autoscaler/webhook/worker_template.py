@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from autoscaler.api.injection import VARIABLES
 from autoscaler.api.names import PREFIX
 from autoscaler.webhook.verdict import Verdict
 from recommender.policy.values import shown
@@ -30,6 +31,8 @@ _FIELDS: Mapping[str, frozenset[str]] = {
 }
 """Path to the fields that may stand there."""
 _CONTAINER = frozenset({"env", "name", "resources"})
+_LOADER = "LD_"
+"""Prefix of the variables that tell the dynamic loader what to put into a program."""
 _MOST_CONTAINERS = 8
 _MOST_LEVELS, _MOST_VALUES, _MOST_BRACKETS = 20, 500, 100
 """Of a text, so that it is read in milliseconds."""
@@ -66,6 +69,9 @@ def _costly(text: str) -> str:
     for count, event in enumerate(yaml.parse(text, yaml.SafeLoader)):
         if isinstance(event, yaml.AliasEvent):
             return "uses aliases (*name); allowed: every value written out"
+        if isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent) and event.tag:
+            # Some of them make the reader fail in ways of its own.
+            return f"uses tags ({shown(event.tag)}); allowed: values without"
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > _MOST_LEVELS:
@@ -121,5 +127,15 @@ def _containers(containers: object, path: str) -> Iterator[str]:
     for i, container in enumerate(containers):
         if isinstance(container, Mapping):
             yield from _unknown(container, f"{path}[{i}]", _CONTAINER)
+            yield from _environment(container.get("env"), f"{path}[{i}].env")
         else:
             yield f"{path}[{i}]: {shown(container)!r} is not valid; allowed: a mapping"
+
+
+def _environment(entries: object, path: str) -> Iterator[str]:
+    """Keep templates from the variables that hold the limits and the GPUs of a worker."""
+    ours = frozenset(variable.name for variable in VARIABLES)
+    for entry in entries if isinstance(entries, list) else ():
+        name = entry.get("name") if isinstance(entry, Mapping) else None
+        if isinstance(name, str) and (name in ours or name.startswith(_LOADER)):
+            yield f"{path}: {shown(name)} is set by the system alone; leave it out"

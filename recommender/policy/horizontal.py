@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
@@ -10,9 +11,10 @@ from recommender.amounts import ResourceAmounts
 from recommender.cron import check_cron
 from recommender.gpu_models import find_gpu_model
 from recommender.policy.model import CronRule, Dimension, ExternalScaler, Mode, ReplicaRule
+from recommender.quantities import parse_quantity
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from recommender.policy.settings import Item
     from recommender.policy.taking import Taking
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 REPLICAS = "autoSetReplicas"
 TOLERANCE = 0.1
 """Per direction, as the HorizontalPodAutoscaler's default."""
+NEEDS_MODEL = "percent of a GPU needs a known GPU model; state gpuModel or use tflops"
+"""Message of a problem that a pod with a model does not have."""
 _DIMENSION = {"tflops": Dimension.COMPUTE, "vram_bytes": Dimension.VRAM}
 
 
@@ -197,30 +201,45 @@ def _window_problems(path: str, start: str, end: str, time_zone: str) -> list[tu
 def _floors(
     item: Item, side: str, gpu_model: str
 ) -> tuple[dict[Dimension, float], tuple[str, str] | None]:
-    key = f"desiredResources.{side}"
-    amounts = cast("ResourceAmounts", item.values.get(key, ResourceAmounts()))
+    amounts = _stated(item, side)
     if amounts.compute_percent is not None:
         model = find_gpu_model(gpu_model)
         if model is None:
-            message = "percent of a GPU needs a known GPU model; state gpuModel or use tflops"
-            return {}, (f"{item.path}.{key}.compute", message)
+            return {}, (f"{item.path}.desiredResources.{side}.compute", NEEDS_MODEL)
         amounts = amounts.in_tflops(Decimal(str(model.fp16_tflops)))
     stated = amounts.base_units()
     return {_DIMENSION[name]: value for name, value in stated.items() if value > 0}, None
 
 
+def _stated(item: Item, side: str) -> ResourceAmounts:
+    return cast("ResourceAmounts", item.values.get(f"desiredResources.{side}", ResourceAmounts()))
+
+
 def _size_problems(
     item: Item, amounts: Mapping[str, Mapping[Dimension, float]]
 ) -> list[tuple[str, str]]:
-    found = [
-        (
-            f"{item.path}.desiredResources.limits",
-            f"{dimension.value}: a limit is below its request",
-        )
-        for dimension, limit in amounts["limits"].items()
-        if limit < amounts["requests"].get(dimension, 0.0)
-    ]
-    asks = any(amounts.values()) or "desiredReplicas" in item.values
+    found = list(_below_request(item, amounts))
+    stated = [_stated(item, side).base_units() for side in amounts]
+    asks = any(any(each.values()) for each in stated) or "desiredReplicas" in item.values
     if not asks and not item.problems:
         found.append((item.path, "asks for nothing; give desiredResources or desiredReplicas"))
     return found
+
+
+def _below_request(
+    item: Item, amounts: Mapping[str, Mapping[Dimension, float]]
+) -> Iterator[tuple[str, str]]:
+    """Yield where a limit is below its request; ``amounts`` are those in base units."""
+    spelt, allowed = _stated(item, "limits").to_mapping(), _stated(item, "requests").to_mapping()
+    below = {
+        name: name
+        for name in spelt.keys() & allowed.keys()
+        if 0 < parse_quantity(spelt[name]) < parse_quantity(allowed[name])
+    }
+    compute = Dimension.COMPUTE
+    if amounts["limits"].get(compute, math.inf) < amounts["requests"].get(compute, 0.0):
+        names = [next(n for n in ("tflops", "compute") if n in each) for each in (spelt, allowed)]
+        below |= {names[0]: names[1]}
+    for name, request in sorted(below.items()):
+        message = f"{spelt[name]} is below requests.{request}, {allowed[request]}"
+        yield f"{item.path}.desiredResources.limits.{name}", f"{message}; allowed: at least as much"

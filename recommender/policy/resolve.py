@@ -58,6 +58,7 @@ def resolve(
     pool_rule_name: str = "",
     overrides: Mapping[str, object] | None = None,
     quota_defaults: Mapping[str, object] | None = None,
+    quota_name: str = "",
     is_job: bool = False,
 ) -> Resolved:
     """Resolve one workload.  Nothing is raised for user input.
@@ -67,7 +68,7 @@ def resolve(
     existing TensorFusionWorkload that is used as it is, ``profile`` that of the WorkloadProfile
     called ``profile_name``; ``pool_rule`` is one entry of a pool's ``rules`` (its
     ``autoScalingConfig`` counts).  ``overrides`` is a row of the workloads file by column name.
-    ``quota_defaults`` is ``spec.single`` of the namespace's GPUResourceQuota.
+    ``quota_defaults`` is ``spec.single`` of the namespace's GPUResourceQuota ``quota_name``.
     """
     annotations = annotations or {}
     workload_source = f"workload {workload_name}" if workload_name else "workload"
@@ -87,7 +88,7 @@ def resolve(
         _spec_statements(workload, workload_source),
         read_annotation_statements(annotations, amounts_prefix),
         _row_statements(overrides),
-        quota=_quota_statements(quota_defaults),
+        quota=_quota_statements(quota_defaults, quota_name),
         profile=profile_name or named_profile(annotations) or "",
     )
     policy = policy_from(settings, qos=stated.qos, gpu_model=stated.gpu_model, is_job=is_job)
@@ -172,16 +173,18 @@ def _row_statements(row: Mapping[str, object] | None) -> StatedLayer:
     return read_layer(said)
 
 
-def _quota_statements(quota: Mapping[str, object] | None) -> StatedLayer | None:
+def _quota_statements(quota: Mapping[str, object] | None, name: str) -> StatedLayer | None:
     if quota is None:
         return None
+    source = f"GPUResourceQuota {name}" if name else _QUOTA
+    prefix = f"{source} spec.single." if name else f"{source} "
     said = {}
     for statement in STATEMENTS:
         if not statement.resource:
             continue
         side = "defaultRequests" if statement.key.endswith("-request") else "defaultLimits"
         path = f"{side}.{statement.profile.rpartition('.')[2]}"
-        said[statement.key] = Said(value=_dig(quota, path), source=_QUOTA, path=f"{_QUOTA} {path}")
+        said[statement.key] = Said(value=_dig(quota, path), source=source, path=f"{prefix}{path}")
     return read_layer(said)
 
 

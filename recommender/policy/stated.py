@@ -197,8 +197,9 @@ def _check_order(said: dict[str, Said]) -> list[Problem]:
             problems.append(
                 Problem(
                     said[limit].path,
-                    f"{limit} {amount(high, resource, 6)} is below "
-                    f"{request} {amount(low, resource, 6)} ({said[request].path})",
+                    f"{limit} {amount(high, resource, 6)} is below {request} "
+                    f"{amount(low, resource, 6)} ({said[request].path}); allowed: at least the "
+                    "request",
                     consequence="the request counts for both",
                 )
             )

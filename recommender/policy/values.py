@@ -104,6 +104,8 @@ def _plain(value: float) -> str:
     return str(int(value)) if value == int(value) else f"{value:g}"
 
 
+_EXAMPLES = {"TFLOPS": "12 or 1500m", "%": "50 or 12.5", "bytes": "4Gi or 512Mi"}
+"""Of quantities, by unit."""
 _ALLOWED: dict[Kind, Callable[[Field], str]] = {
     Kind.SHARE: lambda field: f"a share {_range(field, _percent)}, such as 0.1, 10 or 10%",
     Kind.BUFFER_RATIO: lambda field: (
@@ -115,7 +117,7 @@ _ALLOWED: dict[Kind, Callable[[Field], str]] = {
         f"a duration {_range(field, format_duration)}, such as 90s, 5m, 1h30m or 2d"
     ),
     Kind.QUANTITY: lambda field: (
-        f"a quantity of {field.unit} {_range(field, _plain)}, such as 12, 1500m or 4Gi"
+        f"a quantity of {field.unit} {_range(field, _plain)}, such as {_EXAMPLES[field.unit]}"
     ),
     Kind.INTEGER: lambda field: f"a whole number {_range(field, _plain)}",
     Kind.BOOLEAN: lambda _: "true or false",

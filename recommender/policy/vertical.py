@@ -15,7 +15,8 @@ from recommender.policy.model import (
     Prediction,
     RequestRule,
 )
-from recommender.resources import MIB
+from recommender.resources import MIB, TFLOPS, VRAM
+from recommender.sentences import amount
 
 if TYPE_CHECKING:
     from recommender.policy.taking import Taking
@@ -38,7 +39,7 @@ _SPELLING = {Dimension.COMPUTE: "Compute", Dimension.VRAM: "VRAM"}
 def hold_crossed_bounds(taking: Taking) -> None:
     """Let a block whose ``minAllowed`` is above its ``maxAllowed`` only recommend."""
     for block in (REQUESTS, LIMITS):
-        for name in ("tflops", "vram"):
+        for name, resource in (("tflops", TFLOPS), ("vram", VRAM)):
             low_field, high_field = f"{block}.minAllowed.{name}", f"{block}.maxAllowed.{name}"
             low, high = taking.settings.value(low_field), taking.settings.value(high_field)
             if low is None or high is None or cast("float", low) <= cast("float", high):
@@ -47,7 +48,8 @@ def hold_crossed_bounds(taking: Taking) -> None:
             taking.hold(block, where)
             taking.problem(
                 where,
-                f"is above {taking.where(high_field)}",
+                f"{amount(cast('float', low), resource, 6)} is above {taking.where(high_field)}, "
+                f"{amount(cast('float', high), resource, 6)}; allowed: at most as much",
                 consequence=f"until it is corrected, nothing is changed by {block}",
             )
 

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
+from tests.benchmarks.cluster import ClusterSizes, on_a_cluster
 from tests.benchmarks.measuring import decision_tick, replays, report_page, start_up
 from tests.benchmarks.own_process import ROOT
 from tests.benchmarks.prometheus import FULL, SHORT, usage_from_prometheus
@@ -33,6 +34,10 @@ def subjects(*, is_full: bool) -> dict[str, tuple[str, Callable[[], Iterable[Mea
         "prometheus": (
             "usage from a real Prometheus, two or three minutes",
             partial(usage_from_prometheus, sizes, CACHE),
+        ),
+        "cluster": (
+            "admission, caches and writes on a real control plane, three or four minutes",
+            partial(on_a_cluster, ClusterSizes()),
         ),
     }
 

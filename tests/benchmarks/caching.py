@@ -13,11 +13,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from autoscaler.kube.api_server import ApiServer
 from autoscaler.kube.reflector import Reflector
 from autoscaler.kube.resource import WORKLOADS
 from autoscaler.kube.store import Change, Object
+from tests.benchmarks.latencies import p50_p99
 from tests.benchmarks.own_process import Meter, memory_bytes
 from tests.components.processes import until
 
@@ -26,7 +28,7 @@ WRITERS = 4
 DEADLINE_S = 120.0
 
 
-def main(kubeconfig: str, changes: int) -> dict[str, float]:
+def main(kubeconfig: str, changes: int) -> dict[str, Any]:
     meter = Meter()
     api = ApiServer.from_environment(kubeconfig=Path(kubeconfig), user_agent="benchmark")
     reflector = Reflector(api, WORKLOADS)
@@ -35,15 +37,14 @@ def main(kubeconfig: str, changes: int) -> dict[str, float]:
         raise TimeoutError(f"no list within {DEADLINE_S:g} s: {reflector.snapshot().last_error}")
     spent = meter.spent()
     held = memory_bytes("VmHWM")
-    delays_s = sorted(followed(api, reflector, reflector.store.sorted()[:changes]))
+    delays_s = followed(api, reflector, reflector.store.sorted()[:changes])
     reflector.stop()
     return {
         **asdict(spent),
         "objects": len(reflector.store),
         "process_bytes": held,
         "resident_bytes": memory_bytes("VmRSS"),
-        "delay_p50_s": delays_s[len(delays_s) // 2],
-        "delay_p99_s": delays_s[len(delays_s) * 99 // 100],
+        "delays": p50_p99(delays_s),
         "relists": reflector.snapshot().relists,
         "failures": reflector.snapshot().failures,
     }

@@ -1,4 +1,4 @@
-"""What ``make bench`` measures of the cache of workloads, before a real API server.
+"""What ``make bench`` measures of many workloads: one cache of them, and writing their status.
 
 The times are those of the clock, because waiting for the server is most of them; the client and the
 server share the machine.
@@ -6,185 +6,64 @@ server share the machine.
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Iterator, Mapping
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from collections.abc import Iterator
 from typing import Any
 
-import urllib3
-
-from autoscaler.api.names import API_VERSION, GROUP
-from autoscaler.errors import ApiUnavailableError
-from autoscaler.kube.api_server import ApiServer
-from autoscaler.kube.resource import NAMESPACES, WORKLOADS
 from tests.benchmarks.own_process import answer_of
 from tests.benchmarks.targets import Measured
-from tests.cluster.control_plane import ControlPlane, start_control_plane
-from tests.cluster.definitions import install_definitions
-from tests.components.processes import until
+from tests.cluster.control_plane import ControlPlane
 
-MB = 1e6
+MB, MS = 1e6, 1e3
 SYNCED_S, PROCESS_MB = 4.0, 200.0
 """For 10,000 workloads."""
-NAMESPACE = "benchmark"
-CATCH_UP_S = 300.0
-PUTS = 100
-"""In one transaction; etcd takes 128."""
 
 
-def kubernetes_cache(workloads: int = 10_000, changes: int = 1_000) -> Iterator[Measured]:
-    """List and watch so many workloads, each with a full status, then follow changes."""
-    with (
-        TemporaryDirectory() as folder,
-        start_control_plane(Path(folder), controllers=False, scheduler=False) as plane,
-    ):
-        fill(plane, workloads)
-        answer = answer_of("tests.benchmarks.caching", plane.admin_kubeconfig, changes)
-    if answer["objects"] != workloads or answer["relists"] or answer["failures"]:
-        raise AssertionError(f"the cache does not hold {workloads} workloads: {answer}")
-    yield from rows(workloads, changes, answer)
+def kubernetes_cache(plane: ControlPlane, workloads: int, changes: int) -> Iterator[Measured]:
+    """List and watch so many workloads, then follow changes; and list them as the stock client."""
+    ours = answer_of("tests.benchmarks.caching", plane.admin_kubeconfig, changes)
+    stock = answer_of("tests.benchmarks.stock_listing", plane.admin_kubeconfig)
+    if ours["objects"] != workloads or ours["relists"] or ours["failures"]:
+        raise AssertionError(f"the cache does not hold {workloads} workloads: {ours}")
+    if stock["objects"] != workloads:
+        raise AssertionError(f"the stock client does not list {workloads} workloads: {stock}")
+    yield from cache_rows(workloads, changes, ours)
+    yield from stock_rows(workloads, ours, stock)
 
 
-def rows(workloads: int, changes: int, answer: dict[str, Any]) -> Iterator[Measured]:
+def cache_rows(workloads: int, changes: int, ours: dict[str, Any]) -> Iterator[Measured]:
     name = f"cache of {workloads} workloads"
-    yield Measured(what=f"{name}: synced", value=answer["wall_s"], unit="s", target=SYNCED_S)
-    yield Measured(what="  of it: CPU of the client", value=answer["cpu_s"], unit="s")
-    process_mb = answer["process_bytes"] / MB
-    yield Measured(what="memory of the process", value=process_mb, unit="MB", target=PROCESS_MB)
-    yield Measured(what="  of it: since its start", value=answer["grown_bytes"] / MB, unit="MB")
+    yield Measured(what=f"{name}: synced", value=ours["wall_s"], unit="s", target=SYNCED_S)
+    yield Measured(what="  of it: CPU of the client", value=ours["cpu_s"], unit="s")
+    process_mb = ours["process_bytes"] / MB
+    yield Measured(
+        what="  peak memory of the process", value=process_mb, unit="MB", target=PROCESS_MB
+    )
+    yield Measured(what="    of it: since its start", value=ours["grown_bytes"] / MB, unit="MB")
     for share in ("p50", "p99"):
         what = f"{changes} changes seen after their writes, {share}"
-        yield Measured(what=what, value=answer[f"delay_{share}_s"], unit="s")
+        yield Measured(what=what, value=ours["delays"][f"{share}_s"] * MS, unit="ms")
 
 
-def fill(plane: ControlPlane, workloads: int) -> None:
-    """Make the workloads of a large cluster, with what each process writes into their status.
-
-    The first one is written through the API server, which would take minutes for all of them; the
-    others are copies of it, put into etcd beside it.
-    """
-    install_definitions(plane)
-    api = ApiServer.from_environment(
-        kubeconfig=plane.admin_kubeconfig, user_agent="benchmark-filling"
+def stock_rows(workloads: int, ours: dict[str, Any], stock: dict[str, Any]) -> Iterator[Measured]:
+    yield Measured(
+        what=f"{workloads} workloads listed by the stock client", value=stock["wall_s"], unit="s"
     )
-    api.create(NAMESPACES, {"metadata": {"name": NAMESPACE}})
-    uid = create(api, name_of(0))["metadata"]["uid"]
-    key = f"/registry/{GROUP}/{WORKLOADS.plural}/{NAMESPACE}/"
-    stored = etcd(plane, "range", {"key": coded(f"{key}{name_of(0)}".encode())})
-    original = base64.b64decode(stored["kvs"][0]["value"])
-    for numbers in batched(range(1, workloads), PUTS):
-        puts = [
-            {"key": coded(f"{key}{name_of(number)}".encode()), "value": coded(copy)}
-            for number in numbers
-            for copy in [copied(original, uid, number)]
-        ]
-        etcd(plane, "txn", {"success": [{"requestPut": put} for put in puts]})
-    until(
-        lambda: has_caught_up(api, workloads),
-        what="the API server has seen all workloads",
-        deadline_s=CATCH_UP_S,
-    )
-    api.close()
+    yield Measured(what="  of it: CPU of the client", value=stock["cpu_s"], unit="s")
+    yield Measured(what="  memory since its start", value=stock["grown_bytes"] / MB, unit="MB")
+    for what, key in (("times", "wall_s"), ("CPU times", "cpu_s"), ("memory", "grown_bytes")):
+        value = ours[key] / stock[key]
+        yield Measured(what=f"  ratio of {what}, ours to stock", value=value, unit="x")
 
 
-def has_caught_up(api: ApiServer, workloads: int) -> bool:
-    """Return whether the API server can list all; one that is behind its etcd refuses some page."""
-    try:
-        return sum(len(items) for items, _ in api.pages(WORKLOADS)) == workloads
-    except ApiUnavailableError:
-        return False
-
-
-def copied(original: bytes, uid: str, number: int) -> bytes:
-    """Return a stored workload under another name and uid, each as long as before."""
-    return original.replace(name_of(0).encode(), name_of(number).encode()).replace(
-        uid.encode(), f"{uid[:-5]}{number:05}".encode()
-    )
-
-
-def name_of(number: int) -> str:
-    return f"inference-service-{number:05}"
-
-
-def create(api: ApiServer, name: str) -> dict[str, Any]:
-    own = {"apiVersion": API_VERSION, "kind": "TensorFusionWorkload"}
-    metadata = {"name": name, "namespace": NAMESPACE, "labels": {"app": name, "team": "ml"}}
-    created = api.create(WORKLOADS, {**own, "metadata": metadata, "spec": SPEC})
-    named = {**own, "metadata": {"name": name, "namespace": NAMESPACE}}
-    for manager, status in STATUS_OF.items():
-        api.apply(
-            WORKLOADS, {**named, "status": status}, field_manager=manager, subresource="status"
-        )
-    return created
-
-
-def etcd(plane: ControlPlane, verb: str, question: Mapping[str, object]) -> Any:
-    """Ask the etcd of a control plane by its JSON interface."""
-    answer = urllib3.request("POST", f"{plane.etcd_url}/v3/kv/{verb}", json=question)
-    if answer.status != 200:
-        raise AssertionError(f"etcd: {verb}: {answer.data!r}")
-    return answer.json()
-
-
-def coded(data: bytes) -> str:
-    return base64.b64encode(data).decode()
-
-
-def batched(numbers: range, size: int) -> Iterator[range]:
-    return (numbers[start : start + size] for start in range(0, len(numbers), size))
-
-
-AMOUNTS = {"tflops": "31.5", "vram": "12Gi"}
-SIZES = {"requests": AMOUNTS, "limits": {"tflops": "80", "vram": "16Gi"}}
-TIME = "2026-01-01T00:00:00Z"
-SPEC = {
-    "replicas": 2,
-    "poolName": "default-pool",
-    "resources": SIZES,
-    "qos": "medium",
-    "isLocalGPU": True,
-    "gpuModel": "A100",
-    "gpuCount": 1,
-    "autoScalingConfig": {
-        "autoSetRequests": {
-            "enable": True,
-            "targetResource": "all",
-            "percentileForAutoRequests": "0.95",
-            "evaluationPeriod": "1h",
-            "aggregationPeriod": "1m",
-        },
-        "autoSetLimits": {"enable": True, "targetResource": "all", "maxRatioToRequests": "5"},
-        "autoSetReplicas": {"enable": True, "targetTFlopsOfLimits": "0.7", "maxReplicas": 10},
-    },
-}
-
-
-def condition(kind: str) -> dict[str, object]:
-    return {
-        "type": kind,
-        "status": "True",
-        "reason": "AsItShouldBe",
-        "message": "Every worker has what was decided for it.",
-        "lastTransitionTime": TIME,
-    }
-
-
-STATUS_OF = {
-    "tensor-fusion-controller": {
-        "phase": "Running",
-        "workerCount": 2,
-        "readyWorkers": 2,
-        "replicas": 2,
-        "readyReplicas": 2,
-        "selector": "tensor-fusion.ai/workload=inference-service",
-        "applied": {"epoch": 3, "sequence": 41, "workers": 2},
-        "conditions": [condition("Ready"), condition("DesiredApplied")],
-    },
-    "tensor-fusion-autoscaler": {
-        "recommendation": SIZES,
-        "desiredResources": {"epoch": 3, "sequence": 41, "time": TIME, **SIZES},
-        "guard": {"lastChange": TIME, "previous": SIZES, "changesToday": 1},
-        "conditions": [condition("RecommendationProvided"), condition("ResourceUpdate")],
-    },
-}
+def status_writes(plane: ControlPlane, writes: int) -> Iterator[Measured]:
+    """Write the status of so many workloads, all waiting at once, under the usual budget."""
+    answer = answer_of("tests.benchmarks.status_writing", plane.admin_kubeconfig, writes)
+    if answer["writes"] != writes:
+        raise AssertionError(f"not all of {writes} statuses were written: {answer}")
+    allowed = f"a budget of {answer['configured_per_s']:g}/s"
+    value = writes / answer["wall_s"]
+    yield Measured(what=f"{writes} statuses written, {allowed}", value=value, unit="/s")
+    for share in ("p50", "p99"):
+        what = f"  one write, {share}"
+        yield Measured(what=what, value=answer[f"{share}_s"] * MS, unit="ms")
+    yield Measured(what="  allowed at the end", value=answer["rate_per_s"], unit="/s")

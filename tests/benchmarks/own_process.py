@@ -49,12 +49,21 @@ class Meter:
         )
 
 
-def memory_bytes(name: str) -> int:
-    """Return a figure of this process: ``VmRSS`` is resident now, ``VmHWM`` the peak of it."""
-    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+def memory_bytes(name: str, pid: int | str = "self") -> int:
+    """Return a figure of a process: ``VmRSS`` is resident now, ``VmHWM`` the peak of it."""
+    path = Path(f"/proc/{pid}/status")
+    for line in path.read_text(encoding="utf-8").splitlines():
         if line.startswith(f"{name}:"):
             return int(line.split()[1]) * KIB
-    raise ValueError(f"/proc/self/status has no {name}")
+    raise ValueError(f"{path} has no {name}")
+
+
+def process_cpu_s(pid: int) -> float:
+    """Return the CPU seconds, of all threads, that another process has spent since its start."""
+    # The name of the program is in brackets and may hold spaces.
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    user, system = fields[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 def answer_of(module: str, *arguments: object) -> dict[str, Any]:

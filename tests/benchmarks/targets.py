@@ -10,7 +10,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """One number; smaller is better."""
+    """One number; where it has a target, smaller is better."""
 
     what: str
     value: float

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.cluster.control_plane import ControlPlane
+from tests.cluster.kubelet import FakeKubelet
 from tests.cluster.placement import Controller, running_controller
 from tests.cluster.spaces import Space
 from tests.cluster.webhook_process import WebhookProcess, running_webhook
@@ -32,3 +33,10 @@ def controller(control_plane: ControlPlane) -> Iterator[Controller]:
 def space(control_plane: ControlPlane, namespace: str) -> Space:
     """Apply and get objects in the fresh namespace of a test."""
     return Space(plane=control_plane, name=namespace)
+
+
+@pytest.fixture
+def node(kubelet: FakeKubelet) -> str:
+    """Return the name of the node that the kubelet of a test runs."""
+    [name] = kubelet.node_names
+    return name

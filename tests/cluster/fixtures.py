@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import count
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from tests.cluster.control_plane import ControlPlane, start_control_plane
 from tests.cluster.kubelet import FakeKubelet
 from tests.cluster.nodes import temporary_node
 from tests.cluster.pods import Cluster
+from tests.cluster.rest import Rest
 from tests.components.fixtures import needed_program
 from tests.components.programs import CLUSTER_PROGRAMS
 
@@ -45,9 +47,10 @@ def own_control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cont
 def namespace(control_plane: ControlPlane) -> Iterator[str]:
     """Make a fresh namespace; it is deleted afterwards, and nobody waits for that."""
     name = f"test-{next(NUMBERS)}"
-    control_plane.kubectl("create", "namespace", name).well()
-    yield name
-    control_plane.kubectl("delete", "namespace", name, "--wait=false").well()
+    with closing(Rest(control_plane)) as rest:
+        rest.request("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
+        yield name
+        rest.request("DELETE", f"/api/v1/namespaces/{name}")
 
 
 @pytest.fixture

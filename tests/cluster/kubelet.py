@@ -65,7 +65,7 @@ class FakeKubelet:
         self.root = folder
         self._patience_s = patience_s
         self._rest = Rest(control_plane)
-        self._nodes = frozenset(node_names)
+        self.node_names = tuple(node_names)
         self._pods: dict[str, RunningPod] = {}
         self._written: dict[str, Object] = {}
         self._due: set[str] = set()
@@ -76,7 +76,7 @@ class FakeKubelet:
         """Pods whose end was written; events of before may still come."""
         self._watch = PodWatch(
             self._rest,
-            self._nodes,
+            frozenset(node_names),
             on_list=lambda pods: self._work.put(partial(self._take_list, pods)),
             on_event=lambda event: self._work.put(partial(self._take, event)),
         )
@@ -183,7 +183,7 @@ class FakeKubelet:
                     self._due.add(uid)
                     future.set_result(answer(pod))
                     return
-            nodes = ", ".join(sorted(self._nodes))
+            nodes = ", ".join(sorted(self.node_names))
             raise PodAbsentError(f"no pod {'/'.join(key)} is on {nodes}")
         except LookupError as error:
             future.set_exception(error)

@@ -39,14 +39,6 @@ AMOUNTS = {
 
 
 @pytest.fixture
-def node(kubelet, control_plane):
-    """Return the name of the node that a kubelet runs."""
-    nodes = control_plane.kubectl("get", "nodes", "-o", "json").json["items"]
-    [name] = [each["metadata"]["name"] for each in nodes]
-    return name
-
-
-@pytest.fixture
 def applied(webhook, space):
     """Apply all examples as they are; return what kubectl said."""
     yield space.kubectl("apply", "-f", str(EXAMPLES)).well()

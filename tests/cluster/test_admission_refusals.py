@@ -1,4 +1,4 @@
-"""Bad pods as their users see them: kubectl ends with 1 and says what is wrong, and what is allowed.
+"""Bad pods as their users see them: kubectl ends with 1 and says what is wrong and what is allowed.
 
 ``tests/autoscaler/webhook`` has every reason; here is each kind of mistake once, at the surface.
 """
@@ -162,7 +162,10 @@ def test_the_owner_shows_why_its_pods_are_refused(space):
         "metadata": {"name": "chat"},
         "spec": {
             "selector": {"matchLabels": {"app": "chat"}},
-            "template": {**pod, "metadata": {**pod["metadata"], "labels": labels}},
+            "template": {
+                "metadata": {"labels": labels, "annotations": pod["metadata"]["annotations"]},
+                "spec": pod["spec"],
+            },
         },
     }
     space.kubectl("create", "-f", "-", stdin=json.dumps(replica_set)).well()

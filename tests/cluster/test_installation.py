@@ -53,6 +53,10 @@ def test_applying_again_changes_nothing(fresh):
     lines = fresh.kubectl("diff", "-k", INSTALLATION).out.splitlines()
 
     assert again.err == ""
+    # Whoever applies again is not to wonder what has changed in a policy.
+    policies = [line for line in again.out.splitlines() if "admissionpolicy" in line]
+    assert policies
+    assert [line for line in policies if not line.endswith(" unchanged")] == []
     changed = [line for line in lines if re.match(r"[+-] ", line)]
     # An empty list of webhooks is stored as none, which counts as a change.
     assert [line for line in changed if "generation:" not in line] == []

@@ -21,6 +21,8 @@ from autoscaler.api.names import (
     GPU_MODEL,
     GPU_POOL,
     IN_FORCE,
+    INJECT_CONTAINER,
+    IS_LOCAL_GPU,
     ISOLATION,
     MANAGED_BY,
     PLACEMENT_GATE,
@@ -31,6 +33,7 @@ from autoscaler.api.names import (
     SYSTEM_ANNOTATIONS,
     SYSTEM_LABELS,
     VENDOR,
+    WORKLOAD,
 )
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.rest import MERGE_PATCH, Rest, RestError
@@ -51,8 +54,8 @@ from tests.cluster.tenants import (
 from tests.components.processes import until
 
 FACTS = (
-    *DECLARED, SOURCES, *SYSTEM_ANNOTATIONS, GPU_COUNT, GPU_MODEL, GPU_INDICES, GPU_POOL, VENDOR,
-    ISOLATION, QOS,
+    *DECLARED, SOURCES, *SYSTEM_ANNOTATIONS, WORKLOAD, INJECT_CONTAINER, IS_LOCAL_GPU, GPU_COUNT,
+    GPU_MODEL, GPU_INDICES, GPU_POOL, VENDOR, ISOLATION, QOS,
 )  # fmt: skip
 """Annotations that nobody but the controller changes on a worker."""
 
@@ -139,10 +142,15 @@ def test_a_pod_of_ours_without_the_enabled_label_is_denied(team, labels, compone
 
 
 @pytest.mark.parametrize(
-    ("gates", "annotations"), [([], {}), ([PLACEMENT_GATE], {GPU_IDS: "GPU-1"})]
+    ("component", "gates", "annotations"),
+    [
+        ("worker", [], {}),
+        ("worker", [PLACEMENT_GATE], {GPU_IDS: "GPU-1"}),
+        ("client", [], {GPU_IDS: "GPU-1"}),
+    ],
 )
-def test_a_worker_that_admission_has_not_seen_is_denied(team, gates, annotations):
-    labels = {COMPONENT: "worker", ENABLED: "true"}
+def test_a_pod_of_ours_that_admission_has_not_seen_is_denied(team, component, gates, annotations):
+    labels = {COMPONENT: component, ENABLED: "true"}
     forged = pod("forged", labels=labels, gates=gates, annotations=annotations)
 
     assert "admission has not seen this pod" in team.error("POST", PODS, forged)

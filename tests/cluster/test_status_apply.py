@@ -111,6 +111,15 @@ def test_what_a_writer_leaves_out_is_removed_and_the_rest_stays(api, workload):
     assert now["status"]["workerCount"] == 2
 
 
+def test_the_only_writer_may_take_back_all_that_it_wrote(api, workload):
+    apply_status(api, WORKLOADS, workload, {"desiredResources": DESIRED}, AUTOSCALER)
+
+    assert apply_status(api, WORKLOADS, shown(api, workload), {}, AUTOSCALER)
+
+    assert "status" not in shown(api, workload)
+    assert not apply_status(api, WORKLOADS, shown(api, workload), {}, AUTOSCALER)
+
+
 def test_the_time_of_a_condition_moves_with_its_status_alone(api, workload):
     by_controller(api, workload)
     first = shown(api, workload)

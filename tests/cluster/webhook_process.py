@@ -130,7 +130,7 @@ def running_webhook(
         try:
             webhook.keep()
             _wait_until_ready(webhook)
-            until(lambda: _is_asked(plane), what="the API server asks the webhook")
+            until(lambda: is_asked(plane), what="the API server asks the webhook")
             yield webhook
         finally:
             remove_entries(plane)
@@ -142,7 +142,7 @@ def remove_entries(plane: ControlPlane) -> None:
         kind, name = webhook.configuration.plural, webhook.configuration_name
         patch = ("--type=merge", "-p", '{"webhooks": []}')
         plane.kubectl("patch", kind, name, *patch).well()
-    until(lambda: not _is_asked(plane), what="the API server asks no webhook")
+    until(lambda: not is_asked(plane), what="the API server asks no webhook")
 
 
 def enabled_pod(name: str, **annotations: str) -> dict[str, object]:
@@ -170,7 +170,8 @@ def _wait_until_ready(webhook: WebhookProcess) -> None:
         raise ServerError(f"the webhook ended; its log ends:\n{webhook.process.end_of_log()}")
 
 
-def _is_asked(plane: ControlPlane) -> bool:
+def is_asked(plane: ControlPlane) -> bool:
+    """Return whether the API server has pods admitted by us."""
     pod = yaml.safe_dump(enabled_pod("probe", tflops_limit="1", vram_limit="1Gi"))
     made = plane.kubectl(
         *("create", "-n", "default", "--dry-run=server", "-o", "json", "-f", "-"), stdin=pod

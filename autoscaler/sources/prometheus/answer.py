@@ -8,10 +8,8 @@ skeleton and are brought into that form, so that all numbers are checked and rea
 
 from __future__ import annotations
 
-import gc
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +18,7 @@ import orjson
 from numpy.typing import NDArray
 
 from autoscaler.errors import AnswerError
+from autoscaler.garbage_collection import collection_paused
 from recommender.observation import Ints
 
 RUN_START = b'"values":[['
@@ -121,7 +120,7 @@ def _parsed(skeleton: bytes | bytearray, body: bytes | bytearray) -> dict[str, A
             "that are taken; ask for fewer series (prometheus.selector)"
         )
     try:
-        with _collection_paused():
+        with collection_paused():
             envelope = orjson.loads(skeleton)
     except orjson.JSONDecodeError as error:
         # Its own text counts the letters of the skeleton, which nobody has seen.
@@ -133,18 +132,6 @@ def _parsed(skeleton: bytes | bytearray, body: bytes | bytearray) -> dict[str, A
 
 def _no_json(body: bytes | bytearray) -> AnswerError:
     return AnswerError(f"the answer of {len(body)} bytes is no JSON, or was cut short")
-
-
-@contextmanager
-def _collection_paused() -> Iterator[None]:
-    """Pause the collector of cycles, which would walk all that is parsed again and again."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _decoded(
@@ -254,7 +241,7 @@ def _read_numbers(text: bytes) -> NDArray[np.float64]:
     """
     if b"N" not in text and b"I" not in text:
         try:
-            with _collection_paused():
+            with collection_paused():
                 found = orjson.loads(b"[%b]" % text)
                 return np.fromiter(found, np.float64, len(found))
         except (orjson.JSONDecodeError, OverflowError):

@@ -3,6 +3,7 @@ import pytest
 from autoscaler.errors import ForbiddenError, UsageError
 from autoscaler.kube.access import RENEW_EVERY_S, Access, access_from_environment
 from tests.autoscaler.kube.kubeconfigs import SECRET, credential, exec_plugin, kubeconfig
+from tests.autoscaler.sources.prometheus.certificates import Authority
 
 
 @pytest.fixture(autouse=True)
@@ -183,6 +184,31 @@ def test_refusals_do_not_run_a_plug_in_again_and_again(tmp_path):
 
     assert found == [None, None, None]
     assert len(runs.read_text(encoding="utf-8").splitlines()) == 3
+
+
+def test_a_certificate_that_was_written_anew_under_its_name_is_read_anew(tmp_path):
+    first = Authority(tmp_path, "first").issue("client")
+    names = dict(zip(("client-certificate", "client-key"), map(str, first), strict=True))
+    now_s = [0.0]
+    access = _access_of(kubeconfig(tmp_path / "config", **names), now_s)
+    old = access.login()
+    assert access.renewed(old) is None
+    for path, newer in zip(first, Authority(tmp_path, "second").issue("client"), strict=True):
+        newer.replace(path)
+
+    now_s[0] = RENEW_EVERY_S
+    assert access.renewed(old).pool is not old.pool
+
+
+def test_a_certificate_that_is_gone_meanwhile_is_no_traceback(tmp_path):
+    certificate, key = Authority(tmp_path).issue("client")
+    names = {"client-certificate": str(certificate), "client-key": str(key)}
+    access = access_from_environment(kubeconfig(tmp_path / "config", **names), None)
+    login = access.login()
+    key.unlink()
+
+    with pytest.raises(ForbiddenError, match=f"credentials refused: .*{key.name}"):
+        access.renewed(login)
 
 
 def test_a_configuration_that_broke_meanwhile_is_no_traceback(tmp_path):

@@ -5,7 +5,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from autoscaler.errors import ApiUnavailableError, ConflictError, KubeError
+from autoscaler.errors import ApiUnavailableError, ConflictError, KubeError, NotFoundError
 from autoscaler.kube.candidate import Candidate, Standing
 from autoscaler.kube.lease import LeaseTimes
 from tests.autoscaler.kube.lease_server import NAME, NAMESPACE, LeaseServer
@@ -238,6 +238,13 @@ def test_a_lost_race_is_no_error(server, clock):
 
     first.step()
     assert (first.standing, second.is_leader()) == (Standing.FOLLOWING, True)
+
+
+def test_a_namespace_that_is_missing_is_an_error(server, clock):
+    error = NotFoundError('namespaces "tests" not found')
+    server.before = lambda method: fail(error) if method == "POST" else None
+    with pytest.raises(NotFoundError, match="namespaces"):
+        candidate_of(server, clock, "a").step()
 
 
 def test_an_error_of_the_second_try_leaves_the_reign_as_it_was(server, clock):

@@ -293,6 +293,20 @@ def test_the_loop_goes_on_after_errors_and_ends_when_told():
     assert world.keeper.snapshot().last_error == "GET secrets: connection refused"
 
 
+def test_the_loop_goes_on_after_a_defect_and_tells_of_it(caplog):
+    world = WebhookWorld()
+    stop = threading.Event()
+
+    def fail(*_names):
+        stop.set()
+        raise ValueError("nobody thought of this")
+
+    world.api.get = fail
+    world.keeper.run(stop)
+    assert world.keeper.snapshot().last_error == "a defect: nobody thought of this"
+    assert "nobody thought of this" in caplog.text
+
+
 def test_the_snapshot_tells_when_the_certificate_ends():
     world = filled()
     snapshot = world.keeper.snapshot()

@@ -1,8 +1,11 @@
 import ipaddress
+import ssl
+from datetime import UTC, datetime
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,6 +31,9 @@ NAME = "webhook.system.svc"
 
 def issued(*names, now_s=NOW_S):
     return new_authority_and_serving(names or (NAME,), now_s=now_s, lifetime_s=LIFETIME_S)
+
+
+ISSUED = issued()
 
 
 def extension(pem, kind):
@@ -131,6 +137,52 @@ def test_texts_that_are_no_certificate_or_key_are_unreadable(text, cut):
     ):
         broken = KeyPair(certificate=certificate, key=key)
         assert fault_of(broken, [new.authority], NAME, NOW_S) is Fault.UNREADABLE
+
+
+@pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
+@given(place=st.integers(0), value=st.integers(0, 255), is_authority=st.booleans())
+def test_a_certificate_that_was_damaged_anywhere_is_a_fault_or_good_and_raises_nothing(
+    place, value, is_authority
+):
+    new = ISSUED
+    damaged = damaged_at(new.authority if is_authority else new.serving.certificate, place, value)
+    pair = new.serving
+    if not is_authority:
+        pair = KeyPair(certificate=damaged, key=pair.key)
+    authorities = certificates_in(damaged) if is_authority else (new.authority,)
+    assert fault_of(pair, authorities, NAME, NOW_S) in {*Fault, None}
+
+
+def damaged_at(certificate, place, value):
+    """Return a certificate with another byte; PEM alone is as it should be."""
+    binary = bytearray(ssl.PEM_cert_to_DER_cert(certificate))
+    binary[place % len(binary)] = value
+    return ssl.DER_cert_to_PEM_cert(bytes(binary))
+
+
+@pytest.mark.parametrize(
+    ("identifier", "content"),
+    [("2.5.29.17", b"\x01\x01\x00"), ("2.5.29.19", b"no DER")],
+    ids=["names", "constraints"],
+)
+def test_a_certificate_with_an_extension_that_is_none_is_unreadable(identifier, content):
+    odd = x509.UnrecognizedExtension(x509.ObjectIdentifier(identifier), content)
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([])
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1)
+        .not_valid_before(datetime.fromtimestamp(NOW_S, UTC))
+        .not_valid_after(datetime.fromtimestamp(NOW_S + LIFETIME_S, UTC))
+        .add_extension(odd, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    text = made.public_bytes(pem).decode()
+    key_text = key.private_bytes(pem, form, serialization.NoEncryption()).decode()
+    pair = KeyPair(certificate=text, key=key_text)
+    assert fault_of(pair, [text], NAME, NOW_S) is Fault.UNREADABLE
+    other = issued()
+    assert fault_of(other.serving, [text, other.authority], NAME, NOW_S) is None
 
 
 def test_certificates_are_listed_once_in_one_spelling_and_the_first_is_the_leaf():

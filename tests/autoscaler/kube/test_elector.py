@@ -121,6 +121,17 @@ def test_an_error_while_following_is_counted_and_tried_again(server):
     server.is_down = False
     elector.step()
     assert elector.is_leader()
+    assert elector.snapshot().last_error == ""
+
+
+def test_an_error_that_goes_on_is_logged_once(server, caplog):
+    elector = elector_of(server)
+    server.is_down = True
+    elector.step()
+    elector.step()
+    assert [record.getMessage() for record in caplog.records] == [
+        "lease tests/leader: connection refused"
+    ]
 
 
 def test_a_lease_that_cannot_be_released_is_left_to_expire(server, caplog):

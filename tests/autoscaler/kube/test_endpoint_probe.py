@@ -122,6 +122,19 @@ def test_nobody_at_an_address_is_an_answer_too():
     assert probe(endpoint, issued().authority).error == "Connection refused"
 
 
+@pytest.mark.parametrize(
+    ("host", "trusted", "words"),
+    [
+        ("a" * 64, issued().authority, "label too long"),
+        (LOOPBACK, "no PEM", "no start line"),
+    ],
+    ids=["a name that no host has", "an authority that is none"],
+)
+def test_what_cannot_even_be_tried_is_told_as_well(host, trusted, words):
+    seen = probe((host, 1), trusted)
+    assert (seen.served, words in seen.error) == (None, True), seen.error
+
+
 def test_who_takes_the_connection_and_says_nothing_is_given_up():
     with socket.create_server((LOOPBACK, 0)) as listener:
         seen = probe(listener.getsockname(), issued().authority, timeout_s=0.1)

@@ -154,6 +154,7 @@ def test_too_many_series_end_the_oldest_early_with_its_count(server, clock):
         (ApiUnavailableError("gone"), 5.0),
         (ThrottledError("slowly"), 5.0),
         (ThrottledError("slowly", retry_after_s=30.0), 30.0),
+        (ApiUnavailableError("much later", retry_after_s=86_400.0), 60.0),
     ],
 )
 def test_an_event_is_written_later_where_the_server_cannot_now(server, clock, error, wait_s):
@@ -183,6 +184,19 @@ def test_an_event_that_is_refused_is_counted_and_the_next_one_written(server, cl
     assert only_event(server)["note"] == "second"
     shown = recorder.snapshot()
     assert (shown.failed, shown.last_error) == (1, "namespace team is being terminated")
+    assert "about TensorFusionWorkload team/llm could not be written" in caplog.text
+
+
+def test_an_event_that_cannot_be_written_at_all_does_not_end_the_thread(server, caplog):
+    recorder = EventRecorder(server, controller="c", instance="i", budget=WriteBudget())
+    recorder.start()
+    record(recorder, note="a file named \udcff" + "x" * 1024)
+    record(recorder, note="second")
+    recorder.stop(deadline_s=60.0)
+    assert only_event(server)["note"] == "second"
+    shown = recorder.snapshot()
+    assert (shown.failed, shown.written) == (1, 1)
+    assert "surrogates not allowed" in shown.last_error
     assert "about TensorFusionWorkload team/llm could not be written" in caplog.text
 
 

@@ -249,6 +249,23 @@ def test_failures_are_waited_out_with_growing_waits(reflect):
     assert reflector.snapshot().failures == 3
 
 
+def test_the_first_version_that_was_dropped_after_an_outage_is_not_waited_out(reflect):
+    waits_s = []
+
+    class Noted(Backoff):
+        def next_s(self):
+            waits_s.append(super().next_s())
+            return waits_s[-1]
+
+    down, gone = ApiUnavailableError("down"), ExpiredError("410 Gone")
+    server = Server(watches=[down] * 4 + [gone, down, gone])
+
+    reflect(server, backoff=Noted(first_s=0.001, longest_s=0.064, random_share=lambda: 0.0))
+    wait(lambda: server.count("watch") == 8, "it watches again")
+
+    assert waits_s == [0.001, 0.002, 0.004, 0.008, 0.001, 0.002, 0.004]
+
+
 def test_streams_that_end_at_once_are_waited_for_too(reflect):
     shares = []
     backoff = Backoff(first_s=0.001, longest_s=0.004, random_share=lambda: shares.append(1) or 0.0)
@@ -344,6 +361,24 @@ def test_stopping_ends_it_while_a_stream_begins(reflect):
     reflector._thread.join(DEADLINE_S / 2)
 
     assert not reflector._thread.is_alive()
+
+
+def test_what_breaks_because_it_was_stopped_is_no_failure(reflect, caplog):
+    arrived, let_go = threading.Event(), threading.Event()
+
+    class Slow(Server):
+        def watch(self, *_, **__):
+            arrived.set()
+            let_go.wait(DEADLINE_S)
+            raise ApiUnavailableError("the connections were closed")
+
+    reflector = reflect(Slow())
+    arrived.wait(DEADLINE_S)
+    reflector.stop()
+    let_go.set()
+    reflector._thread.join(DEADLINE_S / 2)
+
+    assert (reflector.snapshot().failures, caplog.text) == (0, "")
 
 
 def test_nothing_is_stored_after_it_was_stopped(reflect):

@@ -41,6 +41,13 @@ def test_an_address_of_version_six_is_named_without_brackets():
         "https://a?b=c",
         "https://a#b",
         "https://user:word@a",
+        "https://a:99999",
+        "https://a:0",
+        "https://[::1",
+        "https://my_host",
+        "https://a..b",
+        "https://ä.example",
+        f"https://{'a' * 64}.example",
         "",
     ],
 )

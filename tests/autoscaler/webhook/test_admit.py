@@ -16,11 +16,13 @@ from tests.autoscaler.webhook.clusters import (
     LIMITER_IMAGE,
     cluster,
     pool,
+    priority_class,
     profile,
     workload,
 )
 from tests.autoscaler.webhook.pods import container, named, pod
 
+HIGH = priority_class("tensor-fusion-high")
 EXAMPLE = {
     "gpupool": "default-pool",
     "inject_container": "python",
@@ -114,6 +116,35 @@ def test_amounts_keep_the_spelling_of_their_user_and_numbers_of_a_profile_become
         "vram-request": "1024Mi",
         "vram-limit": "2147483648",
     }
+
+
+SPELT = {
+    "gpu_count": " 02",
+    "gpu_indices": "0, 2",
+    "gpu_model": "nvidia l4 ",
+    "gpupool": " default-pool",
+    "isolation": "Soft",
+    "qos": "High",
+    "vendor": "NVIDIA ",
+}
+
+
+def test_what_tenants_may_not_change_later_stays_as_they_wrote_it():
+    found = admitted(asking(is_local_gpu="true", **SPELT, **AMOUNTS), cluster(HIGH))
+    written = {key.replace("_", "-"): text for key, text in SPELT.items()}
+    assert {key: found.annotations[key] for key in written} == written
+    assert (found.labels["gpupool"], found.warnings) == ("default-pool", ())
+
+
+def test_a_blank_annotation_is_no_spelling_and_gets_what_was_chosen():
+    found = admitted(asking(qos=" ", gpupool="", gpu_count="", **AMOUNTS)).annotations
+    chosen = {key: found[key] for key in ("qos", "gpupool", "gpu-count")}
+    assert chosen == {"qos": "medium", "gpupool": "default-pool", "gpu-count": "1"}
+
+
+def test_a_count_that_is_not_that_of_the_indices_is_corrected():
+    obj = asking(is_local_gpu="true", gpu_count="1", gpu_indices="0,2", **AMOUNTS)
+    assert admitted(obj).annotations["gpu-count"] == "2"
 
 
 def test_where_each_value_came_from_is_kept():

@@ -16,6 +16,10 @@ from tests.autoscaler.webhook.surroundings import clusters
 
 PODS = sensible_pods() | wild_pods()
 FOREIGN_CONTAINER = {"name": "sidecar", "image": "mesh"}
+FOREIGN_ITEMS = {
+    "env": {"name": "MESH", "value": "on"},
+    "volumeMounts": {"name": "mesh", "mountPath": "/mesh"},
+}
 
 
 def outcome(admission: Admission) -> str:
@@ -56,6 +60,10 @@ def test_what_another_webhook_adds_in_between_is_kept_and_changes_nothing_else(
         return
     between = patched(obj, first)
     at = 0 if place == "first" else len(between["spec"]["containers"])
+    for each in between["spec"]["containers"]:
+        for key, item in FOREIGN_ITEMS.items():
+            each[key] = list(each.get(key) or ())
+            each[key].insert(0 if at == 0 else len(each[key]), item)
     between["spec"]["containers"].insert(at, FOREIGN_CONTAINER)
     between["metadata"]["annotations"]["mesh.example/injected"] = "true"
     again = asked(between, snapshot)

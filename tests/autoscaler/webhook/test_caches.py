@@ -1,3 +1,4 @@
+import threading
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -21,7 +22,7 @@ from autoscaler.webhook.admission import ObjectKey
 from autoscaler.webhook.caches import STALE_S, Caches, cache_problems, owner, workload
 from autoscaler.webhook.snapshot import Installation
 from tests.autoscaler.telemetry.parts import cache
-from tests.autoscaler.webhook.listed_api import ListedApi
+from tests.autoscaler.webhook.listed_api import ListedApi, SilentStream
 from tests.components.processes import until
 
 INSTALLATION = Installation(limiter_image="limiter", controller_user="controller")
@@ -214,3 +215,27 @@ def test_the_text_of_a_problem_does_not_change_with_time():
     stale = cache(age_s=400.0)
 
     assert cache_problems([stale]) == cache_problems([replace(stale, age_s=500.0)])
+
+
+def test_caches_are_stopped_beside_one_another():
+    """Each may wait for a thread that still connects, and the process has not much time to end."""
+    all_stop = threading.Barrier(len(NOTHING))
+
+    class MeetingStream(SilentStream):
+        def close(self):
+            if not threading.current_thread().name.startswith("reflector-"):
+                # One that nobody joins is broken, and raises.
+                all_stop.wait(20.0)
+            super().close()
+
+    class MeetingApi(ListedApi):
+        def watch(self, resource, **_):
+            watched.add(resource)
+            return MeetingStream()
+
+    watched = set()
+    caches = Caches(MeetingApi(NOTHING), installation=INSTALLATION, namespace=NAMESPACE)
+    caches.start()
+    until(lambda: len(watched) == len(NOTHING), what="all watch")
+
+    caches.stop()

@@ -44,6 +44,16 @@ def test_tflops_win_over_percent_and_the_other_unit_is_removed():
     assert "has no effect" in found.warnings[0]
 
 
+def test_a_doubtful_value_is_named_once_and_by_the_key_that_the_user_wrote():
+    first = admitted(asking(vram_limit="4", is_local_gpu="true"))
+    again = admitted(first.pod)
+
+    assert first.warnings == (
+        f"annotation {PREFIX}vram-limit: is 4 bytes, less than 1 MiB; did you mean 4Gi?",
+    )
+    assert again.warnings == ()
+
+
 def test_sources_are_kept_with_declared_values():
     sources = json.dumps({"tflops-request": "profile of another day"})
     found = admitted(asking(sources=sources, **BOTH))

@@ -43,7 +43,7 @@ def test_indices_beat_every_count_and_say_so():
         container(gpus=1), gpu_indices=" 0, 2 ", gpu_count="3", is_local_gpu="true", **AMOUNTS
     )
     found = admitted(obj)
-    assert (found.annotations["gpu-indices"], found.annotations["gpu-count"]) == ("0,2", "2")
+    assert (found.annotations["gpu-indices"], found.annotations["gpu-count"]) == (" 0, 2 ", "2")
     assert found.warnings == (
         f"{PREFIX}gpu-count: 3 has no effect, because annotation {PREFIX}gpu-indices names 2 GPUs",
     )

@@ -289,12 +289,18 @@ def test_a_priority_class_replaces_the_priority_that_was_filled_in_for_none():
     assert (again["priority"], again["preemptionPolicy"]) == (100, "Never")
 
 
-def test_a_priority_class_of_the_user_stays():
+def test_a_priority_class_stays_where_none_is_planned():
     old = pod(priorityClassName="mine", priority=7)
 
-    spec = injected(old, plan(priority_class="tensor-fusion-high"))
+    spec = injected(old, plan(priority_class=None))
 
     assert (spec["priorityClassName"], spec["priority"]) == ("mine", 7)
+
+
+def test_a_planned_priority_class_replaces_another_with_its_priority():
+    spec = injected(pod(priorityClassName="filled-in", priority=7), plan(priority_class="high"))
+
+    assert (spec["priorityClassName"], "priority" in spec) == ("high", False)
 
 
 def test_annotations_and_labels_are_stripped_before_they_are_set():

@@ -123,10 +123,32 @@ def test_a_flag_is_not_the_number_that_it_equals_in_python():
     assert difference({"x": 1}, {"x": True}) == ({"op": "replace", "path": "/x", "value": True},)
 
 
-def test_very_long_lists_are_replaced_whole():
-    old, new = [{"name": "a"}] * 600, [{"name": "b"}] * 601
+def test_a_list_whose_items_moved_is_replaced_whole():
+    old, new = [{"name": "a"}, {"name": "b"}], [{"name": "b"}, {"name": "a"}]
 
     assert difference(old, new) == ({"op": "replace", "path": "", "value": new},)
+
+
+class CountedName(str):  # noqa: SLOT000 - its counter is of the class
+    """A name that counts how often it is looked up."""
+
+    looks = 0
+
+    def __hash__(self) -> int:
+        CountedName.looks += 1
+        return super().__hash__()
+
+
+def test_names_that_repeat_cost_no_more_than_the_length_of_the_list():
+    names = [CountedName("a" if index % 2 else "ours") for index in range(400)]
+    old = [{"name": name} for name in names]
+    new = [{"name": "first"}, *(item for item in old if item["name"] != "ours")]
+    CountedName.looks = 0
+
+    patch = difference(old, new)
+
+    assert applied(old, patch) == new
+    assert CountedName.looks <= 20 * len(old)
 
 
 def test_very_long_lists_that_are_equal_need_no_operation():

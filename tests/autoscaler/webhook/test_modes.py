@@ -4,7 +4,7 @@ import pytest
 
 from autoscaler.api.names import GPU_IDS, PLACEMENT_GATE, PREFIX
 from autoscaler.webhook.snapshot import Installation
-from tests.autoscaler.webhook.asking import AMOUNTS, admitted, asking, refused
+from tests.autoscaler.webhook.asking import AMOUNTS, admitted, asked, asking, refused
 from tests.autoscaler.webhook.clusters import (
     CONTROLLER,
     LIMITER_IMAGE,
@@ -70,6 +70,13 @@ def test_an_unset_locality_that_becomes_local_is_told():
         "because it names no worker image (spec.componentConfig.worker.image); the pod holds its "
         "GPU itself, as with 'true'"
     )
+
+
+def test_a_locality_that_cannot_be_read_is_not_called_unset():
+    found = asked(asking(is_local_gpu="yes", **AMOUNTS))
+
+    assert "is-local-gpu: 'yes' is not valid" in found.error
+    assert found.warnings == ()
 
 
 def test_no_stand_alone_worker_with_a_remote_gpu_is_told():

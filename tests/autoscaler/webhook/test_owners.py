@@ -6,7 +6,15 @@ from autoscaler.api.names import PREFIX
 from autoscaler.webhook.admission import ObjectKey
 from autoscaler.webhook.snapshot import Installation
 from tests.autoscaler.webhook.asking import AMOUNTS, admitted, asked, asking
-from tests.autoscaler.webhook.clusters import CONTROLLER, cluster, made, owned
+from tests.autoscaler.webhook.clusters import (
+    APPLY,
+    CONTROLLER,
+    cluster,
+    made,
+    owned,
+    profile,
+    workload,
+)
 
 LWS = "leaderworkerset.x-k8s.io/v1"
 
@@ -117,3 +125,59 @@ def test_the_name_does_not_depend_on_the_request():
     obj = asking(**AMOUNTS)
     assert asked(obj) == asked({**obj, "metadata": {**obj["metadata"], "uid": "2"}})
     assert PREFIX in str(asked(obj).patch)
+
+
+SCALED = {"limits": {"tflops": "35"}}
+ENROLLED = {"autoScalingConfig": {"autoSetLimits": {"enable": True}}}
+
+
+def of_name(name, *owners):
+    """Return the workload of a name, which these own, and which was scaled."""
+    references = [
+        {"apiVersion": api_version, "kind": kind, "name": own, "uid": "1", "controller": False}
+        for api_version, kind, own in owners
+    ]
+    found = workload(name, SCALED)
+    return {**found, "metadata": {**found["metadata"], "ownerReferences": references}}
+
+
+def limit_of(obj, *objects):
+    snapshot = cluster(profile(**ENROLLED), *objects, control=APPLY)
+    found = admitted(obj, snapshot)
+    again = asked(found.pod, snapshot)
+    assert (again.patch, again.error) == ((), "")
+    return found.amounts()["tflops-limit"], found.warnings
+
+
+STATED = {"is_local_gpu": "true", "workload_profile": "small", "tflops_limit": "20"}
+DEPLOYMENT, STATEFUL = ("apps/v1", "Deployment", "a-statefulset"), ("apps/v1", "StatefulSet", "a")
+
+
+def test_a_workload_that_another_owner_of_the_same_derived_name_has_does_not_speak_for_a_pod():
+    obj = owned(asking(**STATED), owner("StatefulSet", "a"))
+    amount, (warning,) = limit_of(obj, of_name("a-statefulset", DEPLOYMENT))
+    assert amount == "20"
+    assert warning == (
+        "the workload a-statefulset, as this pod's is called, belongs to Deployment a-statefulset; "
+        "the pod starts with its declared amounts, and its use is counted there: name another "
+        f"workload in annotation {PREFIX}workload"
+    )
+
+
+@pytest.mark.parametrize("owners", [(), (STATEFUL,), (DEPLOYMENT, STATEFUL)])
+def test_a_workload_of_nobody_or_of_several_owners_speaks_for_each_of_them(owners):
+    obj = owned(asking(**STATED), owner("StatefulSet", "a"))
+    assert limit_of(obj, of_name("a-statefulset", *owners)) == ("35", ())
+
+
+@pytest.mark.parametrize(
+    ("owners", "amount"),
+    [([("v1", "Pod", "job-of-yesterday")], "35"), ([("apps/v1", "Deployment", "job")], "20")],
+)
+def test_a_bare_pod_shares_a_derived_name_with_bare_pods_only(owners, amount):
+    assert limit_of(asking(**STATED), of_name("job", *owners))[0] == amount
+
+
+def test_a_workload_that_is_named_on_purpose_speaks_for_everybody():
+    obj = owned(asking(workload="shared", **STATED), owner("StatefulSet", "a"))
+    assert limit_of(obj, of_name("shared", DEPLOYMENT)) == ("35", ())

@@ -89,6 +89,26 @@ def test_a_class_of_the_user_is_kept():
     assert found.pod["spec"]["priorityClassName"] == "own"
 
 
+DEFAULT = priority_class("standard") | {"globalDefault": True}
+
+
+def test_the_global_default_that_the_server_fills_in_is_no_class_of_the_user():
+    obj = asking(qos="high", **AMOUNTS)
+    filled_in = {"priorityClassName": "standard", "priority": 7, "preemptionPolicy": "Never"}
+    obj["spec"] |= filled_in
+    spec = admitted(obj, cluster(HIGH, DEFAULT)).pod["spec"]
+    assert spec["priorityClassName"] == "tensor-fusion-high"
+    assert {"priority", "preemptionPolicy"} & spec.keys() == set()
+    assert filled_in.items() <= admitted(obj, cluster(DEFAULT)).pod["spec"].items()
+
+
+def test_our_class_may_itself_be_the_global_default():
+    obj = asking(qos="high", **AMOUNTS)
+    obj["spec"] |= {"priorityClassName": "tensor-fusion-high", "priority": 1000}
+    spec = admitted(obj, cluster(HIGH | {"globalDefault": True})).pod["spec"]
+    assert (spec["priorityClassName"], spec["priority"]) == ("tensor-fusion-high", 1000)
+
+
 def test_a_class_that_does_not_exist_is_warned_about_and_not_set():
     found = admitted(asking(qos="high", is_local_gpu="true", **AMOUNTS))
     assert "priorityClassName" not in found.pod["spec"]

@@ -1,5 +1,7 @@
 """What quotas of a namespace refuse, and what they fill in."""
 
+import json
+
 import pytest
 
 from autoscaler.api.names import PREFIX
@@ -111,7 +113,7 @@ def test_percent_does_not_go_round_a_quota_in_tflops():
 def test_tflops_do_not_go_round_a_quota_in_percent():
     snapshot = cluster(quota(maxRequests={"compute": "10"}))
     error = refused(asking(tflops_request="32", gpu_model="A100"), snapshot)
-    assert error.endswith(f"is above {PATH}.maxRequests.compute; allowed: at most 31200m")
+    assert error.endswith(f"is above {PATH}.maxRequests.compute; allowed: at most 31.2")
 
 
 def test_percent_of_an_unknown_gpu_cannot_be_compared_and_is_refused():
@@ -136,3 +138,22 @@ def test_percent_of_an_unknown_gpu_cannot_be_compared_and_is_refused():
 )
 def test_a_quota_that_cannot_be_read_refuses_rather_than_to_allow(single, path):
     assert path in refused(asking(**AMOUNTS), cluster(quota(**single)))
+
+
+def test_a_default_names_its_quota_in_sources_and_in_messages():
+    gold = quota(defaultLimits={"tflops": "20", "vram": "2Gi"})
+    found = admitted(asking(is_local_gpu="true", vram_limit="1Gi"), cluster(gold))
+    assert json.loads(found.annotations["sources"])["tflops-limit"] == "GPUResourceQuota gold"
+    assert refused(asking(is_local_gpu="true", tflops_request="40"), cluster(gold)) == (
+        f"{PATH}.defaultLimits.tflops: tflops-limit 20 TFLOPS is below tflops-request 40 TFLOPS "
+        f"(annotation {PREFIX}tflops-request); allowed: at least the request"
+    )
+
+
+def test_a_maximum_in_another_unit_is_shown_in_the_unit_of_the_pod_with_three_decimals():
+    obj = asking(is_local_gpu="true", compute_percent_limit="40", gpu_model="A100")
+    error = refused(obj, cluster(quota(maxLimits={"tflops": "50"})))
+    assert error == (
+        f"annotation {PREFIX}compute-percent-limit: compute-percent-limit 40 is above "
+        f"{PATH}.maxLimits.tflops; allowed: at most 16.025"
+    )

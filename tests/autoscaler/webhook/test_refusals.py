@@ -9,11 +9,11 @@ from tests.autoscaler.webhook.clusters import cluster, made, pool, profile, quot
 from tests.autoscaler.webhook.pods import container, pod
 
 VALUE = {
-    ("tflops_request", "ten"): "a quantity of TFLOPS from 0, such as 12, 1500m or 4Gi",
-    ("tflops_limit", "-3"): "a quantity of TFLOPS from 0, such as 12, 1500m or 4Gi",
-    ("vram_request", "4GB"): "a quantity of bytes from 0, such as 12, 1500m or 4Gi",
-    ("vram_limit", "-1Gi"): "a quantity of bytes from 0, such as 12, 1500m or 4Gi",
-    ("compute_percent_limit", "101"): "a quantity of % from 0 to 100, such as 12, 1500m or 4Gi",
+    ("tflops_request", "ten"): "a quantity of TFLOPS from 0, such as 12 or 1500m",
+    ("tflops_limit", "-3"): "a quantity of TFLOPS from 0, such as 12 or 1500m",
+    ("vram_request", "4GB"): "a quantity of bytes from 0, such as 4Gi or 512Mi",
+    ("vram_limit", "-1Gi"): "a quantity of bytes from 0, such as 4Gi or 512Mi",
+    ("compute_percent_limit", "101"): "a quantity of % from 0 to 100, such as 50 or 12.5",
     ("qos", "superb"): "low, medium, high, critical",
     ("gpu_count", "0"): "a whole number from 1 to 128",
     ("gpu_count", "129"): "a whole number from 1 to 128",
@@ -44,7 +44,7 @@ def test_a_limit_below_its_request_is_refused():
     error = refused(asking(tflops_request="20", tflops_limit="10"))
     assert error == (
         f"annotation {PREFIX}tflops-limit: tflops-limit 10 TFLOPS is below tflops-request 20 "
-        f"TFLOPS (annotation {PREFIX}tflops-request)"
+        f"TFLOPS (annotation {PREFIX}tflops-request); allowed: at least the request"
     )
 
 

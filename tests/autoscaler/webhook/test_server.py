@@ -9,6 +9,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from autoscaler.webhook.admission import Admission
 from autoscaler.webhook.counts import AdmissionCounts, Outcome, Webhook
 from autoscaler.webhook.server import (
+    BODIES_AT_ONCE,
     BODY_BYTES,
     PATHS,
     Readiness,
@@ -120,6 +121,46 @@ def test_a_body_that_is_too_large_is_not_read():
     assert status == 413
     assert str(BODY_BYTES) in text
     assert counted(counts) == {(Webhook.PODS, Outcome.BAD_REQUEST): 1}
+
+
+async def connected(server, *, length):
+    """Begin a request on a connection of its own, whose body has so many bytes."""
+    reader, writer = await asyncio.open_connection(server.host, server.port)
+    writer.write(
+        f"POST /admit/pods HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n".encode()
+    )
+    await writer.drain()
+    return reader, writer
+
+
+def test_bodies_that_do_not_come_are_given_up_and_keep_nobody_from_being_answered():
+    counts = AdmissionCounts()
+
+    async def exchange():
+        application = admission_application(Asked().answer, Readiness(), counts, body_s=0.2)
+        async with TestServer(application) as server, TestClient(server) as client:
+            slow = [await connected(server, length=9) for _ in range(BODIES_AT_ONCE)]
+            answer = await client.post("/admit/pods", data=review())
+            heads = [await reader.readuntil(b"\r\n\r\n") for reader, _ in slow]
+            for _, writer in slow:
+                writer.close()
+            return answer.status, [head.decode() for head in heads]
+
+    status, heads = asyncio.run(exchange())
+
+    assert status == 200
+    for head in heads:
+        assert head.startswith("HTTP/1.1 408 ")
+        assert "Connection: close" in head
+    assert counted(counts)[Webhook.PODS, Outcome.BAD_REQUEST] == BODIES_AT_ONCE
+
+
+def test_a_log_line_does_not_grow_with_the_name_of_an_object(caplog):
+    caplog.set_level("INFO")
+    post("/admit/pods", review(name="x" * 100_000), asked=Asked(Admission(error="no")))
+    post("/admit/pods", json.dumps({"kind": "k" * 100_000, "apiVersion": "v" * 100_000}).encode())
+
+    assert max(len(record.getMessage()) for record in caplog.records) < 1000
 
 
 def test_a_body_of_several_mebibytes_is_read():

@@ -126,6 +126,28 @@ def test_the_port_with_tls_opens_when_there_is_a_certificate():
     assert after == (200, "ok\n")
 
 
+def test_a_connection_that_ends_within_a_body_is_no_defect(caplog):
+    async def run():
+        process, new = Process(), issued()
+        process.offer(new)
+        async with process.running():
+            await process.until(lambda: process.admit(new.authority), 200)
+            trusted = ssl.create_default_context(cadata=new.authority)
+            _, writer = await asyncio.open_connection(
+                LOOPBACK, process.ports.admission, ssl=trusted
+            )
+            writer.write(b"POST /admit/pods HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf")
+            await writer.drain()
+            # The body is being read by the time that another request is answered.
+            await process.admit(new.authority)
+            writer.transport.abort()
+            await process.until(lambda: process.admit(new.authority), 200)
+
+    asyncio.run(run())
+
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 def test_a_new_certificate_is_served_to_fresh_connections_and_open_ones_go_on():
     async def run():
         process, first, second = Process(), issued(), issued()

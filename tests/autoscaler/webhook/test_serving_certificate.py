@@ -1,9 +1,13 @@
 import socket
 import ssl
 import threading
+from datetime import UTC, datetime
 
 import pytest
-from cryptography.hazmat.primitives import serialization
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import NameOID
 
 from autoscaler.kube.certificates import new_authority_and_serving
 from autoscaler.webhook import serving_certificate
@@ -16,6 +20,28 @@ DAY_S = 86_400.0
 def pair(*, now_s=NOW_S, lifetime_s=DAY_S, name="localhost"):
     issued = new_authority_and_serving([name], now_s=now_s, lifetime_s=lifetime_s)
     return issued.serving.certificate.encode(), issued.serving.key.encode()
+
+
+def self_signed(kind):
+    key = (
+        rsa.generate_private_key(65537, 2048)
+        if kind == "rsa"
+        else ec.generate_private_key(ec.SECP256R1())
+    )
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, kind)])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(datetime.fromtimestamp(NOW_S, UTC))
+        .not_valid_after(datetime.fromtimestamp(NOW_S + DAY_S, UTC))
+        .sign(key, hashes.SHA256())
+    )
+    form = serialization.PrivateFormat.PKCS8
+    pem = serialization.Encoding.PEM
+    return made.public_bytes(pem), key.private_bytes(pem, form, serialization.NoEncryption())
 
 
 def certificate(now_s=NOW_S):
@@ -74,6 +100,15 @@ def test_a_later_certificate_takes_its_place_in_the_same_context():
     assert new.context is context
     assert served_by(context) == der(chain)
     assert new.snapshot().loads == 2
+
+
+@pytest.mark.parametrize("kinds", [("ec", "rsa"), ("rsa", "ec")])
+def test_a_certificate_with_another_kind_of_key_takes_its_place(kinds):
+    new = certificate()
+
+    for chain, key in map(self_signed, kinds):
+        assert new.offer(chain, key)
+        assert served_by(new.context) == der(chain)
 
 
 def test_the_same_certificate_again_is_not_loaded_again():

@@ -42,14 +42,14 @@ def test_an_empty_spec_is_accepted(make, spec):
             {"resources": {"requests": {"vram": "-1"}}},
             (
                 "spec.resources.requests.vram: '-1' is not valid; allowed: a quantity of bytes "
-                "from 0, such as 12, 1500m or 4Gi"
+                "from 0, such as 4Gi or 512Mi"
             ),
         ),
         (
             {"resources": {"requests": {"tflops": 20}, "limits": {"tflops": 10}}},
             (
                 "spec.resources.limits.tflops: tflops-limit 10 TFLOPS is below tflops-request "
-                "20 TFLOPS (spec.resources.requests.tflops)"
+                "20 TFLOPS (spec.resources.requests.tflops); allowed: at least the request"
             ),
         ),
         (
@@ -147,3 +147,64 @@ def test_an_update_of_the_spec_is_checked():
 
 def test_kinds_without_checks_pass():
     assert checked(made("TensorFusionConnection", "c", spec={"workloadName": 1})) == Admission()
+
+
+def cron_rule(**resources):
+    window = {"start": "0 8 * * *", "end": "0 20 * * *", "enable": True, "name": "day"}
+    return {"cronScalingRules": [{**window, "desiredResources": resources}]}
+
+
+CRON = "autoScalingConfig.cronScalingRules[0].desiredResources"
+BOUNDS = {"minAllowed": {"vram": "8Gi"}, "maxAllowed": {"vram": "4Gi"}}
+RELATIONS = [
+    (
+        cron_rule(requests={"tflops": "20"}, limits={"tflops": "10"}),
+        f"{CRON}.limits.tflops: 10 is below requests.tflops, 20; allowed: at least as much",
+    ),
+    (
+        cron_rule(requests={"compute": 50}, limits={"compute": "10"}),
+        f"{CRON}.limits.compute: 10 is below requests.compute, 50; allowed: at least as much",
+    ),
+    (
+        cron_rule(requests={"vram": "4Gi"}, limits={"vram": "1Gi"}),
+        f"{CRON}.limits.vram: 1Gi is below requests.vram, 4Gi; allowed: at least as much",
+    ),
+    (
+        cron_rule(limits={"compute": 150}),
+        f"{CRON}.limits.compute: 150 is too large; allowed: 0 to 100 (percent of one GPU)",
+    ),
+    (
+        {"autoSetLimits": BOUNDS},
+        (
+            "autoScalingConfig.autoSetLimits.minAllowed.vram: 8 GiB is above {at}.autoScalingConfig"
+            ".autoSetLimits.maxAllowed.vram, 4 GiB; allowed: at most as much"
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("config", "error"), RELATIONS)
+def test_values_inside_of_lists_and_blocks_must_fit_each_other(config, error):
+    assert error_of(profile(autoScalingConfig=config)) == f"spec.{error.format(at='spec')}"
+    rule = {"name": "r", "autoScalingConfig": config}
+    at = "spec.rules[0]"
+    assert error_of(pool(rules=[rule])) == f"{at}.{error.format(at=at)}"
+
+
+def test_percent_of_a_model_that_a_pod_will_name_is_a_warning():
+    config = cron_rule(limits={"compute": 50})
+    warning = (
+        f"{CRON}.limits.compute: percent of a GPU needs a known GPU model; state gpuModel or use "
+        "tflops"
+    )
+    assert warnings_of(profile(autoScalingConfig=config)) == (f"spec.{warning}",)
+    rules = [{"name": "r", "autoScalingConfig": config}]
+    assert warnings_of(pool(rules=rules)) == (f"spec.rules[0].{warning}",)
+    assert warnings_of(profile(autoScalingConfig=config, gpuModel="A100")) == ()
+
+
+@pytest.mark.parametrize("make", [profile, workload])
+def test_fields_that_are_kept_and_not_acted_on_are_named(make):
+    spec = {"gangScheduling": {"minMembers": 2}, "partitionTemplateId": "x", "sidecarWorker": True}
+    assert warnings_of(make(**spec)) == tuple(f"spec.{key}: it is not acted on" for key in spec)
+    assert warnings_of(make(gangScheduling=None, sidecarWorker=False)) == ()

@@ -46,6 +46,18 @@ def test_a_template_whose_pods_will_be_refused_is_warned_about(kind):
     )
 
 
+def test_each_reason_is_a_warning_of_its_own():
+    bad = SOUND | {f"{PREFIX}qos": "superb", f"{PREFIX}gpu-count": "two"}
+
+    warnings = warnings_of(templated(annotations=bad, labels=ENABLED))
+
+    head = "pods of this template will be refused: annotation"
+    assert [warning.partition(": '")[0] for warning in warnings] == [
+        f"{head} {PREFIX}gpu-count",
+        f"{head} {PREFIX}qos",
+    ]
+
+
 def test_a_profile_that_does_not_exist_yet_may_come_before_the_pods():
     late = templated(annotations=SOUND | {f"{PREFIX}workload-profile": "small"}, labels=ENABLED)
 
@@ -61,6 +73,17 @@ def test_warnings_of_admission_are_passed_on():
     odd = templated(annotations=SOUND | {f"{PREFIX}bogus": "1"}, labels=ENABLED)
 
     assert warnings_of(odd) == (f"annotation {PREFIX}bogus: has no effect",)
+
+
+def test_a_template_that_was_copied_from_an_admitted_pod_is_told_which_amounts_count():
+    copied = {f"{PREFIX}declared-tflops-request": "5", f"{PREFIX}declared-vram-request": "1Gi"}
+
+    assert warnings_of(templated(annotations=SOUND | copied, labels=ENABLED)) == (
+        (
+            f"annotation {PREFIX}declared-tflops-request and 1 more: counts in place of the "
+            "amounts without declared-; allowed, but better left out here"
+        ),
+    )
 
 
 @pytest.mark.parametrize("labels", [None, {}, {"app": "x"}])

@@ -48,7 +48,13 @@ def test_a_lawful_template_is_admitted_and_kept():
         ("spec: 1", f"{PATH}.spec: 1 is not valid; allowed: a mapping"),
         ("just text", f"{PATH}: 'just text' is not valid; allowed: a mapping of metadata and spec"),
         ("[", f"{PATH}: is no YAML: expected the node content"),
-        ("a: !!python/object:os.system {}", f"{PATH}: is no YAML: could not determine a constr"),
+        (
+            "a: !!python/object:os.system {}",
+            f"{PATH}: uses tags (tag:yaml.org,2002:python/object:os.system); allowed: values",
+        ),
+        ('a: !!timestamp "x"', f"{PATH}: uses tags (tag:yaml.org,2002:timestamp); allowed: values"),
+        ('a: !!bool "x"', f"{PATH}: uses tags (tag:yaml.org,2002:bool); allowed: values without"),
+        ('a: !!int ""', f"{PATH}: uses tags (tag:yaml.org,2002:int); allowed: values without"),
         ("[" * 4000, f"{PATH}: has more than 100 opening brackets; allowed: at most 100"),
         ("[" * 100, f"{PATH}: has more than 20 levels; allowed: at most 20"),
         ("- " * 2000, f"{PATH}: has more than 20 levels; allowed: at most 20"),
@@ -86,3 +92,12 @@ def test_a_template_of_the_profile_is_checked_like_any_other():
     small = profile(workerPodTemplate={"spec": {"hostNetwork": True}})
     error = refused(asking(workload_profile="small", **AMOUNTS), offering(small))
     assert error.startswith("profile small spec.workerPodTemplate.spec.hostNetwork: is not allowed")
+
+
+@pytest.mark.parametrize("name", ["NVIDIA_VISIBLE_DEVICES", "TF_LIMIT_VRAM", "LD_PRELOAD"])
+def test_a_template_sets_no_variable_that_holds_the_limits_or_the_gpus_of_a_worker(name):
+    text = f"spec: {{containers: [{{name: worker, env: [{{name: A}}, {{name: {name}}}]}}]}}"
+
+    assert refused(asking(worker_pod_template=text, **AMOUNTS), offering()) == (
+        f"{PATH}.spec.containers[0].env: {name} is set by the system alone; leave it out"
+    )

@@ -35,9 +35,9 @@ def is_admitted(api):
     return True
 
 
-def look_at(api, kind, labels):
+def look_at(api, kind, labels, annotations=None):
     """Have a workload with this template admitted, and not stored."""
-    obj = workload(kind, template(kind, labels))
+    obj = workload(kind, template(kind, labels, annotations))
     return api.create(TEMPLATE_KINDS[kind], obj, is_dry_run=True)
 
 
@@ -62,11 +62,13 @@ def workload(kind, template):
     }
 
 
-def template(kind, labels):
-    metadata = {"metadata": {"labels": labels}} if labels is not None else {}
+def template(kind, labels, annotations=None):
+    stated = {"labels": labels, "annotations": annotations}
+    metadata = {key: value for key, value in stated.items() if value is not None}
     containers = [{"name": "main", "image": "example.test/main"}]
     restart = "Never" if "Job" in kind else "Always"
-    return metadata | {"spec": {"containers": containers, "restartPolicy": restart}}
+    spec = {"containers": containers, "restartPolicy": restart}
+    return ({"metadata": metadata} if metadata else {}) | {"spec": spec}
 
 
 @contextmanager

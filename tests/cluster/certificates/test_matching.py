@@ -2,7 +2,7 @@
 
 import pytest
 
-from autoscaler.api.names import ENABLED, NAMESPACE
+from autoscaler.api.names import ENABLED, NAMESPACE, PREFIX
 from autoscaler.errors import KubeError
 from tests.cluster.admission_server import AdmissionServer
 from tests.cluster.certificates.asking import (
@@ -39,6 +39,19 @@ def test_templates_with_our_label_are_looked_at_and_others_are_not(kind, api, ad
     assert webhook.asked == []
     look_at(admin, kind, {"app": "a"} | OURS)
     assert [request["kind"]["kind"] for request in webhook.asked] == [kind]
+
+
+@pytest.mark.parametrize("kind", TEMPLATE_KINDS)
+def test_templates_that_lack_our_label_and_carry_our_annotations_are_looked_at(
+    kind, api, admin, webhook
+):
+    filled(keeper_of(api, webhook), admin, webhook)
+    annotations = {f"{PREFIX}vram-limit": "4Gi"}
+    look_at(admin, kind, {"app": "a"}, annotations)
+    assert [request["kind"]["kind"] for request in webhook.asked] == [kind]
+    webhook.asked.clear()
+    look_at(admin, kind, {"app": "a"} | {ENABLED: "false"}, annotations)
+    assert webhook.asked == []
 
 
 def test_a_template_is_looked_at_again_only_when_the_spec_changed(api, admin, webhook):
