@@ -201,6 +201,20 @@ _OTHER_OBJECTS = (
         allowed=TRUE,
         on="TensorFusionWorkload, GPUPool",
     ),
+    Key(
+        key=names.SERVING_SINCE,
+        meaning="When the certificate that is served with was put in force.",
+        allowed="time (RFC 3339)",
+        writer=Writer.CONTROLLER,
+        on="Secret",
+    ),
+    Key(
+        key=names.SERVING_FINGERPRINT,
+        meaning="SHA-256 of that certificate: another one came from somebody else.",
+        allowed="64 hexadecimal digits",
+        writer=Writer.CONTROLLER,
+        on="Secret",
+    ),
 )
 USER_KEYS = (*_statements(), *_enrolment(), *_profiles(), *_ADMISSION)
 """Annotations that a user writes on a pod template."""

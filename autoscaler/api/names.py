@@ -106,6 +106,10 @@ IS_DEFAULT_POOL = f"{PREFIX}is-default-pool"
 """``"true"`` on one GPUPool: pods that name no pool use it."""
 PAUSED = f"{PREFIX}paused"
 """``"true"`` on a workload or a pool: no running worker of it is changed."""
+SERVING_SINCE = f"{PREFIX}serving-since"
+"""On the certificate Secret: when the certificate in ``tls.crt`` was put in force (RFC 3339)."""
+SERVING_FINGERPRINT = f"{PREFIX}serving-fingerprint"
+"""On the same: SHA-256 of that certificate; another one in ``tls.crt`` came from somebody else."""
 
 
 class WorkloadMode(StrEnum):
@@ -151,6 +155,7 @@ WEBHOOK_CONFIGURATION = "tensor-fusion-autoscaler"
 TEMPLATE_WEBHOOK_CONFIGURATION = "tensor-fusion-autoscaler-templates"
 """Name of the validating configuration that only warns."""
 CONTROLLER_LEASE = "tensor-fusion-controller"
+AUTOSCALER_LEASE = "tensor-fusion-autoscaler"
 
 
 class ServiceAccount(StrEnum):

@@ -15,17 +15,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from autoscaler.api.names import CERTIFICATE_SECRET, NAMESPACE, PREFIX
+from autoscaler.api.names import (
+    CERTIFICATE_SECRET,
+    NAMESPACE,
+    SERVING_FINGERPRINT,
+    SERVING_SINCE,
+)
 from autoscaler.kube.certificates import KeyPair, certificates_in, fingerprint, leaf_of
 from autoscaler.kube.timestamps import time_text
 
 AUTHORITIES = "ca.crt"
 SERVING = ("tls.crt", "tls.key")
 FOLLOWING = ("next.crt", "next.key")
-SERVING_SINCE = f"{PREFIX}serving-since"
-"""When the certificate in ``tls.crt`` was put in force (RFC 3339)."""
-SERVING_FINGERPRINT = f"{PREFIX}serving-fingerprint"
-"""SHA-256 of that certificate: another one in ``tls.crt`` came from somebody else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,13 +8,16 @@ get is in ``inject``.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from autoscaler.api.names import INJECT_CONTAINER, NATIVE_GPU_RESOURCES
 from autoscaler.webhook.admission import Object
 from recommender.errors import InvalidValueError
 from recommender.quantities import parse_quantity
+
+_MOST_LISTED = 20
+"""Names of containers in a message."""
 
 
 class Choice(NamedTuple):
@@ -63,18 +66,20 @@ def _problems(pod: Object, names: tuple[str, ...]) -> tuple[str, ...]:
     if not existing:
         return ("spec.containers: empty; allowed: at least one container",)
     known = frozenset(existing)
-    return tuple(_unknown(pod, name, existing) for name in names if name not in known)
-
-
-def _unknown(pod: Object, name: str, existing: list[str]) -> str:
+    unknown = [name for name in names if name not in known]
     inits = {container.get("name"): container for container in containers_of(pod, "initContainers")}
+    allowed = _listed(existing)
+    return tuple(_unknown(name, inits, allowed) for name in unknown)
+
+
+def _unknown(name: str, inits: Mapping[Any, Object], allowed: str) -> str:
     if name not in inits:
         what = "no container of this pod"
     elif inits[name].get("restartPolicy") == "Always":
         what = "a sidecar (an init container with restartPolicy Always)"
     else:
         what = "an init container"
-    return f"{INJECT_CONTAINER}: {name!r} is {what}; allowed: {', '.join(existing)}"
+    return f"{INJECT_CONTAINER}: {name!r} is {what}; allowed: {allowed}"
 
 
 def _implied(pod: Object) -> tuple[str, ...]:
@@ -88,7 +93,7 @@ def _undecided(pod: Object) -> str:
     existing = _names(containers_of(pod))
     return (
         f"{INJECT_CONTAINER}: not set, and the pod has {len(existing)} containers of which none "
-        f"has a native GPU limit; allowed: some of {', '.join(existing)}, separated by commas"
+        f"has a native GPU limit; allowed: some of {_listed(existing)}, separated by commas"
     )
 
 
@@ -122,6 +127,11 @@ def _count(value: object) -> int:
     ):  # the API server has refused it already; a template may still carry it
         return 0
     return max(0, math.ceil(amount))
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - _MOST_LISTED} more" if len(names) > _MOST_LISTED else ""
+    return ", ".join(names[:_MOST_LISTED]) + more
 
 
 def _names(containers: Iterable[Object]) -> list[str]:

@@ -93,24 +93,37 @@ def _add_health(application: web.Application, readiness: Readiness) -> None:
 
 
 class _Bodies:
-    """Reads bodies: a few at a time, and each within ``body_s`` seconds."""
+    """Reads bodies, each within ``body_s`` seconds.
+
+    Where many are read already, the one that is longest on its way gives way to the next: whoever
+    waited for a place would wait for those that never send theirs.
+    """
 
     def __init__(self, body_s: float) -> None:
         self._body_s = body_s
-        self._places = asyncio.Semaphore(BODIES_AT_ONCE)
+        self._limits: dict[asyncio.Timeout, None] = {}
+        """Of those that are read, the oldest first."""
 
     async def read(self, request: web.Request) -> bytes:
         """Return the body of a request.  Raises what is answered where it did not come."""
-        async with self._places:
-            try:
-                async with asyncio.timeout(self._body_s):
-                    return await request.read()
-            except TimeoutError:
-                late = web.HTTPRequestTimeout(text=f"no whole body came in {self._body_s:g} s\n")
-                late.force_close()
-                raise late from None
-            except OSError as error:
-                raise web.HTTPBadRequest(text="the connection ended\n") from error
+        if len(self._limits) >= BODIES_AT_ONCE:
+            oldest = next(iter(self._limits))
+            del self._limits[oldest]
+            if not oldest.expired():
+                oldest.reschedule(asyncio.get_running_loop().time())
+        limit = asyncio.timeout(self._body_s)
+        try:
+            async with limit:
+                self._limits[limit] = None
+                return await request.read()
+        except TimeoutError:
+            late = web.HTTPRequestTimeout(text="the body did not come in time\n")
+            late.force_close()
+            raise late from None
+        except OSError as error:
+            raise web.HTTPBadRequest(text="the connection ended\n") from error
+        finally:
+            self._limits.pop(limit, None)
 
 
 def _handler(

@@ -30,6 +30,8 @@ class ClusterSizes:
     starts: int = 5
     workloads: int = 10_000
     changes: int = 1_000
+    rounds: int = 2
+    """Of caching and listing."""
     status_writes: int = 2_000
 
 
@@ -42,7 +44,7 @@ def on_a_cluster(sizes: ClusterSizes) -> Iterator[Measured]:
         yield from admission(webhook, sizes.admission)
     with control_plane() as (plane, folder):
         fill(plane, sizes.workloads)
-        yield from kubernetes_cache(plane, sizes.workloads, sizes.changes)
+        yield from kubernetes_cache(plane, sizes.workloads, sizes.changes, sizes.rounds)
         yield from status_writes(plane, sizes.status_writes)
         with running_webhook(plane, folder):
             name = f"tfa webhook, {sizes.workloads} workloads"

@@ -78,3 +78,9 @@ def answer_of(module: str, *arguments: object) -> dict[str, Any]:
     )
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer
+
+
+def best_of(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the fastest of some runs that printed ``Spent``, with the least of CPU and memory."""
+    best = min(runs, key=lambda run: run["wall_s"])
+    return {**best, **{key: min(run[key] for run in runs) for key in ("cpu_s", "grown_bytes")}}

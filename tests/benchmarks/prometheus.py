@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.own_process import answer_of
+from tests.benchmarks.own_process import answer_of, best_of
 from tests.benchmarks.server_data import ALL_METRICS, Fleet, serving
 from tests.benchmarks.targets import Measured
 from tests.components.histories import DAY_S, HOUR_S, START_S
@@ -74,7 +74,7 @@ def usage_from_prometheus(sizes: Sizes, cache: Path) -> Iterator[Measured]:
 def _one_metric(sizes: Sizes, url: str) -> Iterator[Measured]:
     fleet = sizes.minutes
     stock, ours = (
-        _best(
+        best_of(
             [
                 answer_of(
                     "tests.benchmarks.reading", client, url, START_S, fleet.history_end_s, MINUTE_S
@@ -108,7 +108,7 @@ def _collected(fleet: Fleet, url: str, rounds: int, *every_s: int) -> Iterator[M
     """Measure the bootstrap of a usage model, and increments of these lengths after it."""
     arguments = (url, START_S, fleet.history_end_s, fleet.later_s, *every_s)
     runs = [answer_of("tests.benchmarks.collecting", *arguments) for _ in range(rounds)]
-    best = _best(runs)
+    best = best_of(runs)
     million = len(fleet.metrics) * fleet.samples(fleet.history_s) / 1e6
     name = f"usage model, {len(fleet.metrics)} metrics, {_described(fleet)}"
     yield Measured(what=f"{name}: bootstrap", value=best["wall_s"], unit="s")
@@ -147,12 +147,6 @@ def _increment(
             unit="ms",
             target=1000 * INCREMENT_S if has_target and line == "one metric" else None,
         )
-
-
-def _best(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the fastest run, with the least CPU time and memory of any."""
-    best = min(runs, key=lambda run: run["wall_s"])
-    return {**best, **{key: min(run[key] for run in runs) for key in ("cpu_s", "grown_bytes")}}
 
 
 def _described(fleet: Fleet) -> str:

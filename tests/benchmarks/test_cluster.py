@@ -12,6 +12,7 @@ TINY = ClusterSizes(
     starts=1,
     workloads=600,
     changes=20,
+    rounds=1,
     status_writes=20,
 )
 

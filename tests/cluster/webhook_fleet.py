@@ -12,7 +12,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from autoscaler.api.names import ServiceAccount
+from autoscaler.api.names import CERTIFICATE_SECRET, NAMESPACE, ServiceAccount
 from autoscaler.clock import SystemClock
 from autoscaler.kube.api_server import ApiServer
 from autoscaler.kube.certificate_keeper import CertificateKeeper, KeeperRules
@@ -26,8 +26,8 @@ from tests.components.processes import LOOPBACK, free_port, status_of, until
 
 PROCESSES = 2
 DRAIN_S = 1
-ALWAYS_DUE = RotationRules(renew_at_share=0.0, settle_s=2, overlap_s=1)
-"""One rotation follows the other."""
+FAST = RotationRules(lifetime_s=300, renew_at_share=304 / 600, settle_s=2, overlap_s=1)
+"""A certificate is renewed 4 s after it was issued: the 300 s before count as well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,7 @@ class Fleet:
             endpoints=lambda: [(LOOPBACK, each.port) for each in self.members],
             is_leader=lambda: True,
             clock=SystemClock(),
-            rules=KeeperRules(needed_endpoints=PROCESSES, check_every_s=0.5, rotation=ALWAYS_DUE),
+            rules=KeeperRules(needed_endpoints=PROCESSES, check_every_s=0.5, rotation=FAST),
         )
 
     def fill(self) -> None:
@@ -114,10 +114,23 @@ class Fleet:
 def running_fleet(plane: ControlPlane, folder: Path) -> Iterator[Fleet]:
     """Install, start the processes, and let the API server ask them while the context lasts."""
     install(plane)
-    with ExitStack() as stack:
+    with _own_certificate(plane), ExitStack() as stack:
         fleet = Fleet(plane, folder, stack)
         try:
             fleet.fill()
             yield fleet
         finally:
             remove_entries(plane)
+            for member in fleet.members:
+                member.process.ask_to_end()
+
+
+@contextmanager
+def _own_certificate(plane: ControlPlane) -> Iterator[None]:
+    """Begin without a certificate, and leave none behind: those of the fleet end in minutes."""
+    words = ("delete", "secret", CERTIFICATE_SECRET, "-n", NAMESPACE, "--ignore-not-found")
+    plane.kubectl(*words).well()
+    try:
+        yield
+    finally:
+        plane.kubectl(*words).well()

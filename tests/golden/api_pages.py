@@ -63,8 +63,8 @@ def annotations_page() -> str:
         ),
         "## Annotations of other objects\n",
         *table(
-            ("annotation", "on", "allowed", "meaning"),
-            ((f"`{key.key}`", key.on, key.allowed, key.meaning) for key in OBJECT_KEYS),
+            ("annotation", "on", "written by", "allowed", "meaning"),
+            ((f"`{key.key}`", key.on, key.writer, key.allowed, key.meaning) for key in OBJECT_KEYS),
         ),
         "## What admission adds to a pod\n",
         *_injected(),

@@ -18,12 +18,14 @@ def test_every_annotation_of_the_system_is_explained():
 
 def test_every_label_and_every_annotation_of_other_objects_is_explained():
     assert set(keys(LABELS)) == {names.ENABLED, *names.SYSTEM_LABELS, names.SCHEMA_LABEL}
-    assert set(keys(OBJECT_KEYS)) == {names.IS_DEFAULT_POOL, names.PAUSED}
+    of_users = {names.IS_DEFAULT_POOL, names.PAUSED}
+    of_the_secret = {names.SERVING_SINCE, names.SERVING_FINGERPRINT}
+    assert set(keys(OBJECT_KEYS)) == of_users | of_the_secret
 
 
 def test_what_a_user_writes_says_what_is_allowed():
+    assert {item.writer for item in USER_KEYS} == {Writer.USER}
     for item in (*USER_KEYS, *OBJECT_KEYS):
-        assert item.writer is Writer.USER
         assert item.allowed, item.key
 
 

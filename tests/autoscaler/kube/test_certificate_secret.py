@@ -4,10 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autoscaler.api.names import CERTIFICATE_SECRET, NAMESPACE
-from autoscaler.kube.certificate_secret import (
+from autoscaler.api.names import (
+    CERTIFICATE_SECRET,
+    NAMESPACE,
     SERVING_FINGERPRINT,
     SERVING_SINCE,
+)
+from autoscaler.kube.certificate_secret import (
     StoredCertificates,
     read_stored,
     secret_with,

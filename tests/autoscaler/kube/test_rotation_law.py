@@ -7,9 +7,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from autoscaler.api.names import CERTIFICATE_SECRET, NAMESPACE
+from autoscaler.api.names import CERTIFICATE_SECRET, NAMESPACE, SERVING_FINGERPRINT
 from autoscaler.kube.certificate_keeper import KeeperRules
-from autoscaler.kube.certificate_secret import SERVING_FINGERPRINT
 from autoscaler.kube.resource import SECRETS
 from autoscaler.kube.rotation import RotationRules
 from autoscaler.kube.webhook_entries import PODS_WEBHOOK, WEBHOOKS

@@ -222,6 +222,10 @@ def test_caches_are_stopped_beside_one_another():
     all_stop = threading.Barrier(len(NOTHING))
 
     class MeetingStream(SilentStream):
+        def __iter__(self):
+            read.append(self)
+            return self
+
         def close(self):
             if not threading.current_thread().name.startswith("reflector-"):
                 # One that nobody joins is broken, and raises.
@@ -229,13 +233,12 @@ def test_caches_are_stopped_beside_one_another():
             super().close()
 
     class MeetingApi(ListedApi):
-        def watch(self, resource, **_):
-            watched.add(resource)
+        def watch(self, _resource, **_):
             return MeetingStream()
 
-    watched = set()
+    read = []
     caches = Caches(MeetingApi(NOTHING), installation=INSTALLATION, namespace=NAMESPACE)
     caches.start()
-    until(lambda: len(watched) == len(NOTHING), what="all watch")
+    until(lambda: len(read) == len(NOTHING), what="all streams are read")
 
     caches.stop()

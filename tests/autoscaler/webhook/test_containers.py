@@ -61,6 +61,16 @@ def test_every_name_that_does_not_exist_is_a_problem_that_names_those_that_do():
     )
 
 
+def test_a_message_does_not_grow_with_the_number_of_containers():
+    many = pod(*(container(f"c{i}") for i in range(1000)))
+    few = ", ".join(f"c{i}" for i in range(20))
+
+    assert choose_containers(many, "x,y").problems == (
+        f"{KEY}: 'x' is no container of this pod; allowed: {few} and 980 more",
+        f"{KEY}: 'y' is no container of this pod; allowed: {few} and 980 more",
+    )
+
+
 def test_init_containers_and_sidecars_are_never_chosen_and_the_message_says_what_they_are():
     inits = [container("setup"), container("proxy", restartPolicy="Always")]
 

@@ -155,6 +155,25 @@ def test_bodies_that_do_not_come_are_given_up_and_keep_nobody_from_being_answere
     assert counted(counts)[Webhook.PODS, Outcome.BAD_REQUEST] == BODIES_AT_ONCE
 
 
+def test_of_too_many_bodies_on_their_way_the_oldest_gives_way_and_nobody_waits_for_it():
+    async def exchange():
+        application = admission_application(
+            Asked().answer, Readiness(), AdmissionCounts(), body_s=3600.0
+        )
+        async with TestServer(application) as server, TestClient(server) as client:
+            slow = [await connected(server, length=9) for _ in range(3 * BODIES_AT_ONCE)]
+            answer = await client.post("/admit/pods", data=review())
+            given_up = [await reader.readline() for reader, _ in slow[: 2 * BODIES_AT_ONCE]]
+            for _, writer in slow:
+                writer.close()
+            return answer.status, given_up
+
+    status, given_up = asyncio.run(asyncio.wait_for(exchange(), 60.0))
+
+    assert status == 200
+    assert {line.split()[1] for line in given_up} == {b"408"}
+
+
 def test_a_log_line_does_not_grow_with_the_name_of_an_object(caplog):
     caplog.set_level("INFO")
     post("/admit/pods", review(name="x" * 100_000), asked=Asked(Admission(error="no")))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from autoscaler.api.names import ENABLED, NAMESPACE, PREFIX
+from autoscaler.api.names import COMPONENT, ENABLED, NAMESPACE, PREFIX
 from autoscaler.errors import KubeError
 from tests.cluster.admission_server import AdmissionServer
 from tests.cluster.certificates.asking import (
@@ -52,6 +52,19 @@ def test_templates_that_lack_our_label_and_carry_our_annotations_are_looked_at(
     webhook.asked.clear()
     look_at(admin, kind, {"app": "a"} | {ENABLED: "false"}, annotations)
     assert webhook.asked == []
+
+
+@pytest.mark.parametrize("kind", TEMPLATE_KINDS)
+def test_our_label_on_the_object_alone_or_with_another_value_is_looked_at(
+    kind, api, admin, webhook
+):
+    filled(keeper_of(api, webhook), admin, webhook)
+    obj = workload(kind, template(kind, {"app": "a"}))
+    obj["metadata"]["labels"] = OURS
+    admin.create(TEMPLATE_KINDS[kind], obj, is_dry_run=True)
+    look_at(admin, kind, {"app": "a"} | {ENABLED: "yes"})
+    look_at(admin, kind, {"app": "a"} | {COMPONENT: "worker"})
+    assert [request["kind"]["kind"] for request in webhook.asked] == [kind] * 3
 
 
 def test_a_template_is_looked_at_again_only_when_the_spec_changed(api, admin, webhook):
