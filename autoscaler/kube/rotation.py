@@ -19,8 +19,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from autoscaler.errors import UsageError
 from autoscaler.kube.certificate_secret import StoredCertificates
-from autoscaler.kube.certificates import Issued, KeyPair, fault_of, leaf_of, unexpired, validity_s
+from autoscaler.kube.certificates import (
+    CLOCKS_DIFFER_S,
+    Issued,
+    KeyPair,
+    fault_of,
+    leaf_of,
+    unexpired,
+    validity_s,
+)
 
 SOON_S = 2.0
 """When to look again for what others do: entries being filled, endpoints that load."""
@@ -44,7 +53,10 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RotationRules:
-    """How long certificates live and how long steps wait for one another."""
+    """How long certificates live and how long steps wait for one another.
+
+    Raises ``UsageError`` where a new certificate would be due for renewal at once.
+    """
 
     lifetime_s: float = 90 * 86_400
     renew_at_share: float = 2 / 3
@@ -53,6 +65,15 @@ class RotationRules:
     """How long all entries carry a bundle before it is relied on: API servers learn of it late."""
     overlap_s: float = 86_400
     """How long an old authority stays after its certificate was replaced, at least."""
+
+    def __post_init__(self) -> None:
+        renew_after_s = self.renew_at_share * (self.lifetime_s + CLOCKS_DIFFER_S) - CLOCKS_DIFFER_S
+        if not 0 < renew_after_s < self.lifetime_s:
+            raise UsageError(
+                f"certificate rotation: lifetime {self.lifetime_s:g} s, renewed at "
+                f"{self.renew_at_share:g} of it and of the {CLOCKS_DIFFER_S} s before it; allowed: "
+                "a share that ends between issue and end"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

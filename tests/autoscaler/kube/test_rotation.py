@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 
+from autoscaler.errors import UsageError
 from autoscaler.kube.certificate_secret import StoredCertificates
 from autoscaler.kube.certificates import CLOCKS_DIFFER_S, KeyPair, new_authority_and_serving
 from autoscaler.kube.rotation import (
@@ -52,6 +53,14 @@ def step(state, now_s):
 
 def carried_out(state, now_s, issue=lambda: B):
     return after(step(state, now_s).action, state, issue, now_s)
+
+
+@pytest.mark.parametrize(("lifetime_s", "share"), [(30, 0.3), (30, 0.9), (9000, 0.0), (9000, 1.0)])
+def test_rules_by_which_a_new_certificate_is_renewed_at_once_or_never_are_refused(
+    lifetime_s, share
+):
+    with pytest.raises(UsageError, match=r"certificate rotation: lifetime .*allowed: "):
+        RotationRules(lifetime_s=lifetime_s, renew_at_share=share)
 
 
 def test_an_empty_installation_gets_a_certificate_at_once():
