@@ -9,15 +9,12 @@ from __future__ import annotations
 import http.client
 import socket
 import ssl
-from collections.abc import Iterator
-from typing import TypeVar
 
 import urllib3.exceptions
 
+from autoscaler.error_chain import ErrorChain, chain_of, first_of
 from autoscaler.errors import ApiUnavailableError
 from autoscaler.printable import printable
-
-_Error = TypeVar("_Error", bound=BaseException)
 
 
 def error_of_exception(
@@ -27,15 +24,15 @@ def error_of_exception(
 
     ``what`` was asked (method and path) of the server at ``url``; the seconds are the time-outs.
     """
-    chain = tuple(_chain(error))
+    chain = chain_of(error)
     reason = (
         _tls_reason(chain) or _time_reason(chain, connect_s, read_s) or _socket_reason(chain, error)
     )
     return ApiUnavailableError(f"{what}: no answer of {url}: {reason}")
 
 
-def _tls_reason(chain: tuple[BaseException, ...]) -> str | None:
-    error = _first(chain, ssl.SSLError) or _first(chain, urllib3.exceptions.SSLError)
+def _tls_reason(chain: ErrorChain) -> str | None:
+    error = first_of(chain, ssl.SSLError) or first_of(chain, urllib3.exceptions.SSLError)
     if error is None or isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return None
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -49,49 +46,32 @@ def _tls_reason(chain: tuple[BaseException, ...]) -> str | None:
     return f"TLS failed: {printable(said)}"
 
 
-def _time_reason(chain: tuple[BaseException, ...], connect_s: float, read_s: float) -> str | None:
-    connecting = _first(chain, urllib3.exceptions.ConnectTimeoutError)
+def _time_reason(chain: ErrorChain, connect_s: float, read_s: float) -> str | None:
+    connecting = first_of(chain, urllib3.exceptions.ConnectTimeoutError)
     # A refused connection is of that kind too, for the sake of history.
     if connecting is not None and not isinstance(connecting, urllib3.exceptions.NewConnectionError):
         return f"no connection within {connect_s:g} s"
-    if _first(chain, TimeoutError, urllib3.exceptions.ReadTimeoutError) is not None:
+    if first_of(chain, TimeoutError, urllib3.exceptions.ReadTimeoutError) is not None:
         return f"nothing came for {read_s:g} s"
     return None
 
 
-def _socket_reason(chain: tuple[BaseException, ...], error: Exception) -> str:
-    name = _first(chain, socket.gaierror)
+def _socket_reason(chain: ErrorChain, error: Exception) -> str:
+    name = first_of(chain, socket.gaierror)
     if name is not None:
         return f"the name of the host cannot be resolved: {name.strerror}"
-    if _first(chain, ConnectionRefusedError) is not None:
+    if first_of(chain, ConnectionRefusedError) is not None:
         return "connection refused"
-    if _first(chain, urllib3.exceptions.ProxyError) is not None:
+    if first_of(chain, urllib3.exceptions.ProxyError) is not None:
         return f"the proxy of the environment or the kubeconfig failed: {_said(chain, error)}"
     if (
-        _first(chain, ConnectionResetError, BrokenPipeError, ssl.SSLError) is not None
-        or _first(chain, http.client.IncompleteRead, http.client.RemoteDisconnected) is not None
+        first_of(chain, ConnectionResetError, BrokenPipeError, ssl.SSLError) is not None
+        or first_of(chain, http.client.IncompleteRead, http.client.RemoteDisconnected) is not None
     ):
         return "the connection was closed before the answer was complete"
     return _said(chain, error)
 
 
-def _said(chain: tuple[BaseException, ...], error: Exception) -> str:
+def _said(chain: ErrorChain, error: Exception) -> str:
     system = (one.strerror for one in chain if isinstance(one, OSError) and one.strerror)
     return printable(next(system, str(error) or type(error).__name__))
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield an exception and all that it was made of; ``urllib3`` nests them in three ways."""
-    seen: set[int] = set()
-    waiting: list[object] = [error]
-    while waiting:
-        one = waiting.pop(0)
-        if not isinstance(one, BaseException) or id(one) in seen:
-            continue
-        seen.add(id(one))
-        yield one
-        waiting += [one.__cause__, one.__context__, getattr(one, "reason", None), *one.args]
-
-
-def _first(chain: tuple[BaseException, ...], *kinds: type[_Error]) -> _Error | None:
-    return next((error for error in chain if isinstance(error, kinds)), None)

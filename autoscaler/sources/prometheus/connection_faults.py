@@ -9,11 +9,10 @@ from __future__ import annotations
 import http.client
 import socket
 import ssl
-from collections.abc import Iterator
-from typing import TypeVar
 
 import urllib3.exceptions
 
+from autoscaler.error_chain import ErrorChain, chain_of, first_of
 from autoscaler.errors import AnswerError, QueryTimeoutError, SourceUnavailableError
 from autoscaler.sources.prometheus.body import CutError
 from autoscaler.sources.prometheus.connection import Connection
@@ -28,14 +27,13 @@ from autoscaler.sources.prometheus.faults import (
 
 TUNNEL_FAILED = "Tunnel connection failed"
 """How ``http.client`` begins its text on a proxy that refuses; there is no type for it."""
-_Error = TypeVar("_Error", bound=BaseException)
 
 
 def fault_of_exception(connection: Connection, error: Exception, hide: Hide) -> Fault:
     """Return what an exception of ``requests``, ``urllib3`` or the socket means."""
-    chain = tuple(_chain(error))
+    chain = chain_of(error)
     place = connection.url
-    if _first(chain, urllib3.exceptions.ProxyError) is not None:
+    if first_of(chain, urllib3.exceptions.ProxyError) is not None:
         place = f"{connection.url}: through the proxy {connection.proxy_url}"
     fault = (
         _tls_fault(chain, place, connection)
@@ -48,7 +46,7 @@ def fault_of_exception(connection: Connection, error: Exception, hide: Hide) -> 
     if tunnel is not None:
         text = f"{place}: {quoted(tunnel, hide)}; check prometheus.proxyUrl"
         return Fault(SourceUnavailableError(text))
-    protocol = _first(chain, http.client.HTTPException, urllib3.exceptions.InvalidHeader)
+    protocol = first_of(chain, http.client.HTTPException, urllib3.exceptions.InvalidHeader)
     if protocol is not None:
         text = f"{place}: the server does not speak HTTP: {quoted(repr(protocol), hide)}"
         return Fault(AnswerError(text))
@@ -58,11 +56,9 @@ def fault_of_exception(connection: Connection, error: Exception, hide: Hide) -> 
     return Fault(SourceUnavailableError(f"{place}: no connection: {quoted(reason, hide)}"))
 
 
-def _tls_fault(
-    chain: tuple[BaseException, ...], place: str, connection: Connection
-) -> Fault | None:
+def _tls_fault(chain: ErrorChain, place: str, connection: Connection) -> Fault | None:
     # The library has errors of its own, such as on a key that needs a pass phrase.
-    error = _first(chain, ssl.SSLError) or _first(chain, urllib3.exceptions.SSLError)
+    error = first_of(chain, ssl.SSLError) or first_of(chain, urllib3.exceptions.SSLError)
     if error is None:
         return None
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
@@ -91,9 +87,7 @@ def _tls_hint(reason: str, connection: Connection) -> str:
     return "check prometheus.caFile"
 
 
-def _time_fault(
-    chain: tuple[BaseException, ...], place: str, connection: Connection
-) -> Fault | None:
+def _time_fault(chain: ErrorChain, place: str, connection: Connection) -> Fault | None:
     if any(_is_of_connecting(error) for error in chain):
         return Fault(
             SourceUnavailableError(
@@ -101,7 +95,7 @@ def _time_fault(
                 "(prometheus.connectTimeout); does a firewall or a network policy stand between?"
             )
         )
-    if _first(chain, TimeoutError, urllib3.exceptions.ReadTimeoutError) is not None:
+    if first_of(chain, TimeoutError, urllib3.exceptions.ReadTimeoutError) is not None:
         return Fault(
             QueryTimeoutError(
                 f"{place}: no complete answer within {connection.deadline_s:g} s "
@@ -121,33 +115,16 @@ def _is_of_connecting(error: BaseException) -> bool:
     )
 
 
-def _connection_fault(chain: tuple[BaseException, ...], place: str, hide: Hide) -> Fault | None:
-    name = _first(chain, socket.gaierror)
+def _connection_fault(chain: ErrorChain, place: str, hide: Hide) -> Fault | None:
+    name = first_of(chain, socket.gaierror)
     if name is not None:
         text = f"{place}: the name of the host cannot be resolved: {name.strerror}"
         return Fault(SourceUnavailableError(text))
-    if _first(chain, ConnectionRefusedError) is not None:
+    if first_of(chain, ConnectionRefusedError) is not None:
         text = f"{place}: connection refused; does the server run, and is the port right?"
         return Fault(SourceUnavailableError(text), may_repeat=True)
-    if _first(chain, http.client.IncompleteRead, urllib3.exceptions.IncompleteRead) is not None:
+    if first_of(chain, http.client.IncompleteRead, urllib3.exceptions.IncompleteRead) is not None:
         return fault_of_answer(place, CutError("the answer was cut short"), hide)
-    if _first(chain, ConnectionResetError, BrokenPipeError) is not None:
+    if first_of(chain, ConnectionResetError, BrokenPipeError) is not None:
         return fault_of_closing(place)
     return None
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield an exception and all that it was made of; ``urllib3`` nests them in three ways."""
-    seen: set[int] = set()
-    waiting: list[object] = [error]
-    while waiting:
-        one = waiting.pop(0)
-        if not isinstance(one, BaseException) or id(one) in seen:
-            continue
-        seen.add(id(one))
-        yield one
-        waiting += [one.__cause__, one.__context__, getattr(one, "reason", None), *one.args]
-
-
-def _first(chain: tuple[BaseException, ...], *kinds: type[_Error]) -> _Error | None:
-    return next((error for error in chain if isinstance(error, kinds)), None)
