@@ -3,6 +3,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Whole files side by side: each process starts servers of its own, about 1 GB of memory.
+SIDE_BY_SIDE := -n auto --maxprocesses=4 --dist=loadfile
 PROMETHEUS2 ?= /usr/bin
 KUBERNETES ?= 1.37.2
 
@@ -25,7 +27,7 @@ demo: setup  ## three simulated days of a fleet: table, build/demo/report.html, 
 	@$(BIN)/tfa simulate --demo --out build/demo --limit 25
 
 test: setup check components  ## all checks and tests; builds the servers that they talk to, once
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 components: setup  ## what the tests talk to, where it is missing: Kubernetes, etcd, Prometheus, ...
 	@$(BIN)/python -m tests.components
@@ -38,7 +40,7 @@ test-prometheus2: setup  ## the tests of the source against a Prometheus 2 (PROM
 
 test-cluster: setup  ## the tests on a real control plane (KUBERNETES names another release, as 1.33.13)
 	TFA_KUBERNETES=$(KUBERNETES) $(BIN)/python -m tests.components
-	TFA_KUBERNETES=$(KUBERNETES) $(BIN)/python -m pytest tests/cluster
+	TFA_KUBERNETES=$(KUBERNETES) $(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/cluster
 
 check: setup  ## lint, format, types (strict), architecture
 	$(BIN)/ruff check .

@@ -25,6 +25,7 @@ from autoscaler.webhook.caches import Caches, cache_problems
 from autoscaler.webhook.certificate_sources import certificate_of_files, certificate_of_secret
 from autoscaler.webhook.counts import AdmissionCounts
 from autoscaler.webhook.live_objects import LiveObjects
+from autoscaler.webhook.long_lived import set_apart_once_filled
 from autoscaler.webhook.owners import ABOVE
 from autoscaler.webhook.server import Readiness, admission_application, health_application
 from autoscaler.webhook.serving import Ports, serve, stop_on_signals
@@ -126,6 +127,7 @@ async def _run(
         admit, lambda: CacheSnapshot(caches), LiveObjects(caches.look, executor, counts)
     )
     caches.start()
+    setting_apart = asyncio.create_task(set_apart_once_filled(caches.problems))
     try:
         async with _certificate(flags, api, certificate) as of_certificate:
 
@@ -146,6 +148,7 @@ async def _run(
                 stopping=stopping,
             )
     finally:
+        setting_apart.cancel()
         await asyncio.to_thread(caches.stop)
         executor.shutdown(wait=False, cancel_futures=True)
 

@@ -8,11 +8,12 @@ line of JSON.  ``PID`` is the process of the webhook.
 from __future__ import annotations
 
 import json
+import math
 import ssl
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -46,14 +47,26 @@ class Pace:
     span_s: float
 
     def times_s(self, *asks: Callable[[], object], executor: Executor) -> list[list[float]]:
-        """Return the times of each ask; every one comes at the rate, all in turn."""
-        every_s = 1 / (self.rate_per_s * len(asks))
-        warming, measured = (
-            list(asks) * round(self.rate_per_s * span_s) for span_s in (self.warm_up_s, self.span_s)
-        )
-        at_rate(warming, every_s=every_s, executor=executor)
-        times_s = at_rate(measured, every_s=every_s, executor=executor)
-        return [times_s[place :: len(asks)] for place in range(len(asks))]
+        """Return the times of each ask.  They take turns of a second; the rate stays the same."""
+        self._asked(asks, self.warm_up_s, executor)
+        return self._asked(asks, self.span_s, executor)
+
+    def _asked(
+        self, asks: Sequence[Callable[[], object]], span_s: float, executor: Executor
+    ) -> list[list[float]]:
+        count, most = round(self.rate_per_s * span_s), math.ceil(self.rate_per_s)
+        turns = [
+            place
+            for start in range(0, count, most)
+            for place in range(len(asks))
+            for _ in range(min(most, count - start))
+        ]
+        every_s = 1 / self.rate_per_s
+        times_s = at_rate([asks[place] for place in turns], every_s=every_s, executor=executor)
+        return [
+            [time_s for turn, time_s in zip(turns, times_s, strict=True) if turn == place]
+            for place in range(len(asks))
+        ]
 
 
 class Webhook:
@@ -111,7 +124,7 @@ def main(
 def created(
     api: ApiServer, webhook: Webhook, pod: dict[str, Any], pace: Pace, executor: Executor
 ) -> dict[str, Any]:
-    """Create pods that the API server asks the webhook about, and as many others in between."""
+    """Create pods that the API server asks the webhook about, and in turn as many others."""
     plain = unselected(pod)
     before, cpu_s = webhook.durations(), webhook.cpu_s()
     selected_s, plain_s = pace.times_s(

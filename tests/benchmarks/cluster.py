@@ -1,6 +1,6 @@
-"""What ``make bench`` measures on real control planes, without controllers and nodes.
+"""What ``make bench`` measures on a real control plane, without controllers and nodes.
 
-One is as good as empty, for starts and admission; the other one holds many workloads.
+It is as good as empty first, and holds many workloads then.
 """
 
 from __future__ import annotations
@@ -37,18 +37,17 @@ class ClusterSizes:
 
 def on_a_cluster(sizes: ClusterSizes) -> Iterator[Measured]:
     """Measure all of it.  Raises ``ProgramMissingError`` where Kubernetes is not built."""
-    with control_plane() as (plane, folder), running_webhook(plane, folder) as webhook:
-        yield from webhook_starts(
-            plane, folder, sizes.starts, name="tfa webhook, an empty cluster", target_s=START_S
-        )
-        yield from admission(webhook, sizes.admission)
     with control_plane() as (plane, folder):
+        with running_webhook(plane, folder):
+            name = "tfa webhook, an empty cluster"
+            yield from webhook_starts(plane, folder, sizes.starts, name=name, target_s=START_S)
         fill(plane, sizes.workloads)
         yield from kubernetes_cache(plane, sizes.workloads, sizes.changes, sizes.rounds)
         yield from status_writes(plane, sizes.status_writes)
-        with running_webhook(plane, folder):
+        with running_webhook(plane, folder) as webhook:
             name = f"tfa webhook, {sizes.workloads} workloads"
             yield from webhook_starts(plane, folder, sizes.starts, name=name)
+            yield from admission(webhook, sizes.admission)
 
 
 @contextmanager

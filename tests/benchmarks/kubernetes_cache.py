@@ -80,3 +80,4 @@ def status_writes(plane: ControlPlane, writes: int) -> Iterator[Measured]:
         what = f"  one write, {share}"
         yield Measured(what=what, value=answer[f"{share}_s"] * MS, unit="ms")
     yield Measured(what="  allowed at the end", value=answer["rate_per_s"], unit="/s")
+    yield Measured(what="  refused by the API server", value=answer["throttled"], unit="")

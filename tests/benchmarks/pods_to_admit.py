@@ -9,7 +9,7 @@ from typing import Any
 
 from autoscaler.api.names import API_VERSION, ENABLED, IS_DEFAULT_POOL, PREFIX
 
-NAMESPACE = "benchmark"
+NAMESPACE = "admission"
 REPLICA_SET = "inference-service-7d5f9c6b4d"
 WORKLOAD = PROFILE = "inference-service"
 CONTAINERS, VARIABLES, MOUNTS, RULES, QUOTAS = 8, 60, 20, 20, 5
