@@ -24,6 +24,7 @@ LEASE = "counter"
 COUNTER = "counter"
 PAUSE_S = 0.02
 LEADS = "leads"
+FOLLOWS = "follows"
 STOPPED = "stopped"
 
 
@@ -43,8 +44,11 @@ def main() -> None:
         ),
     )
     elector.start()
+    is_known = False
     while not stopping.is_set() and not elector.wait_until_leader(PAUSE_S):
-        pass
+        if not is_known and (holder := elector.snapshot().holder):
+            is_known = True
+            say(f"{FOLLOWS} {holder}")
     if elector.is_leader():
         say(f"{LEADS} {elector.epoch}")
     while not stopping.is_set():

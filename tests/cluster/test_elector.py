@@ -11,7 +11,7 @@ import pytest
 from autoscaler.kube.lease import LeaseTimes
 from autoscaler.kube.resource import CONFIG_MAPS, LEASES
 from tests.cluster.child_processes import start_child
-from tests.cluster.elected_counter import COUNTER, LEADS, LEASE, STOPPED
+from tests.cluster.elected_counter import COUNTER, FOLLOWS, LEADS, LEASE, STOPPED
 from tests.cluster.identities import USERS
 from tests.cluster.rest import Rest
 from tests.components.processes import until
@@ -161,7 +161,8 @@ def test_a_lease_that_somebody_deletes_ends_the_reign_and_begins_a_higher_one(co
     with counting.process("a") as first:
         counting.wait_until_counting("a")
         command = ("delete", "lease", LEASE, "-n", counting.namespace)
-        with counting.process("b"):
+        with counting.process("b") as second:
+            until(lambda: f"{FOLLOWS} a" in second.log(), what="b knows of the reign of a")
             counting.control_plane.kubectl(*command).well()
             assert exit_code(first) == 1
             before = counting.counts_of("a")
