@@ -74,8 +74,6 @@ VOLUMES = (
         meaning="The page of use; the limiter writes it and the agent reads it.",
     ),
 )
-VOLUME_PREFIX = "tf-"
-"""Volumes of this prefix are ours: no other container may mount them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,7 +55,6 @@ NODES = _core("nodes", "Node", is_namespaced=False)
 NAMESPACES = _core("namespaces", "Namespace", is_namespaced=False)
 SECRETS = _core("secrets", "Secret")
 CONFIG_MAPS = _core("configmaps", "ConfigMap")
-SERVICES = _core("services", "Service")
 REPLICA_SETS = _of("apps", "replicasets", "ReplicaSet")
 DEPLOYMENTS = _of("apps", "deployments", "Deployment")
 STATEFUL_SETS = _of("apps", "statefulsets", "StatefulSet")
@@ -76,12 +75,6 @@ VALIDATING_CONFIGURATIONS = _of(
     "admissionregistration.k8s.io",
     "validatingwebhookconfigurations",
     "ValidatingWebhookConfiguration",
-    is_namespaced=False,
-)
-CUSTOM_RESOURCE_DEFINITIONS = _of(
-    "apiextensions.k8s.io",
-    "customresourcedefinitions",
-    "CustomResourceDefinition",
     is_namespaced=False,
 )
 WORKLOAD_PROFILES = _ours("workloadprofiles", "WorkloadProfile")
