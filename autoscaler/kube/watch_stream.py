@@ -71,6 +71,9 @@ class WatchStream(Iterator[dict[str, Any]]):
                     data = self._answer.read1(READ_BYTES)
             except (OSError, urllib3.exceptions.HTTPError) as error:
                 failure = self._transport.failed(self._question, error, self._read_timeout_s)
+            if self._is_closed:
+                # A TLS socket that another thread shut down hands out its records as they came.
+                data = b""
             if not data:
                 self._answer.close()
         if failure is not None and not self._is_closed:

@@ -125,7 +125,8 @@ class Watch:
     def end(self) -> None:
         """End the stream; the thread that reads it goes on after it."""
         with suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
+            # ``SSLSocket.shutdown`` drops the session too: who reads just then got TLS records.
+            socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
 
 def read_values(rest: Rest, namespace: str, kind: str, name: str) -> Mapping[str, str] | None:

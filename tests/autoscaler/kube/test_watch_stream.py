@@ -38,6 +38,9 @@ class Wire:
     def read1(self, _size):
         if self._pieces:
             return self._pieces.pop(0)
+        if self._end == "records":
+            self.is_shut.wait(10)
+            return b"\x17\x03\x03\x04\xfc}\n"
         if self._end == "wait":
             self.is_shut.wait(10)
             raise urllib3.exceptions.ProtocolError("shut down")
@@ -96,8 +99,9 @@ def test_a_connection_that_breaks_is_an_error_after_the_events_before_it():
     assert found == ["ADDED", "BOOKMARK", "ERROR"]
 
 
-def test_closing_ends_a_stream_that_another_thread_waits_for():
-    stream = stream_of(Wire(end="wait"))
+@pytest.mark.parametrize("end", ["wait", "records"])
+def test_closing_ends_a_stream_that_another_thread_waits_for(end):
+    stream = stream_of(Wire(end=end))
     found = []
     reader = threading.Thread(target=lambda: found.append(list(stream)))
     reader.start()
