@@ -104,6 +104,9 @@ USER_ANNOTATIONS = (
 # On other objects
 IS_DEFAULT_POOL = f"{PREFIX}is-default-pool"
 """``"true"`` on one GPUPool: pods that name no pool use it."""
+GENERATED_FROM = f"{PREFIX}generated-from"
+"""On a workload: ``Kind.group/name`` of the root owner of the pods that its spec follows.  Without
+it a user wrote the workload, and its spec is left alone."""
 PAUSED = f"{PREFIX}paused"
 """``"true"`` on a workload or a pool: no running worker of it is changed."""
 SERVING_SINCE = f"{PREFIX}serving-since"
@@ -135,13 +138,48 @@ class Condition(StrEnum):
     """Condition types in status; each has one writer."""
 
     READY = "Ready"
+    PLACED = "Placed"
+    """Whether every worker of a workload has its GPUs."""
     DESIRED_APPLIED = "DesiredApplied"
+    OWNER_CONFLICT = "OwnerConflict"
+    """Pods of somebody else than whom its spec follows belong to a workload."""
     REPLICAS_NOT_SCALED = "ReplicasNotScaled"
     RECOMMENDATION_PROVIDED = "RecommendationProvided"
     RESOURCE_UPDATE = "ResourceUpdate"
     STALE_METRICS = "StaleMetrics"
     SCALE_TO_ZERO = "ScaleToZeroUnsupported"
     IS_DEFAULT = "IsDefault"
+    NODE_CONFLICT = "NodeConflict"
+    """An older pool selects some of a pool's nodes too, and has them."""
+    ALERT_THRESHOLD_REACHED = "AlertThresholdReached"
+    QUOTA_EXCEEDED = "QuotaExceeded"
+    """More is in use than a quota allows, as it was lowered; nothing is taken away."""
+
+
+class EventReason(StrEnum):
+    """Reasons of the controller's events, and of conditions that say the same."""
+
+    WORKLOAD_CREATED = "WorkloadCreated"
+    OWNER_CONFLICT = "OwnerConflict"
+    PLACED = "Placed"
+    NO_GPU_AVAILABLE = "NoGPUAvailable"
+    QUOTA_EXCEEDED = "QuotaExceeded"
+    INVALID_WORKER = "InvalidWorker"
+    """A pod whose annotations cannot be read, so that it cannot be placed."""
+    PLACEMENT_RELEASED = "PlacementReleased"
+    """The scheduler refused the node of a placed pod, which is made anew."""
+    UNSCHEDULABLE = "Unschedulable"
+    """The same of a bare pod, which stays."""
+    GPU_LOST = "GPULost"
+    """A GPU of a running worker is gone or does not run."""
+    RESOURCE_SCALED_UP = "ResourceScaledUp"
+    RESOURCE_SCALED_DOWN = "ResourceScaledDown"
+    RESOURCE_CAPPED = "ResourceCapped"
+    WORKER_CREATED = "WorkerCreated"
+    WORKER_FAILED = "WorkerFailed"
+    WORKER_REPLACED = "WorkerReplaced"
+    WORKERS_NOT_CREATED = "WorkersNotCreated"
+    PREEMPTED = "Preempted"
 
 
 # Objects of an installation

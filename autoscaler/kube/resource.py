@@ -53,6 +53,8 @@ def _ours(plural: str, kind: str, *, is_namespaced: bool = True) -> Resource:
 PODS = _core("pods", "Pod")
 NODES = _core("nodes", "Node", is_namespaced=False)
 NAMESPACES = _core("namespaces", "Namespace", is_namespaced=False)
+PERSISTENT_VOLUMES = _core("persistentvolumes", "PersistentVolume", is_namespaced=False)
+PERSISTENT_VOLUME_CLAIMS = _core("persistentvolumeclaims", "PersistentVolumeClaim")
 SECRETS = _core("secrets", "Secret")
 CONFIG_MAPS = _core("configmaps", "ConfigMap")
 REPLICA_SETS = _of("apps", "replicasets", "ReplicaSet")

@@ -63,10 +63,9 @@ def apply_status(
     and a ``KubeError``: ``NotFoundError`` where the object is gone, ``ConflictError`` where it
     changed, so that it is to be looked at again when the cache shows that.
     """
-    _require_own(status, owner)
-    wanted = owner.part_of(status)
-    if wanted == owner.part_of(shown.get("status") or {}):
+    if not is_new(shown, status, owner):
         return False
+    wanted = owner.part_of(status)
     metadata = shown["metadata"]
     identity = {key: metadata[key] for key in IDENTITY if key in metadata}
     body = {
@@ -78,6 +77,12 @@ def apply_status(
     }
     api.apply(resource, body, field_manager=owner.field_manager, subresource="status")
     return True
+
+
+def is_new(shown: Object, status: Object, owner: StatusOwner) -> bool:
+    """Return whether ``apply_status`` would write something; raises ``ValueError`` as it does."""
+    _require_own(status, owner)
+    return owner.part_of(status) != owner.part_of(shown.get("status") or {})
 
 
 def _require_own(status: Object, owner: StatusOwner) -> None:

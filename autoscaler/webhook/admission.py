@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from autoscaler.api.object_key import ObjectKey
+
 Object = Mapping[str, Any]
 """A Kubernetes object as JSON says it; never changed."""
 Operation = Mapping[str, Any]
@@ -21,17 +23,6 @@ class PodRequest:
     namespace: str
     user: str
     """Name of the user that creates it: a controller's, for most pods."""
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class ObjectKey:
-    """An object that admission looked for."""
-
-    api_version: str
-    kind: str
-    namespace: str
-    """Empty for kinds without."""
-    name: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

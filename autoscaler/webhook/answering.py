@@ -11,8 +11,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from autoscaler.api.names import GROUP
+from autoscaler.api.object_key import ObjectKey
 from autoscaler.kube.resource import PODS
-from autoscaler.webhook.admission import Admission, ObjectKey, PodRequest
+from autoscaler.webhook.admission import Admission, PodRequest
 from autoscaler.webhook.cache_snapshot import CompletedSnapshot
 from autoscaler.webhook.counts import Webhook
 from autoscaler.webhook.live_objects import BUDGET_S, LiveObjects, Looked, named

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from autoscaler.api.control import Control
+from autoscaler.api.object_key import ObjectKey
 from autoscaler.kube.resource import POOLS
-from autoscaler.webhook.admission import Object, ObjectKey
+from autoscaler.webhook.admission import Object
 from autoscaler.webhook.snapshot import Installation, Snapshot
 
 

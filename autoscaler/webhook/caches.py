@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from autoscaler.api.control import Control, control_from
 from autoscaler.api.names import CONTROL_CONFIG_MAP
+from autoscaler.api.object_key import ObjectKey
 from autoscaler.errors import NotFoundError
 from autoscaler.kube.reflector import CacheCounts, Reflector, without_managed_fields
 from autoscaler.kube.resource import (
@@ -29,7 +30,7 @@ from autoscaler.kube.resource import (
     Resource,
 )
 from autoscaler.kube.store import Store
-from autoscaler.webhook.admission import Object, ObjectKey
+from autoscaler.webhook.admission import Object
 from autoscaler.webhook.snapshot import Installation
 
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 from autoscaler.api.names import GENERATE_WORKLOAD, PREFIX, WORKLOAD
 from autoscaler.api.naming import LONGEST, derived_workload_name
+from autoscaler.api.object_key import ObjectKey
 from autoscaler.kube.resource import WORKLOAD_PROFILES, WORKLOADS
-from autoscaler.webhook.admission import Object, ObjectKey
+from autoscaler.webhook.admission import Object
 from autoscaler.webhook.object_names import name_problem
 from autoscaler.webhook.owners import Owner, other_owner, root_owner
 from autoscaler.webhook.snapshot import Snapshot

@@ -15,8 +15,9 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from autoscaler.api.object_key import ObjectKey
 from autoscaler.errors import ForbiddenError, InvalidError, KubeError, NotFoundError
-from autoscaler.webhook.admission import Object, ObjectKey
+from autoscaler.webhook.admission import Object
 from autoscaler.webhook.counts import AdmissionCounts, LiveOutcome
 
 BUDGET_S = 0.4

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from autoscaler.webhook.admission import Object, ObjectKey
+from autoscaler.api.object_key import ObjectKey
+from autoscaler.webhook.admission import Object
 from autoscaler.webhook.object_names import is_name
 from autoscaler.webhook.snapshot import Snapshot
 from autoscaler.webhook.verdict import Verdict

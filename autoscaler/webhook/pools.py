@@ -8,8 +8,9 @@ from typing import Any
 
 from autoscaler.api.names import GPU_POOL, IS_DEFAULT_POOL
 from autoscaler.api.naming import LONGEST
+from autoscaler.api.object_key import ObjectKey
 from autoscaler.kube.resource import POOLS
-from autoscaler.webhook.admission import Object, ObjectKey
+from autoscaler.webhook.admission import Object
 from autoscaler.webhook.label_selector import matches
 from autoscaler.webhook.layers import Layers
 from autoscaler.webhook.object_names import name_problem

@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 from autoscaler.api.names import PRIORITY_CLASSES
 from autoscaler.api.names import QOS as QOS_KEY
+from autoscaler.api.object_key import ObjectKey
 from autoscaler.kube.resource import PRIORITY_CLASSES as PRIORITY_CLASS_RESOURCE
-from autoscaler.webhook.admission import Object, ObjectKey
+from autoscaler.webhook.admission import Object
 from autoscaler.webhook.pools import Pool
 from autoscaler.webhook.quotas import Ceilings
 from autoscaler.webhook.snapshot import Snapshot

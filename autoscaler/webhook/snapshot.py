@@ -8,7 +8,8 @@ from types import MappingProxyType
 from typing import Protocol
 
 from autoscaler.api.control import Control
-from autoscaler.webhook.admission import Object, ObjectKey
+from autoscaler.api.object_key import ObjectKey
+from autoscaler.webhook.admission import Object
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from autoscaler.api.object_key import ObjectKey
 from autoscaler.printable import printable
-from autoscaler.webhook.admission import Admission, ObjectKey, Operation
+from autoscaler.webhook.admission import Admission, Operation
 from recommender.policy.values import shown
 
 _MOST_REASONS = 20

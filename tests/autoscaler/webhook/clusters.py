@@ -7,7 +7,7 @@ from typing import Any
 
 from autoscaler.api.control import Control, ProcessMode
 from autoscaler.api.names import API_VERSION, IS_DEFAULT_POOL
-from autoscaler.webhook.admission import ObjectKey
+from autoscaler.api.object_key import ObjectKey
 from autoscaler.webhook.snapshot import Installation
 
 NAMESPACE = "team"

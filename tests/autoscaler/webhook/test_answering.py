@@ -3,8 +3,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from autoscaler.api.object_key import ObjectKey
 from autoscaler.errors import ForbiddenError, NotFoundError
-from autoscaler.webhook.admission import Admission, ObjectKey
+from autoscaler.webhook.admission import Admission
 from autoscaler.webhook.answering import ROUNDS, Answering
 from autoscaler.webhook.cache_snapshot import CacheSnapshot
 from autoscaler.webhook.counts import AdmissionCounts, Webhook

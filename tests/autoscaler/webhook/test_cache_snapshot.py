@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoscaler.api.control import Control, ProcessMode
-from autoscaler.webhook.admission import ObjectKey
+from autoscaler.api.object_key import ObjectKey
 from autoscaler.webhook.cache_snapshot import CacheSnapshot, CompletedSnapshot, oldest_first
 from tests.autoscaler.webhook.lookups import INSTALLATION, Changing
 

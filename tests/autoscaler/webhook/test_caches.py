@@ -6,6 +6,7 @@ import pytest
 
 from autoscaler.api.control import Control, ProcessMode
 from autoscaler.api.names import CONTROL_CONFIG_MAP, NAMESPACE
+from autoscaler.api.object_key import ObjectKey
 from autoscaler.errors import NotFoundError
 from autoscaler.kube.resource import (
     CONFIG_MAPS,
@@ -18,7 +19,6 @@ from autoscaler.kube.resource import (
     WORKLOAD_PROFILES,
     WORKLOADS,
 )
-from autoscaler.webhook.admission import ObjectKey
 from autoscaler.webhook.caches import STALE_S, Caches, cache_problems, owner, workload
 from autoscaler.webhook.snapshot import Installation
 from tests.autoscaler.telemetry.parts import cache

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from autoscaler.api.object_key import ObjectKey
 from autoscaler.errors import (
     ApiUnavailableError,
     ForbiddenError,
@@ -12,7 +13,6 @@ from autoscaler.errors import (
     NotFoundError,
     ThrottledError,
 )
-from autoscaler.webhook.admission import ObjectKey
 from autoscaler.webhook.counts import AdmissionCounts, LiveOutcome
 from autoscaler.webhook.live_objects import LiveObjects, Looked, named
 

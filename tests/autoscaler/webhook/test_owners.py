@@ -3,7 +3,7 @@
 import pytest
 
 from autoscaler.api.names import PREFIX
-from autoscaler.webhook.admission import ObjectKey
+from autoscaler.api.object_key import ObjectKey
 from autoscaler.webhook.snapshot import Installation
 from tests.autoscaler.webhook.asking import AMOUNTS, admitted, asked, asking
 from tests.autoscaler.webhook.clusters import (

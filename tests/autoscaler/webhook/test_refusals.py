@@ -3,7 +3,7 @@
 import pytest
 
 from autoscaler.api.names import PREFIX
-from autoscaler.webhook.admission import ObjectKey
+from autoscaler.api.object_key import ObjectKey
 from tests.autoscaler.webhook.asking import AMOUNTS, asked, asking, keys, refused
 from tests.autoscaler.webhook.clusters import cluster, made, pool, profile, quota, workload
 from tests.autoscaler.webhook.pods import container, pod

@@ -1,7 +1,8 @@
 import pytest
 
 from autoscaler.api.names import PREFIX
-from autoscaler.webhook.admission import Admission, ObjectKey
+from autoscaler.api.object_key import ObjectKey
+from autoscaler.webhook.admission import Admission
 from autoscaler.webhook.admit import admit
 from autoscaler.webhook.validate_templates import TEMPLATE_PATHS, validate_template
 from tests.autoscaler.webhook.clusters import cluster, made, owned, profile

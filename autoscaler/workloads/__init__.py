@@ -1,0 +1,1 @@
+"""The controller: workloads from admitted pods, GPUs for workers, and decisions put in force."""
