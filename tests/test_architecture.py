@@ -65,7 +65,7 @@ WITHOUT_NUMPY = (
     "recommender.quantities",
     "recommender.durations",
 )
-WITHOUT_ANALYSIS = ("autoscaler.cli.webhook_run",)
+WITHOUT_ANALYSIS = ("autoscaler.cli.webhook_run", "autoscaler.cli.controller_run")
 """Commands that answer within milliseconds and start within a second."""
 
 

@@ -18,9 +18,11 @@ from autoscaler.cli import (
     backtest,
     check,
     config,
+    controller,
     crds,
     diff,
     explain,
+    leave,
     render,
     report,
     simulate,
@@ -53,6 +55,8 @@ app.command("check")(check.command)
 app.add_typer(config.app, name="config")
 app.command("crds")(crds.command)
 app.command("webhook")(webhook.command)
+app.command("controller")(controller.command)
+app.command("leave")(leave.command)
 app.command("version")(version.command)
 
 

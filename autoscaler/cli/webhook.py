@@ -34,16 +34,6 @@ def command(
             help="Namespace of the installation.",
         ),
     ] = NAMESPACE,
-    controller_user: Annotated[
-        str | None,
-        typer.Option(
-            "--controller-user",
-            metavar="USER",
-            rich_help_panel=INSTALLATION,
-            help="User name of the controller, which alone creates worker pods. Default: its "
-            "ServiceAccount in the namespace.",
-        ),
-    ] = None,
     connection_endpoint: Annotated[
         str,
         typer.Option(
@@ -135,7 +125,6 @@ def command(
         WebhookFlags(
             namespace=namespace,
             limiter_image=limiter_image,
-            controller_user=controller_user,
             connection_endpoint=connection_endpoint,
             has_standalone_workers=standalone_workers,
             root_owners=tuple(root_owner or ()),

@@ -4,31 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 
-from autoscaler.api.names import ServiceAccount
+from autoscaler.cli.root_owners import root_owners_of
 from autoscaler.errors import UsageError
+from autoscaler.health import Readiness, health_application
 from autoscaler.kube.api_server import ApiServer
+from autoscaler.kube.cache_problems import cache_problems
 from autoscaler.kube.reflector import CacheCounts
+from autoscaler.listening import stop_on_signals
 from autoscaler.logs import LogFormat, configure
 from autoscaler.telemetry.exposition import CONTENT_TYPE, registry_of, render
 from autoscaler.version import tool_version
 from autoscaler.webhook.admit import admit
 from autoscaler.webhook.answering import Answering
 from autoscaler.webhook.cache_snapshot import CacheSnapshot
-from autoscaler.webhook.caches import Caches, cache_problems
+from autoscaler.webhook.caches import Caches
 from autoscaler.webhook.certificate_sources import certificate_of_files, certificate_of_secret
 from autoscaler.webhook.counts import AdmissionCounts
 from autoscaler.webhook.live_objects import LiveObjects
 from autoscaler.webhook.long_lived import set_apart_once_filled
-from autoscaler.webhook.owners import ABOVE
-from autoscaler.webhook.server import Readiness, admission_application, health_application
-from autoscaler.webhook.serving import Ports, serve, stop_on_signals
+from autoscaler.webhook.server import admission_application
+from autoscaler.webhook.serving import Ports, serve
 from autoscaler.webhook.serving_certificate import ServingCertificate
 from autoscaler.webhook.snapshot import Installation
 from recommender.durations import parse_duration_s
@@ -43,7 +44,6 @@ class WebhookFlags:
 
     namespace: str
     limiter_image: str
-    controller_user: str | None
     connection_endpoint: str
     has_standalone_workers: bool
     root_owners: tuple[str, ...]
@@ -79,28 +79,12 @@ class WebhookFlags:
         """Return what is the same for all pods."""
         if not self.limiter_image:
             raise UsageError("--limiter-image must not be empty: it names an image")
-        account = f"system:serviceaccount:{self.namespace}:{ServiceAccount.CONTROLLER}"
         return Installation(
             limiter_image=self.limiter_image,
-            controller_user=self.controller_user or account,
             connection_endpoint=self.connection_endpoint,
             has_standalone_workers=self.has_standalone_workers,
-            root_owners=_root_owners(self.root_owners),
+            root_owners=root_owners_of(self.root_owners),
         )
-
-
-def _root_owners(stated: Iterable[str]) -> Mapping[str, Sequence[str]]:
-    """Return the additions to the table of owners.  Raises ``UsageError``."""
-    kinds: dict[str, tuple[str, ...]] = {}
-    for text in stated:
-        child, _, kind = text.partition("=")
-        if child not in ABOVE or not kind.partition(".")[2]:
-            raise UsageError(
-                f"--root-owner: {text!r} is not valid; allowed: CHILD=KIND.GROUP with one of "
-                f"{', '.join(ABOVE)} as CHILD, for example ReplicaSet.apps=Rollout.example.com"
-            )
-        kinds[child] = (*kinds.get(child, ()), kind)
-    return MappingProxyType(kinds)
 
 
 def run_webhook(flags: WebhookFlags) -> None:

@@ -2,8 +2,9 @@
 
 A lease has expired when the candidate itself saw no change of it for the whole length, on its own
 steady clock: the times that are written into a lease come from another machine's clock and are
-compared with nothing.  Whoever led once and did not renew in time has lost for good.  Not here:
-threads and the end of the process, which are ``elector``.
+compared with nothing.  Where a lease that was seen is gone, just as long is waited, because whoever
+held it learns of that with the next renewal only.  Whoever led once and did not renew in time has
+lost for good.  Not here: threads and the end of the process, which are ``elector``.
 """
 
 from __future__ import annotations
@@ -80,6 +81,8 @@ class Candidate:
         self._ended: tuple[Standing, str] | None = None
         self._seen: Object | None = None
         self._seen_at_s = 0.0
+        self._is_gone = False
+        """Whether there was no lease at the last look, although one was seen before."""
         self._seen_transitions = 0
 
     @property
@@ -153,7 +156,7 @@ class Candidate:
     def _campaign(self) -> None:
         lease = self._read()
         looked_s = self._steady_s()
-        if lease is not None and not self._is_free(lease, looked_s):
+        if not self._is_free(lease, looked_s):
             return
         wanted = taken(
             lease,
@@ -173,12 +176,17 @@ class Candidate:
         self._see(held, looked_s)
         self._reign = _Reign(held, looked_s)
 
-    def _is_free(self, lease: Object, looked_s: float) -> bool:
-        if self._seen is None or lease.get("spec") != self._seen.get("spec"):
-            self._see(lease, looked_s)
-        length_s = max(self._times.lease_s, stated_length_s(lease))
-        has_expired = looked_s - self._seen_at_s >= length_s
-        return holder_of(lease) in ("", self.identity) or has_expired
+    def _is_free(self, lease: Object | None, looked_s: float) -> bool:
+        known = self._seen if lease is None else lease
+        if known is None:
+            return True  # nobody led, as far as can be known
+        is_change = self._seen is None or known.get("spec") != self._seen.get("spec")
+        if is_change or (lease is None) != self._is_gone:
+            self._see(known, looked_s, is_gone=lease is None)
+        if lease is not None and holder_of(lease) in ("", self.identity):
+            return True
+        length_s = max(self._times.lease_s, stated_length_s(known))
+        return looked_s - self._seen_at_s >= length_s
 
     def _renew(self, reign: _Reign) -> None:
         sent_s = self._steady_s()
@@ -212,8 +220,8 @@ class Candidate:
         if self._ended is None:
             self._ended = (Standing.LOST, reason)
 
-    def _see(self, lease: Object, looked_s: float) -> None:
-        self._seen, self._seen_at_s = lease, looked_s
+    def _see(self, lease: Object, looked_s: float, *, is_gone: bool = False) -> None:
+        self._seen, self._seen_at_s, self._is_gone = lease, looked_s, is_gone
         self._seen_transitions = max(self._seen_transitions, transitions_of(lease))
 
     def _read(self) -> dict[str, Any] | None:

@@ -82,16 +82,18 @@ def taken(
     """Return the lease as held by a new holder.
 
     ``lease`` is None where there is none: the result lacks a name then.  ``seen`` is the highest
-    number of transitions that the candidate ever saw.
+    number of transitions that the candidate ever saw; of a lease that was made anew there may have
+    been more, so that the date counts too.
     """
-    before = max(transitions_of(lease or {}), seen)
+    stated = transitions_of(lease or {})
+    following = max(stated, seen) + 1
     return _with(
         lease or {"apiVersion": LEASES.api_version, "kind": LEASES.kind},
         holderIdentity=identity,
         leaseDurationSeconds=times.lease_s,
         acquireTime=micro_time_text(now_s),
         renewTime=micro_time_text(now_s),
-        leaseTransitions=before + 1 if before else _first_transitions(now_s),
+        leaseTransitions=following if stated else max(following, _first_transitions(now_s)),
     )
 
 

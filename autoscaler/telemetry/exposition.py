@@ -13,8 +13,9 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
+from autoscaler.telemetry import controller_points, kube_points, snapshots, webhook_points
 from autoscaler.telemetry import kube_families as kube
-from autoscaler.telemetry import kube_points, snapshots, webhook_points
+from autoscaler.telemetry.controller_families import CONTROLLER_FAMILIES
 from autoscaler.telemetry.families import LOOP_FAMILIES, SOURCE_FAMILIES
 from autoscaler.telemetry.family import Distribution, Kind
 from autoscaler.telemetry.webhook_families import ADMISSION_FAMILIES, CERTIFICATE_FAMILIES
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from autoscaler.telemetry.snapshots import LoopSnapshot
     from autoscaler.webhook.counts import AdmissionCountsSnapshot
     from autoscaler.webhook.serving_certificate import CertificateCounts
+    from autoscaler.workloads.controller_snapshot import ControllerSnapshot
 
 Snapshot = TypeVar("Snapshot")
 
@@ -54,6 +56,7 @@ def registry_of(
     elector: Callable[[], ElectorSnapshot] | None = None,
     events: Callable[[], EventCounts] | None = None,
     keeper: Callable[[], KeeperSnapshot] | None = None,
+    controller: Callable[[], ControllerSnapshot] | None = None,
 ) -> CollectorRegistry:
     """Return a registry of the parts that there are; each is asked once per scrape.
 
@@ -80,6 +83,7 @@ def registry_of(
     add(kube.ELECTOR_FAMILIES, elector, kube_points.elector_points)
     add(kube.EVENT_FAMILIES, events, kube_points.event_points)
     add(kube.KEEPER_FAMILIES, keeper, kube_points.keeper_points)
+    add(CONTROLLER_FAMILIES, controller, controller_points.controller_points)
     return registry
 
 

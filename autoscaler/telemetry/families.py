@@ -8,6 +8,7 @@ the metrics source and of the loop, and the list of all.  Values come from snaps
 
 from __future__ import annotations
 
+from autoscaler.telemetry.controller_families import CONTROLLER_FAMILIES
 from autoscaler.telemetry.family import Kind, family
 from autoscaler.telemetry.kube_families import KUBE_FAMILIES
 from autoscaler.telemetry.webhook_families import WEBHOOK_FAMILIES
@@ -109,5 +110,11 @@ LOOP_FAMILIES = (
     CHECKPOINT_BYTES,
     CHECKPOINT_LAST_SUCCESS,
 )
-FAMILIES = (*SOURCE_FAMILIES, *LOOP_FAMILIES, *WEBHOOK_FAMILIES, *KUBE_FAMILIES)
+FAMILIES = (
+    *SOURCE_FAMILIES,
+    *LOOP_FAMILIES,
+    *WEBHOOK_FAMILIES,
+    *CONTROLLER_FAMILIES,
+    *KUBE_FAMILIES,
+)
 """In the order of the reference page."""

@@ -21,8 +21,6 @@ class PodRequest:
     pod: Object
     """As it arrived; its ``metadata.namespace`` may be missing."""
     namespace: str
-    user: str
-    """Name of the user that creates it: a controller's, for most pods."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,10 +20,11 @@ from autoscaler.webhook.worker_marks import injection_plan
 def admit(request: PodRequest, snapshot: Snapshot) -> Admission:
     """Return the patch that makes a pod a worker or a client, or why it is refused.
 
-    A pod that is not selected (label ``enabled: 'true'``), and one that the controller makes, pass
-    as they are.  Nothing is raised for user input, and the pod of the request is not changed.
+    A pod that is not selected (label ``enabled: 'true'``) passes as it is; worker pods that the
+    controller makes are selected and treated like any other.  Nothing is raised for user input, and
+    the pod of the request is not changed.
     """
-    if not is_selected(request.pod) or _is_made_by_controller(request, snapshot):
+    if not is_selected(request.pod):
         return Admission()
     verdict = Verdict()
     submitted = read_submitted(request, verdict)
@@ -37,8 +38,3 @@ def admit(request: PodRequest, snapshot: Snapshot) -> Admission:
         verdict.refuse(*problems)
         return verdict.refusal()
     return verdict.admitted(difference(request.pod, admitted))
-
-
-def _is_made_by_controller(request: PodRequest, snapshot: Snapshot) -> bool:
-    controller = snapshot.installation.controller_user
-    return bool(controller) and request.user == controller

@@ -57,7 +57,7 @@ class Answering:
             # Nothing may be injected into a pod that exists.
             return Admission()
         assert review.new is not None
-        request = PodRequest(pod=review.new, namespace=review.namespace, user=review.user)
+        request = PodRequest(pod=review.new, namespace=review.namespace)
         snapshot = self._snapshot()
         admission = self._admit(request, snapshot)
         until_s = time.monotonic() + BUDGET_S

@@ -16,6 +16,7 @@ from autoscaler.api.control import Control, control_from
 from autoscaler.api.names import CONTROL_CONFIG_MAP
 from autoscaler.api.object_key import ObjectKey
 from autoscaler.errors import NotFoundError
+from autoscaler.kube.cache_problems import cache_problems
 from autoscaler.kube.reflector import CacheCounts, Reflector, without_managed_fields
 from autoscaler.kube.resource import (
     CONFIG_MAPS,
@@ -36,8 +37,6 @@ from autoscaler.webhook.snapshot import Installation
 if TYPE_CHECKING:
     from autoscaler.kube.api_server import ApiServer
 
-STALE_S = 300.0
-"""A cache that heard nothing for so long is not relied on; bookmarks come every minute."""
 BY_NAMESPACE = "namespace"
 KEPT_OF_METADATA = ("name", "namespace", "uid", "resourceVersion", "ownerReferences")
 
@@ -163,18 +162,6 @@ class Caches:
     def counts(self) -> tuple[CacheCounts, ...]:
         """Return the numbers of each cache."""
         return tuple(reflector.snapshot() for reflector in self._reflectors)
-
-
-def cache_problems(counts: Iterable[CacheCounts]) -> tuple[str, ...]:
-    """Return which caches cannot be relied on, and why; the text changes with the reason only."""
-    problems = []
-    for cache in counts:
-        why = f": {cache.last_error}" if cache.last_error else ""
-        if not cache.is_synced:
-            problems.append(f"{cache.resource} are not listed yet{why}")
-        elif cache.age_s > STALE_S:
-            problems.append(f"nothing was heard of {cache.resource} for {STALE_S:g} s{why}")
-    return tuple(problems)
 
 
 def _cached(key: ObjectKey) -> Cached | None:

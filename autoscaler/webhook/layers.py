@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 from autoscaler.api.names import GENERATE_WORKLOAD, PREFIX, WORKLOAD
 from autoscaler.api.naming import LONGEST, derived_workload_name
 from autoscaler.api.object_key import ObjectKey
+from autoscaler.api.object_names import name_problem
+from autoscaler.api.root_owner import Owner, other_owner, root_owner
 from autoscaler.kube.resource import WORKLOAD_PROFILES, WORKLOADS
 from autoscaler.webhook.admission import Object
-from autoscaler.webhook.object_names import name_problem
-from autoscaler.webhook.owners import Owner, other_owner, root_owner
 from autoscaler.webhook.snapshot import Snapshot
 from autoscaler.webhook.submitted import Submitted
 from autoscaler.webhook.switches import read_switch
@@ -71,7 +71,13 @@ class Layers:
 
 def read_layers(submitted: Submitted, snapshot: Snapshot, verdict: Verdict) -> Layers:
     """Return workload and profile of a pod; what is named and not there is refused."""
-    owner = root_owner(submitted.pod, submitted.namespace, snapshot, verdict)
+    owner = root_owner(
+        submitted.pod,
+        submitted.namespace,
+        snapshot.find,
+        added=snapshot.installation.root_owners,
+        missing=verdict.miss,
+    )
     workload_name = _workload_name(submitted, owner, verdict)
     existing = None
     key = ObjectKey(WORKLOADS.api_version, WORKLOADS.kind, submitted.namespace, workload_name)

@@ -16,12 +16,12 @@ from autoscaler.api.names import (
     WORKER_POD_TEMPLATE,
     WorkloadMode,
 )
+from autoscaler.api.worker_template import check_template, read_template
 from autoscaler.webhook.layers import Layers, Spec
 from autoscaler.webhook.pools import Pool
 from autoscaler.webhook.snapshot import Installation
 from autoscaler.webhook.switches import read_switch
 from autoscaler.webhook.verdict import Verdict
-from autoscaler.webhook.worker_template import check_annotation, check_template
 from recommender.policy.stated import Stated
 
 SHARED, SOFT = "shared", "soft"
@@ -106,7 +106,8 @@ def check_worker_template(layers: Layers, mode: WorkloadMode, verdict: Verdict) 
         else:
             verdict.warn(text)
     elif isinstance(written.value, str):
-        check_annotation(written.value, written.path, verdict)
+        _, problems = read_template(written.value, written.path)
+        verdict.refuse(*problems)
     else:
         verdict.refuse(*check_template(written.value, written.path))
 

@@ -1,4 +1,4 @@
-"""The pool of a pod, and the rule of that pool that speaks for it."""
+"""The pool of a pod."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from typing import Any
 from autoscaler.api.names import GPU_POOL, IS_DEFAULT_POOL
 from autoscaler.api.naming import LONGEST
 from autoscaler.api.object_key import ObjectKey
+from autoscaler.api.object_names import name_problem
 from autoscaler.kube.resource import POOLS
 from autoscaler.webhook.admission import Object
-from autoscaler.webhook.label_selector import matches
 from autoscaler.webhook.layers import Layers
-from autoscaler.webhook.object_names import name_problem
 from autoscaler.webhook.snapshot import Snapshot
 from autoscaler.webhook.verdict import Verdict
 
@@ -29,13 +28,6 @@ class Pool:
     source: str
     """Where it was named."""
     spec: Mapping[str, Any]
-
-    def rule_for(self, labels: Mapping[str, str]) -> Mapping[str, Any] | None:
-        """Return the first rule for a pod with these labels; one without selector is for all."""
-        rules = self.spec.get("rules") or ()
-        return next(
-            (rule for rule in rules if matches(rule.get("podSelector") or {}, labels)), None
-        )
 
     def component(self, name: str) -> Mapping[str, Any]:
         """Return one part of ``componentConfig``; empty where the pool says nothing of it."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from autoscaler.api.ceilings import Ceilings
 from autoscaler.api.names import PRIORITY_CLASSES
 from autoscaler.api.names import QOS as QOS_KEY
 from autoscaler.api.object_key import ObjectKey
 from autoscaler.kube.resource import PRIORITY_CLASSES as PRIORITY_CLASS_RESOURCE
 from autoscaler.webhook.admission import Object
 from autoscaler.webhook.pools import Pool
-from autoscaler.webhook.quotas import Ceilings
 from autoscaler.webhook.snapshot import Snapshot
 from autoscaler.webhook.verdict import Verdict
 from recommender.policy.first_generation import QOS

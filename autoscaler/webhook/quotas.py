@@ -1,77 +1,12 @@
-"""What the GPUResourceQuotas of a namespace allow one worker: ``single`` and ``allowedQoS``.
-
-Of several quotas every maximum binds.  Totals are the controller's, which knows what is in use.
-"""
+"""What the quotas of a namespace refuse of what a pod declares."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from decimal import ROUND_FLOOR, Decimal
-from typing import Any, NamedTuple
-
+from autoscaler.api.ceilings import Ceilings
 from autoscaler.api.names import PREFIX
-from autoscaler.webhook.admission import Object
 from autoscaler.webhook.devices import Devices
-from autoscaler.webhook.statements import amount_of
 from autoscaler.webhook.verdict import Verdict
-from recommender.amounts import ResourceAmounts, percent_of_tflops, tflops_of_percent
-from recommender.gpu_models import find_gpu_model
 from recommender.policy.stated import Stated
-from recommender.quantities import parse_quantity
-
-DEFAULT_ALLOWED_QOS = ("low", "medium", "high")
-_SIDES = (("maxRequests", "request"), ("maxLimits", "limit"))
-_TFLOPS, _PERCENT = _UNITS = ("tflops", "compute-percent")
-_MILLI, _NANO = Decimal("1e-3"), Decimal("1e-9")
-
-
-class Ceiling(NamedTuple):
-    """The most that is allowed of something, and who says so."""
-
-    value: float
-    quantity: str
-    path: str
-    """Such as ``GPUResourceQuota gold spec.single.maxLimits.vram``."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ceilings:
-    """Everything that the quotas of a namespace allow one worker, per GPU."""
-
-    amounts: Mapping[str, Ceiling]
-    """By key of a statement, in the unit in which the pod states compute."""
-    gpu_count: Ceiling | None
-    qos: Mapping[str, tuple[str, ...]]
-    """Name of a quota to the levels that it allows."""
-
-    def forbids_qos(self, level: str) -> str:
-        """Return which quota forbids a level, and what is allowed; empty where none does."""
-        for name, allowed in self.qos.items():
-            if level not in allowed:
-                return f"forbidden by GPUResourceQuota {name}; allowed: {', '.join(allowed)}"
-        return ""
-
-
-def read_ceilings(quotas: Sequence[Object], stated: Stated, verdict: Verdict) -> Ceilings:
-    """Return what quotas allow a pod; a quota that cannot be read refuses it."""
-    amounts: dict[str, Ceiling] = {}
-    counts: list[Ceiling] = []
-    qos: dict[str, tuple[str, ...]] = {}
-    for quota in quotas:
-        name = str((quota.get("metadata") or {}).get("name"))
-        spec = quota.get("spec") or {}
-        single = spec.get("single") or {}
-        for key, ceiling in _amounts(single, f"GPUResourceQuota {name} spec.single", verdict):
-            if key not in amounts or ceiling.value < amounts[key].value:
-                amounts[key] = ceiling
-        counts += _counts(single, f"GPUResourceQuota {name} spec.single.maxGPUCount", verdict)
-        qos[name] = tuple(spec.get("allowedQoS") or DEFAULT_ALLOWED_QOS)
-    return Ceilings(
-        amounts=_in_unit(amounts, stated, verdict),
-        gpu_count=min(counts, default=None),
-        qos=qos,
-    )
 
 
 def check_quotas(ceilings: Ceilings, stated: Stated, devices: Devices, verdict: Verdict) -> None:
@@ -81,7 +16,7 @@ def check_quotas(ceilings: Ceilings, stated: Stated, devices: Devices, verdict: 
     largest one.
     """
     for key, ceiling in ceilings.amounts.items():
-        value = amount_of(stated, key)
+        value = stated.amount_of(key)
         if value is None and key.endswith("-limit"):
             verdict.refuse(
                 f"annotation {PREFIX}{key}: not set, and {ceiling.path} allows at most "
@@ -98,65 +33,3 @@ def check_quotas(ceilings: Ceilings, stated: Stated, devices: Devices, verdict: 
             f"{devices.count_source}: {devices.count} GPUs are above {most.path}; allowed: at most "
             f"{most.quantity}"
         )
-
-
-def _counts(single: Mapping[str, Any], path: str, verdict: Verdict) -> Iterator[Ceiling]:
-    most = single.get("maxGPUCount")
-    if isinstance(most, int) and most > 0:
-        yield Ceiling(float(most), str(most), path)
-    elif most:
-        verdict.invalid(path, most, "a whole number from 1")
-
-
-def _amounts(
-    single: Mapping[str, Any], path: str, verdict: Verdict
-) -> Iterator[tuple[str, Ceiling]]:
-    """Yield the maxima of one quota; zero sets none."""
-    for field, side in _SIDES:
-        if single.get(field) is None:
-            continue
-        read, problems = ResourceAmounts.from_mapping(single[field], f"{path}.{field}")
-        verdict.refuse(*map(str, problems))
-        spelt = read.to_mapping()
-        for name, api_name, amount in (
-            (_TFLOPS, "tflops", read.tflops),
-            (_PERCENT, "compute", read.compute_percent),
-            ("vram", "vram", read.vram_bytes),
-        ):
-            if amount:
-                ceiling = Ceiling(float(amount), spelt[api_name], f"{path}.{field}.{api_name}")
-                yield f"{name}-{side}", ceiling
-
-
-def _in_unit(
-    amounts: Mapping[str, Ceiling], stated: Stated, verdict: Verdict
-) -> Mapping[str, Ceiling]:
-    """Return maxima of compute in the unit of a pod; one that states none may keep theirs."""
-    unit = next((u for u in _UNITS if any(key.startswith(u) for key in stated.quantities)), None)
-    strange = [key for key in amounts if unit and key.startswith(_UNITS) and unit not in key]
-    if unit is None or not strange:
-        return amounts
-    fitting = {key: ceiling for key, ceiling in amounts.items() if key not in strange}
-    model = find_gpu_model(stated.gpu_model)
-    if model is None:
-        ceiling = amounts[strange[0]]
-        verdict.refuse(
-            f"{ceiling.path}: is in another unit than the pod's ({unit}), and its GPU model is not "
-            f"known; allowed: amounts in that unit, or a known model in annotation "
-            f"{PREFIX}gpu-model"
-        )
-        return fitting
-    for key in strange:
-        ceiling = _converted(amounts[key], Decimal(str(model.fp16_tflops)), unit)
-        own = f"{unit}-{key.rpartition('-')[2]}"
-        fitting[own] = min(fitting.get(own, ceiling), ceiling)
-    return fitting
-
-
-def _converted(ceiling: Ceiling, peak_tflops: Decimal, unit: str) -> Ceiling:
-    """Return a maximum of compute in the other unit, rounded down."""
-    amount = parse_quantity(ceiling.quantity)
-    convert = percent_of_tflops if unit == _PERCENT else tflops_of_percent
-    exact = convert(amount, peak_tflops)
-    floor = exact.quantize(_MILLI if exact >= 1 else _NANO, ROUND_FLOOR).normalize()
-    return Ceiling(float(floor), f"{floor:f}", ceiling.path)

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from autoscaler.api.ceilings import read_ceilings
+from autoscaler.api.in_force import amounts_at_start
 from autoscaler.api.names import INJECT_CONTAINER, WorkloadMode
 from autoscaler.webhook.containers import choose_containers
 from autoscaler.webhook.devices import Devices, choose_devices
-from autoscaler.webhook.in_force import amounts_in_force
 from autoscaler.webhook.layers import Layers, read_layers
 from autoscaler.webhook.modes import (
     SHARED,
@@ -23,7 +24,7 @@ from autoscaler.webhook.modes import (
 )
 from autoscaler.webhook.pools import Pool, choose_pool
 from autoscaler.webhook.qos import Level, choose_qos, priority_class_for
-from autoscaler.webhook.quotas import check_quotas, read_ceilings
+from autoscaler.webhook.quotas import check_quotas
 from autoscaler.webhook.reserved import injection_problems
 from autoscaler.webhook.snapshot import Snapshot
 from autoscaler.webhook.statements import resolve_statements, with_whole_gpus
@@ -74,7 +75,7 @@ def read_pod(submitted: Submitted, snapshot: Snapshot, verdict: Verdict) -> Read
         layers=layers,
         pool=pool,
         stated=stated,
-        in_force=amounts_in_force(
+        in_force=amounts_at_start(
             stated, resolved.policy, layers.existing, snapshot.control, ceilings.amounts, verdict
         ),
         devices=devices,

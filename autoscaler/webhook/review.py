@@ -42,7 +42,6 @@ class Review:
     """Empty for kinds without.  The object's own may be missing at CREATE; this one counts."""
     name: str
     """Empty where the API server makes the name from ``generateName``."""
-    user: str
     new: Object | None
     """None for DELETE."""
     old: Object | None
@@ -85,7 +84,6 @@ def decode(body: bytes) -> Review:
         operation=_text(request, "operation"),
         namespace=_text(request, "namespace"),
         name=_text(request, "name"),
-        user=_text(_mapping(request, "userInfo", "request.", is_optional=True), "username"),
         new=_mapping(request, "object", "request.", is_optional=True) or None,
         old=_mapping(request, "oldObject", "request.", is_optional=True) or None,
     )

@@ -1,7 +1,7 @@
-"""The webhook over HTTP: what is asked by POST, and the pages of health and metrics.
+"""The webhook over HTTP: what the API server asks by POST, over TLS.
 
-Two applications, because the API server comes with TLS and whoever looks after the process comes
-without.  Their ports, and how they come up and go down, are ``serving``.
+Whoever looks after the process comes without TLS and finds ``autoscaler.health`` on another port.
+The ports, and how they come up and go down, are ``serving``.
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
 from autoscaler.errors import InputError
+from autoscaler.health import Readiness, add_health
 from autoscaler.webhook.admission import Admission
 from autoscaler.webhook.counts import AdmissionCounts, Outcome, Webhook
 from autoscaler.webhook.review import Review, decode, encode
@@ -38,20 +39,6 @@ Answer = Callable[[Webhook, Review], Awaitable[Admission]]
 _log = logging.getLogger(__name__)
 
 
-class Readiness:
-    """Whether the process wants requests: all parts are ready, and it is not about to end."""
-
-    def __init__(self, *parts: Callable[[], Sequence[str]]) -> None:
-        self._parts = parts
-        self.is_draining = False
-        """Set once the process is to end: it still answers, but wants no new connections."""
-
-    def problems(self) -> tuple[str, ...]:
-        """Return why it does not want requests; nothing: it does."""
-        draining = ("the process is about to end",) if self.is_draining else ()
-        return (*draining, *(problem for part in self._parts for problem in part()))
-
-
 def admission_application(
     answer: Answer, readiness: Readiness, counts: AdmissionCounts, *, body_s: float = BODY_S
 ) -> web.Application:
@@ -60,36 +47,8 @@ def admission_application(
     bodies = _Bodies(body_s)
     for path, webhook in PATHS.items():
         application.router.add_post(path, _handler(webhook, answer, readiness, counts, bodies))
-    _add_health(application, readiness)
+    add_health(application, readiness)
     return application
-
-
-def health_application(
-    readiness: Readiness, metrics: Callable[[], bytes], content_type: str
-) -> web.Application:
-    """Return what is served without TLS: the pages of health, and the metrics as text."""
-
-    async def show_metrics(_request: web.Request) -> web.Response:
-        return web.Response(body=metrics(), headers={"Content-Type": content_type})
-
-    application = web.Application()
-    _add_health(application, readiness)
-    application.router.add_get("/metrics", show_metrics)
-    return application
-
-
-def _add_health(application: web.Application, readiness: Readiness) -> None:
-    async def healthz(_request: web.Request) -> web.Response:
-        return web.Response(text="ok\n")
-
-    async def readyz(_request: web.Request) -> web.Response:
-        problems = readiness.problems()
-        if problems:
-            return web.Response(status=503, text="".join(f"{line}\n" for line in problems))
-        return web.Response(text="ok\n")
-
-    application.router.add_get("/healthz", healthz)
-    application.router.add_get("/readyz", readyz)
 
 
 class _Bodies:

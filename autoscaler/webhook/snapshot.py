@@ -18,8 +18,6 @@ class Installation:
 
     limiter_image: str
     """Image of the init container where the pool names none."""
-    controller_user: str
-    """User name of the controller: the only one that creates worker pods."""
     connection_endpoint: str = ""
     """URL where clients of remote workers ask for their connection."""
     has_standalone_workers: bool = False

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from autoscaler.api.names import DECLARED, IN_FORCE, PREFIX, WORKLOAD_PROFILE
+from autoscaler.api.pool_rules import rule_for
 from autoscaler.webhook.admission import Object
 from autoscaler.webhook.containers import native_gpus
 from autoscaler.webhook.layers import Layers
@@ -58,7 +59,7 @@ def resolve_statements(
     """
     is_declared = is_declared_input(submitted.annotations)
     keys = _OTHERS.union(DECLARED if is_declared else IN_FORCE)
-    rule = pool.rule_for(submitted.labels) if pool is not None else None
+    rule = rule_for(pool.spec, submitted.labels) if pool is not None else None
     resolved = resolve(
         annotations={k: v for k, v in submitted.annotations.items() if k in keys},
         amounts_prefix=DECLARED_PREFIX if is_declared else "",
@@ -109,12 +110,6 @@ def with_whole_gpus(stated: Stated, pod: Object, verdict: Verdict) -> Stated:
             f"{WORKLOAD_PROFILE}"
         )
     return stated
-
-
-def amount_of(stated: Stated, key: str) -> float | None:
-    """Return a stated amount by the key of its statement, in TFLOPS, percent or bytes."""
-    side = stated.request if key.endswith("-request") else stated.limit
-    return side.get(_AMOUNT[key].resource)
 
 
 def _single(quota: Object) -> Mapping[str, Any]:

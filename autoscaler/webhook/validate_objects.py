@@ -12,16 +12,16 @@ from types import MappingProxyType
 from typing import Any
 
 from autoscaler.api.naming import LONGEST
+from autoscaler.api.object_names import name_problem
+from autoscaler.api.worker_template import check_template
 from autoscaler.kube.resource import POOLS, QUOTAS, WORKLOAD_PROFILES, WORKLOADS
 from autoscaler.webhook.admission import Admission, Object
-from autoscaler.webhook.object_names import name_problem
 from autoscaler.webhook.problems import take_problems
 from autoscaler.webhook.snapshot import Snapshot
 from autoscaler.webhook.statements import warn_of_unused
 from autoscaler.webhook.validate_pool import check_pool, warn_of_default_pool
 from autoscaler.webhook.validate_quota import check_quota
 from autoscaler.webhook.verdict import Verdict
-from autoscaler.webhook.worker_template import check_template
 from recommender.policy.resolve import resolve
 from recommender.policy.values import is_unset
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from autoscaler.api.names import IS_DEFAULT_POOL
 from autoscaler.api.naming import LONGEST
+from autoscaler.api.object_names import name_problem
 from autoscaler.webhook.admission import Object
-from autoscaler.webhook.object_names import name_problem
 from autoscaler.webhook.problems import take_problems
 from autoscaler.webhook.snapshot import Snapshot
 from autoscaler.webhook.verdict import Verdict

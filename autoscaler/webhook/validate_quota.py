@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from autoscaler.api.ceilings import DEFAULT_ALLOWED_QOS
 from autoscaler.webhook.admission import Object
-from autoscaler.webhook.quotas import DEFAULT_ALLOWED_QOS
 from autoscaler.webhook.verdict import Verdict
 from recommender.amounts import ResourceAmounts
 from recommender.policy.first_generation import QOS

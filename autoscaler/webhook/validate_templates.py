@@ -43,7 +43,7 @@ def validate_template(
     if labels.get(ENABLED) != "true":
         return tuple(_without_label(obj, template, where))
     namespace = str(metadata.get("namespace") or "")
-    request = PodRequest(pod=_pod(obj, kind, template, namespace), namespace=namespace, user="")
+    request = PodRequest(pod=_pod(obj, kind, template, namespace), namespace=namespace)
     admission = admit(request, snapshot)
     warnings = (*_declared(template), *admission.warnings)
     if not admission.error:

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from autoscaler.api.notes import NotedProblems
 from autoscaler.api.object_key import ObjectKey
 from autoscaler.printable import printable
 from autoscaler.webhook.admission import Admission, Operation
-from recommender.policy.values import shown
 
 _MOST_REASONS = 20
 _MOST_WARNINGS = 20
@@ -20,24 +20,10 @@ _LONGEST = 600
 
 
 @dataclass(slots=True)
-class Verdict:
+class Verdict(NotedProblems):
     """Reasons, warnings and missing objects, in the order in which they were found."""
 
-    errors: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
     missing: list[ObjectKey] = field(default_factory=list)
-
-    def refuse(self, *reasons: str) -> None:
-        """Add reasons to refuse the pod; each names what was written and what is allowed."""
-        self.errors.extend(reasons)
-
-    def invalid(self, path: str, value: object, allowed: str) -> None:
-        """Add a value that cannot be used as a reason."""
-        self.refuse(f"{path}: {shown(value)!r} is not valid; allowed: {allowed}")
-
-    def warn(self, *warnings: str) -> None:
-        """Add warnings."""
-        self.warnings.extend(warnings)
 
     def miss(self, key: ObjectKey) -> None:
         """Add an object that was named and not found."""

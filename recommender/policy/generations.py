@@ -32,8 +32,8 @@ class Governing:
 
 def governing(taking: Taking, dimension: Dimension) -> Governing:
     """Choose the block that governs ``dimension``; contradictions become problems."""
-    is_current = _acts(taking, RESOURCES, dimension)
-    first = [block for block in (REQUESTS, LIMITS) if _acts(taking, block, dimension)]
+    is_current = acts(taking, RESOURCES, dimension)
+    first = [block for block in (REQUESTS, LIMITS) if acts(taking, block, dimension)]
     if is_current and first:
         return _between(taking, dimension, first)
     if is_current:
@@ -49,7 +49,8 @@ def _first(acting: list[str]) -> Governing:
     )
 
 
-def _acts(taking: Taking, block: str, dimension: Dimension) -> bool:
+def acts(taking: Taking, block: str, dimension: Dimension) -> bool:
+    """Return whether a block is enabled for a dimension, whatever the other generation says."""
     target = taking.settings.value(f"{block}.targetResource")
     return bool(taking.settings.value(f"{block}.enable")) and target in {dimension.value, "all"}
 

@@ -36,6 +36,8 @@ class Resolved:
     """What one workload's owner decided and declared."""
 
     policy: Policy
+    settings: Settings
+    """Of all layers together, from which the policy was made."""
     stated: Stated
     problems: tuple[Problem, ...]
     """Of all layers, those of the policy included."""
@@ -93,7 +95,12 @@ def resolve(
     )
     policy = policy_from(settings, qos=stated.qos, gpu_model=stated.gpu_model, is_job=is_job)
     problems = (*_missing_profile(annotations, profile, profile_name), *stated_problems)
-    return Resolved(policy=policy, stated=stated, problems=(*problems, *policy.problems))
+    return Resolved(
+        policy=policy,
+        settings=settings,
+        stated=stated,
+        problems=(*problems, *policy.problems),
+    )
 
 
 def _config(

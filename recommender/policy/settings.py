@@ -36,6 +36,8 @@ class Setting:
     """Precedence of the layer that it came from; the higher one wins."""
     path: str
     """Where it was written."""
+    written: object = None
+    """As its owner spelt it; None where the value itself is the spelling."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,8 @@ class Item:
     source: str
     values: Mapping[str, object]
     """By the path below the entry."""
+    written: Mapping[str, object]
+    """The same values as their owner spelt them."""
     problems: tuple[Problem, ...]
 
     @property
@@ -211,7 +215,7 @@ def _read_field(reading: _Reading, at: Field, value: object, path: str) -> None:
         reading.problem(at, path, text, consequence)
         return
     reading.values[at.path] = Setting(
-        value=read, source=reading.source, rank=reading.rank, path=path
+        value=read, source=reading.source, rank=reading.rank, path=path, written=value
     )
 
 
@@ -230,13 +234,13 @@ def _read_list(reading: _Reading, at: Field, value: object, path: str) -> tuple[
         inner = _Reading(reading.source, reading.rank)
         _read_object(inner, prefix, entry, f"{path}[{i}]")
         reading.problems.extend(inner.problems)
+        settings = {p.removeprefix(f"{prefix}."): s for p, s in inner.values.items()}
         items.append(
             Item(
                 path=f"{path}[{i}]",
                 source=reading.source,
-                values=MappingProxyType(
-                    {p.removeprefix(f"{prefix}."): s.value for p, s in inner.values.items()}
-                ),
+                values=MappingProxyType({p: s.value for p, s in settings.items()}),
+                written=MappingProxyType({p: s.written for p, s in settings.items()}),
                 problems=tuple(inner.problems),
             )
         )

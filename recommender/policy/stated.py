@@ -53,6 +53,11 @@ class Stated:
         """Return where a statement was written, for example ``profile team-a/small``."""
         return self.sources.get(key, "default")
 
+    def amount_of(self, key: str) -> float | None:
+        """Return the amount of a statement, in TFLOPS, percent or bytes; None: nobody stated it."""
+        side = self.request if key.endswith("-request") else self.limit
+        return side.get(_BY_KEY[key].resource)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, cast
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from recommender.policy.generations import LIMITS, REQUESTS, RESOURCES, Governing
 from recommender.policy.model import (
@@ -19,7 +20,11 @@ from recommender.resources import MIB, TFLOPS, VRAM
 from recommender.sentences import amount
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from recommender.policy.settings import Settings
     from recommender.policy.taking import Taking
+    from recommender.resources import Resource
 
 VRAM_PERCENTILE = 1.0
 """Of the highest use of each hour: what does not fit fails, so nothing is left out."""
@@ -33,25 +38,50 @@ INITIAL_DELAY_S = 1800
 MIN_RATIO = {Dimension.COMPUTE: 0.1, Dimension.VRAM: 0.2}
 MAX_RATIO = {Dimension.COMPUTE: 10.0, Dimension.VRAM: 5.0}
 UNBOUNDED = math.inf
+RISK_REPLACES = MappingProxyType(
+    {
+        REQUESTS: (f"{REQUESTS}.percentileForAutoRequests", f"{REQUESTS}.extraBufferRatio"),
+        LIMITS: (f"{LIMITS}.extraTFlopsBufferRatio",),
+    }
+)
+"""Block to the settings that its ``riskTarget`` replaces, unless a higher layer set one of them."""
 _SPELLING = {Dimension.COMPUTE: "Compute", Dimension.VRAM: "VRAM"}
+
+
+class Crossed(NamedTuple):
+    """A smallest amount that is above the largest one."""
+
+    block: str
+    low_field: str
+    high_field: str
+    low: float
+    high: float
+    resource: Resource
+
+
+def crossed_bounds(settings: Settings) -> Iterator[Crossed]:
+    """Yield each ``minAllowed`` that is above its ``maxAllowed``."""
+    for block in (REQUESTS, LIMITS):
+        for name, resource in (("tflops", TFLOPS), ("vram", VRAM)):
+            low_field, high_field = f"{block}.minAllowed.{name}", f"{block}.maxAllowed.{name}"
+            low = cast("float | None", settings.value(low_field))
+            high = cast("float | None", settings.value(high_field))
+            if low is not None and high is not None and low > high:
+                yield Crossed(block, low_field, high_field, low, high, resource)
 
 
 def hold_crossed_bounds(taking: Taking) -> None:
     """Let a block whose ``minAllowed`` is above its ``maxAllowed`` only recommend."""
-    for block in (REQUESTS, LIMITS):
-        for name, resource in (("tflops", TFLOPS), ("vram", VRAM)):
-            low_field, high_field = f"{block}.minAllowed.{name}", f"{block}.maxAllowed.{name}"
-            low, high = taking.settings.value(low_field), taking.settings.value(high_field)
-            if low is None or high is None or cast("float", low) <= cast("float", high):
-                continue
-            where = taking.where(low_field)
-            taking.hold(block, where)
-            taking.problem(
-                where,
-                f"{amount(cast('float', low), resource, 6)} is above {taking.where(high_field)}, "
-                f"{amount(cast('float', high), resource, 6)}; allowed: at most as much",
-                consequence=f"until it is corrected, nothing is changed by {block}",
-            )
+    for crossed in crossed_bounds(taking.settings):
+        where = taking.where(crossed.low_field)
+        taking.hold(crossed.block, where)
+        taking.problem(
+            where,
+            f"{amount(crossed.low, crossed.resource, 6)} is above "
+            f"{taking.where(crossed.high_field)}, {amount(crossed.high, crossed.resource, 6)}; "
+            "allowed: at most as much",
+            consequence=f"until it is corrected, nothing is changed by {crossed.block}",
+        )
 
 
 def request_rule(
@@ -86,7 +116,7 @@ def _first_request(
     if taking.is_set(percentile_field) and not is_vram:
         taking.take(percentile_field, f"{at}.is_load_weighted")
     buffer = _buffer(taking, f"{REQUESTS}.extraBufferRatio", f"{at}.buffer", is_vram=is_vram)
-    risk = _risk(taking, REQUESTS, at, percentile_field, f"{REQUESTS}.extraBufferRatio")
+    risk = _risk(taking, REQUESTS, at)
     if risk is not None:
         percentile, buffer, is_load_weighted = 1 - risk, NO_BUFFER, False
     low, high = _allowed(taking, REQUESTS, at, dimension)
@@ -116,7 +146,7 @@ def _first_limit(taking: Taking, dimension: Dimension, chosen: Governing) -> Lim
     is_vram = dimension is Dimension.VRAM
     buffer_field = f"{LIMITS}.extraTFlopsBufferRatio"
     buffer = VRAM_BUFFER if is_vram else _buffer(taking, buffer_field, f"{at}.buffer")
-    risk = _risk(taking, LIMITS, at, *(() if is_vram else (buffer_field,)))
+    risk = _risk(taking, LIMITS, at)
     if risk is not None:
         buffer = NO_BUFFER
     low, high = _allowed(taking, LIMITS, at, dimension)
@@ -215,9 +245,9 @@ def _margin(taking: Taking, land: str) -> Buffer:
     return Buffer(factor=1 + _number(taking, f"{RESOURCES}.marginFraction", land))
 
 
-def _risk(taking: Taking, block: str, at: str, *replaced: str) -> float | None:
+def _risk(taking: Taking, block: str, at: str) -> float | None:
     """Return the risk target, unless a layer of higher precedence set what it would replace."""
-    field_path = f"{block}.riskTarget"
+    field_path, replaced = f"{block}.riskTarget", RISK_REPLACES[block]
     if not taking.is_set(field_path) or taking.rank(*replaced) > taking.rank(field_path):
         return None
     if taking.rank(*replaced) == taking.rank(field_path):

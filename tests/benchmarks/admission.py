@@ -104,7 +104,7 @@ def pure_rows(admits: int) -> Iterator[Measured]:
         ("heavy", pods_to_admit.heavy_pod("1"), full),
     ):
         snapshot = MemorySnapshot(objects=objects, control=APPLY)
-        request = PodRequest(pod=pod, namespace=pods_to_admit.NAMESPACE, user="replicas")
+        request = PodRequest(pod=pod, namespace=pods_to_admit.NAMESPACE)
         ask = partial(admit, request, snapshot)
         if not ask().patch:
             raise AssertionError(f"the {name} pod is not admitted: {ask().error}")

@@ -24,7 +24,7 @@ from typing import Any, Self, TypeVar
 from autoscaler.kube.resource import PODS
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.kubelet_pods import RunningPod, has_ended, is_deleted
-from tests.cluster.kubelet_watch import PodWatch
+from tests.cluster.pod_watch import PodWatch
 from tests.cluster.rest import (
     CONFLICT,
     JSON,
@@ -76,7 +76,7 @@ class FakeKubelet:
         """Pods whose end was written; events of before may still come."""
         self._watch = PodWatch(
             self._rest,
-            frozenset(node_names),
+            lambda pod: pod["spec"].get("nodeName") in self.node_names,
             on_list=lambda pods: self._work.put(partial(self._take_list, pods)),
             on_event=lambda event: self._work.put(partial(self._take, event)),
         )

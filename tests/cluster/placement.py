@@ -1,8 +1,7 @@
-"""Placing a pod on a GPU as the controller will: one patch, under the controller's own name."""
+"""Placing a pod on a GPU as the controller does it: one patch, under the controller's own name."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import Any
@@ -11,7 +10,6 @@ from autoscaler.api.names import (
     GPU_IDS,
     GPU_PEAK_TFLOPS,
     GPU_PEAK_VRAM,
-    NAMESPACE,
     PLACEMENT_GATE,
     ServiceAccount,
 )
@@ -22,11 +20,10 @@ from tests.cluster.rest import MERGE_PATCH, STRATEGIC_PATCH, Rest
 
 GPU = "GPU-11111111-2222-3333-4444-555555555555"
 PEAKS = {GPU_PEAK_TFLOPS: "312", GPU_PEAK_VRAM: str(80 * 2**30)}
-ROLE = "placing-pods-of-tests"
 
 
 class Controller:
-    """What the controller does with pods; the manifests of today grant it no such right."""
+    """What the controller does with pods, within its rights and the policies."""
 
     def __init__(self, rest: Rest) -> None:
         self._rest = rest
@@ -68,26 +65,6 @@ class Controller:
 
 @contextmanager
 def running_controller(plane: ControlPlane) -> Iterator[Controller]:
-    """Yield the controller with the right to patch pods."""
-    api = "rbac.authorization.k8s.io"
-    role = {
-        "apiVersion": f"{api}/v1",
-        "kind": "ClusterRole",
-        "metadata": {"name": ROLE},
-        "rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "patch"]}],
-    }
-    account = {"kind": "ServiceAccount", "name": ServiceAccount.CONTROLLER, "namespace": NAMESPACE}
-    binding = {
-        "apiVersion": f"{api}/v1",
-        "kind": "ClusterRoleBinding",
-        "metadata": {"name": ROLE},
-        "roleRef": {"apiGroup": api, "kind": "ClusterRole", "name": ROLE},
-        "subjects": [account],
-    }
-    rights = json.dumps({"apiVersion": "v1", "kind": "List", "items": [role, binding]})
-    plane.kubectl("apply", "-f", "-", stdin=rights).well()
-    try:
-        with closing(Rest(plane, user=ServiceAccount.CONTROLLER)) as rest:
-            yield Controller(rest)
-    finally:
-        plane.kubectl("delete", "--wait=false", "-f", "-", stdin=rights).well()
+    """Yield the controller with the rights of an installation, which the caller has applied."""
+    with closing(Rest(plane, user=ServiceAccount.CONTROLLER)) as rest:
+        yield Controller(rest)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import yaml
 from autoscaler.api.names import (
     COMPONENT,
     ENABLED,
+    GPU_IDS,
     NAMESPACE,
     PLACEMENT_GATE,
     POOL_LABEL,
@@ -22,6 +24,7 @@ from autoscaler.api.names import (
 )
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.rest import MERGE_PATCH, Rest, RestError
+from tests.components.processes import until
 
 POLICIES = Path(__file__).parents[2] / "deploy" / "kustomize" / "policies"
 TENANT, CONTROLLER = "alice", "controller"
@@ -129,6 +132,50 @@ class Team:
         path = f"{PODS}/{WORKER}{subresource}"
         body = {"metadata": metadata}
         return self.error("PATCH", path, body, by=by, content_type=MERGE_PATCH)
+
+
+@contextmanager
+def guarded_team(plane: ControlPlane) -> Iterator[Team]:
+    """Apply the policies, make the worker, and wait until everything is in force."""
+    plane.kubectl("apply", "-k", POLICIES).well()
+    plane.kubectl("apply", "-f", "-", stdin=role()).well()
+    with (
+        closing(Rest(plane, user=TENANT)) as tenant,
+        closing(Rest(plane, user=CONTROLLER)) as controller,
+    ):
+        made = Team(plane=plane, tenant=tenant, controller=controller)
+        forged = pod("forged", labels={COMPONENT: "worker"})
+        until(lambda: made.error("POST", PODS, forged), what="forged pods are denied")
+        tenant.request("POST", PODS, admitted(WORKER))
+        until(lambda: made.patch_error({"labels": {COMPONENT: None}}), what="changes are denied")
+        binding = binding_to("node", annotations={GPU_IDS: "GPU-0"})
+        until(
+            lambda: made.error("POST", f"{PODS}/{WORKER}/binding", binding),
+            what="bindings are denied",
+        )
+        _wait_for_the_limits_of_the_controller(made)
+        placed = {"metadata": {"annotations": {GPU_IDS: "GPU-1", f"{PREFIX}gpu-peak-vram": "80"}}}
+        controller.request("PATCH", f"{PODS}/{WORKER}", placed, content_type=MERGE_PATCH)
+        yield made
+    plane.kubectl("delete", "-k", POLICIES).well()
+    # Another module makes it again.
+    plane.kubectl("delete", "namespace", TEAM).well()
+
+
+def _wait_for_the_limits_of_the_controller(team: Team) -> None:
+    by = team.controller
+    until(
+        lambda: team.error("POST", PODS, pod("any", labels={}), by=by),
+        what="pods of the controller are limited",
+    )
+    until(
+        lambda: team.patch_error({"labels": {"team": "blue"}}, by=by),
+        what="changes of the controller are limited",
+    )
+    until(
+        lambda: team.patch_error({"labels": {}}, subresource="/status", by=by),
+        what="the reach of the controller is limited",
+    )
 
 
 def binding_to(node: str, **metadata: Any) -> dict[str, Any]:

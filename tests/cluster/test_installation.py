@@ -7,6 +7,7 @@ import os
 import re
 
 import pytest
+import typer
 import yaml
 
 from autoscaler.api.names import (
@@ -17,6 +18,7 @@ from autoscaler.api.names import (
     WEBHOOK_CONFIGURATION,
     WEBHOOK_SERVICE,
 )
+from autoscaler.cli.main import app
 from autoscaler.kube.webhook_address import ServiceAddress
 from autoscaler.kube.webhook_endpoints import PORT_NAME
 from autoscaler.kube.webhook_entries import WEBHOOKS, entry_of
@@ -26,6 +28,8 @@ from tests.components.fixtures import needed_program
 from tests.components.programs import CLUSTER_PROGRAMS
 
 INSTALLATION = DEPLOY / "kustomize"
+CONTROLLER = "tensor-fusion-controller"
+"""Name of its Deployment, its Service and its disruption budget."""
 ONE_ENTRY = entry_of(WEBHOOKS[0], ServiceAddress(), "")
 
 
@@ -46,6 +50,11 @@ def fresh(tmp_path_factory):
         install_definitions(plane)
         plane.kubectl("apply", "-k", INSTALLATION).well()
         yield plane
+
+
+def commands():
+    """Return the commands of ``tfa`` by name."""
+    return typer.main.get_command(app).commands
 
 
 def test_applying_again_changes_nothing(fresh):
@@ -77,12 +86,13 @@ def test_applying_again_keeps_the_mode_and_the_entries(fresh):
     assert [entry["name"] for entry in kept["webhooks"]] == [ONE_ENTRY["name"]]
 
 
-def test_the_pods_of_the_webhook_pass_the_strictest_pod_security(fresh, objects):
-    pod = objects["Deployment", WEBHOOK_SERVICE]["spec"]["template"]
+@pytest.mark.parametrize("name", [WEBHOOK_SERVICE, CONTROLLER])
+def test_our_pods_pass_the_strictest_pod_security(fresh, objects, name):
+    pod = objects["Deployment", name]["spec"]["template"]
     made = {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {**pod["metadata"], "name": "webhook", "namespace": NAMESPACE},
+        "metadata": {**pod["metadata"], "name": name, "namespace": NAMESPACE},
         "spec": pod["spec"],
     }
 
@@ -102,6 +112,56 @@ def test_the_service_leads_to_the_webhook_where_the_entries_expect_it(objects):
     assert (service["metadata"]["namespace"], port["port"]) == (NAMESPACE, ServiceAddress().port)
     assert service["spec"]["selector"].items() <= pod["metadata"]["labels"].items()
     assert port["targetPort"] in {each["name"] for each in container["ports"]}
+
+
+@pytest.mark.parametrize("name", [WEBHOOK_SERVICE, CONTROLLER])
+def test_one_process_of_each_is_kept_while_nodes_are_drained(objects, name):
+    deployment = objects["Deployment", name]["spec"]
+    budget = objects["PodDisruptionBudget", name]["spec"]
+
+    assert (deployment["replicas"], budget["minAvailable"]) == (2, 1)
+    assert budget["selector"] == deployment["selector"]
+    assert objects["Service", name]["spec"]["selector"] == budget["selector"]["matchLabels"]
+
+
+@pytest.mark.parametrize(
+    ("name", "command"), [(WEBHOOK_SERVICE, "webhook"), (CONTROLLER, "controller")]
+)
+def test_our_processes_are_commands_of_the_one_program(objects, name, command):
+    [container] = objects["Deployment", name]["spec"]["template"]["spec"]["containers"]
+
+    assert container["args"][0] == command
+    flags = {option for each in commands()[command].params for option in each.opts}
+    assert {flag.partition("=")[0] for flag in container["args"][1:]} <= flags
+
+
+def test_worker_pods_are_a_component_that_brings_a_right_and_flags(fresh, objects, tmp_path):
+    base = os.path.relpath(INSTALLATION, tmp_path.resolve())
+    overlay = {"resources": [base], "components": [f"{base}/components/standalone-workers"]}
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(overlay))
+
+    rendered = yaml.safe_load_all(fresh.kubectl("kustomize", tmp_path).well().out)
+    found = {(each["kind"], each["metadata"]["name"]): each for each in rendered}
+
+    added = sorted(found.keys() - objects.keys())
+    right = f"{CONTROLLER}-standalone-workers"
+    assert added == [("ClusterRole", right), ("ClusterRoleBinding", right)]
+    assert found["ClusterRole", right]["rules"] == [
+        {"apiGroups": [""], "resources": ["pods"], "verbs": ["create"]}
+    ]
+    endpoint = f"--connection-endpoint=http://{CONTROLLER}.{NAMESPACE}.svc:8080"
+    assert added_arguments(objects, found, CONTROLLER) == ["--standalone-workers"]
+    assert added_arguments(objects, found, WEBHOOK_SERVICE) == ["--standalone-workers", endpoint]
+
+
+def added_arguments(objects, changed, name):
+    """Return the arguments that the first container of a Deployment has more than before."""
+    before, after = (
+        each["Deployment", name]["spec"]["template"]["spec"]["containers"][0]["args"]
+        for each in (objects, changed)
+    )
+    assert after[: len(before)] == before
+    return after[len(before) :]
 
 
 def test_the_webhook_configurations_are_shipped_empty(objects):
@@ -133,10 +193,15 @@ def test_the_documented_overlay_names_other_images(fresh, tmp_path):
     rendered = fresh.kubectl("kustomize", tmp_path).well().out
 
     objects = list(yaml.safe_load_all(rendered))
-    [pod] = [each["spec"]["template"] for each in objects if each["kind"] == "Deployment"]
-    [container] = pod["spec"]["containers"]
-    assert container["image"] == "images.example.com/tensor-fusion-autoscaler:0.1.0"
-    settings = container["envFrom"][0]["configMapRef"]["name"]
+    containers = {
+        each["metadata"]["name"]: each["spec"]["template"]["spec"]["containers"][0]
+        for each in objects
+        if each["kind"] == "Deployment"
+    }
+    assert {each["image"] for each in containers.values()} == {
+        "images.example.com/tensor-fusion-autoscaler:0.1.0"
+    }
+    settings = containers[WEBHOOK_SERVICE]["envFrom"][0]["configMapRef"]["name"]
     assert [each["data"] for each in objects if each["metadata"]["name"] == settings] == [
         {"TFA_LIMITER_IMAGE": "images.example.com/tensor-fusion-limiter:0.1.0"}
     ]

@@ -6,7 +6,6 @@ from autoscaler.logs import LogFormat
 FLAGS = {
     "namespace": "elsewhere",
     "limiter_image": "limiter:1",
-    "controller_user": None,
     "connection_endpoint": "",
     "has_standalone_workers": False,
     "root_owners": (),
@@ -26,14 +25,6 @@ def _no_cluster(monkeypatch, tmp_path):
     for name in ("KUBECONFIG", "KUBERNETES_SERVICE_HOST", "TFA_LIMITER_IMAGE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
-
-
-def test_the_controller_is_the_service_account_of_the_namespace_unless_it_is_named():
-    own = WebhookFlags(**FLAGS).installation.controller_user
-    named = WebhookFlags(**FLAGS | {"controller_user": "admin"}).installation.controller_user
-
-    assert own == "system:serviceaccount:elsewhere:controller"
-    assert named == "admin"
 
 
 def test_the_installation_is_what_the_flags_say():

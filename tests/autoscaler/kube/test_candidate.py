@@ -3,7 +3,7 @@ from contextlib import suppress
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from autoscaler.errors import ApiUnavailableError, ConflictError, KubeError, NotFoundError
 from autoscaler.kube.candidate import Candidate, Standing
@@ -203,6 +203,51 @@ def test_a_lease_that_was_deleted_is_lost(server, clock, method):
     assert (leader.standing, leader.loss) == (Standing.LOST, "the lease was deleted")
 
 
+def test_a_lease_that_was_deleted_is_waited_for_as_its_holder_may_still_act(server, clock):
+    first, second = candidate_of(server, clock, "a"), candidate_of(server, clock, "b")
+    first.step()
+    second.step()
+    server.lease = None
+    clock.wait(2.0)
+    second.step()
+    assert (second.standing, second.holder) == (Standing.FOLLOWING, "a")
+    clock.wait(TIMES.lease_s - 0.1)
+    second.step()
+    assert not second.is_leader()
+    clock.wait(0.1)
+    second.step()
+    assert (second.is_leader(), first.is_leader()) == (True, False)
+    assert second.epoch > first.epoch
+
+
+def test_the_wait_for_a_deleted_lease_begins_when_it_is_missed(server, clock):
+    first, second = candidate_of(server, clock, "a"), candidate_of(server, clock, "b")
+    first.step()
+    second.step()
+    clock.wait(9.0)
+    first.step()  # a renewal that the second one never sees
+    server.lease = None
+    clock.wait(6.0)
+    second.step()
+    assert (first.is_leader(), second.is_leader()) == (True, False)
+
+
+def test_a_reign_that_was_not_seen_is_waited_for_too_when_the_lease_was_deleted(server, clock):
+    first, second, late = (candidate_of(server, clock, name) for name in ("a", "b", "late"))
+    first.step()
+    late.step()
+    first.resign()
+    first.release()
+    second.step()
+    server.lease = None
+    late.step()
+    assert (second.is_leader(), late.is_leader()) == (True, False)
+    clock.wait(TIMES.lease_s)
+    late.step()
+    assert (second.is_leader(), late.is_leader()) == (False, True)
+    assert late.epoch > second.epoch
+
+
 def test_a_renewal_whose_answer_got_lost_is_found_at_the_next_look(server, clock):
     leader = candidate_of(server, clock, "a")
     leader.step()
@@ -292,10 +337,18 @@ class ElectionLaws(RuleBasedStateMachine):
             assert fault != "none"
         self.server.before = self.server.after = lambda method: None
 
+    @precondition(lambda self: self.server.lease is not None)
     @rule(number=st.integers(0, 2))
     def restart(self, number):
         self.candidates[number] = self.new()
 
+    @precondition(lambda self: all(each.holder for each in self.candidates))
+    @rule()
+    def delete_the_lease(self):
+        # Who comes new while there is none cannot know that somebody may still lead.
+        self.server.lease = None
+
+    @precondition(lambda self: self.server.lease is not None)
     @rule(number=st.integers(0, 2))
     def release(self, number):
         self.candidates[number].resign()

@@ -66,6 +66,13 @@ def test_a_lease_that_is_made_again_is_above_the_one_that_was_deleted():
     assert transitions_of(later) > transitions_of(again)
 
 
+def test_a_lease_that_is_made_again_is_above_changes_of_hands_that_its_maker_did_not_see():
+    first = taken(None, "a", LeaseTimes(), now_s=NOW_S)
+    unseen = taken(first, "b", LeaseTimes(), now_s=NOW_S + 1)
+    again = taken(None, "c", LeaseTimes(), now_s=NOW_S + 20, seen=transitions_of(first))
+    assert transitions_of(again) > transitions_of(unseen)
+
+
 def test_renewing_changes_the_time_of_renewal_and_nothing_else():
     lease = taken(None, "a", LeaseTimes(), now_s=NOW_S)
     later = renewed(lease, now_s=NOW_S + 2)

@@ -13,6 +13,18 @@ from autoscaler.kube.work_queue import WorkQueueSnapshot
 from autoscaler.kube.write_budget import WriteBudgetSnapshot
 from autoscaler.webhook.counts import AdmissionCounts
 from autoscaler.webhook.serving_certificate import CertificateCounts
+from autoscaler.workloads.books_snapshot import BooksSnapshot, PoolCards
+from autoscaler.workloads.controller_snapshot import ControllerSnapshot
+from autoscaler.workloads.counts import (
+    AdjustOutcome,
+    ControllerCounts,
+    Direction,
+    ReconcileOutcome,
+    WorkerPodAction,
+)
+from autoscaler.workloads.placement_problems import WaitingSnapshot
+from autoscaler.workloads.work import WorkKind
+from tests.autoscaler.workloads.entries import amounts
 
 
 def certificate(**changes):
@@ -86,6 +98,34 @@ def keeper(**changes):
     return KeeperSnapshot(**{**values, **changes})
 
 
+def controller(**changes):
+    counts = ControllerCounts()
+    counts.reconciled(WorkKind.POD, ReconcileOutcome.DONE, duration_s=0.5)
+    counts.placed(waited_s=2.0)
+    counts.released()
+    counts.adjusted(Direction.UP, AdjustOutcome.CAPPED)
+    counts.worker_pod(WorkerPodAction.CREATED)
+    counts.drifted(1)
+    cards = PoolCards(
+        pool="pool",
+        gpu_model="NVIDIA A100-SXM4-80GB",
+        cards=2,
+        usable_cards=1,
+        free_cards=0,
+        capacity=amounts(200, 160),
+        allocatable=amounts(150, 80),
+        requested=amounts(10, 4),
+    )
+    values = {
+        "counts": counts.snapshot(),
+        "books": BooksSnapshot(pools=(cards,), in_flight=5, overbooked=("gpu-1",)),
+        "waiting": WaitingSnapshot(
+            pods={("pool", "NoGPUAvailable"): 2}, missing_gpus={("pool", "A100"): 3}
+        ),
+    }
+    return ControllerSnapshot(**{**values, **changes})
+
+
 def all_parts(**changes):
     parts = {
         "admissions": AdmissionCounts().snapshot,
@@ -96,5 +136,6 @@ def all_parts(**changes):
         "elector": elector,
         "events": events,
         "keeper": keeper,
+        "controller": controller,
     }
     return {**parts, **changes}

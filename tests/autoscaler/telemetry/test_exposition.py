@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from autoscaler.sources.prometheus.query_counts import Outcome, QueryCounts
+from autoscaler.telemetry.controller_families import CONTROLLER_FAMILIES
 from autoscaler.telemetry.exposition import registry_of, render
 from autoscaler.telemetry.families import (
     FAMILIES,
@@ -65,6 +66,7 @@ def test_the_table_holds_each_family_once():
         *SOURCE_FAMILIES,
         *LOOP_FAMILIES,
         *WEBHOOK_FAMILIES,
+        *CONTROLLER_FAMILIES,
         *KUBE_FAMILIES,
     }
 

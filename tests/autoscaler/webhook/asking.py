@@ -13,7 +13,6 @@ from autoscaler.webhook.admit import admit
 from tests.autoscaler.webhook.clusters import NAMESPACE, MemorySnapshot, cluster
 from tests.autoscaler.webhook.pods import pod
 
-USER = "system:serviceaccount:kube-system:replicaset-controller"
 AMOUNTS = {"tflops_request": "10", "vram_request": "4Gi"}
 
 
@@ -30,10 +29,8 @@ def asking(*containers: Any, labels: dict[str, str] | None = None, **values: Any
     )
 
 
-def asked(
-    obj: dict[str, Any], snapshot: MemorySnapshot | None = None, user: str = USER
-) -> Admission:
-    request = PodRequest(pod=obj, namespace=NAMESPACE, user=user)
+def asked(obj: dict[str, Any], snapshot: MemorySnapshot | None = None) -> Admission:
+    request = PodRequest(pod=obj, namespace=NAMESPACE)
     return admit(request, cluster() if snapshot is None else snapshot)
 
 

@@ -11,7 +11,6 @@ from autoscaler.api.object_key import ObjectKey
 from autoscaler.webhook.snapshot import Installation
 
 NAMESPACE = "team"
-CONTROLLER = "system:serviceaccount:tensor-fusion-autoscaler:controller"
 LIMITER_IMAGE = "registry.example/limiter:1"
 APPLY = Control(mode=ProcessMode.APPLY)
 
@@ -23,9 +22,7 @@ class MemorySnapshot:
     objects: tuple[dict[str, Any], ...] = ()
     control: Control = field(default_factory=Control)
     installation: Installation = field(
-        default_factory=lambda: Installation(
-            limiter_image=LIMITER_IMAGE, controller_user=CONTROLLER
-        )
+        default_factory=lambda: Installation(limiter_image=LIMITER_IMAGE)
     )
 
     def find(self, key: ObjectKey) -> dict[str, Any] | None:

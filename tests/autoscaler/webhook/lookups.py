@@ -3,7 +3,7 @@
 from autoscaler.api.control import Control
 from autoscaler.webhook.snapshot import Installation
 
-INSTALLATION = Installation(limiter_image="limiter", controller_user="controller")
+INSTALLATION = Installation(limiter_image="limiter")
 
 
 class Changing:

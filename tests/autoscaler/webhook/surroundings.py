@@ -10,7 +10,6 @@ from autoscaler.api.control import Control
 from autoscaler.webhook.snapshot import Installation
 from tests.autoscaler.webhook.clusters import (
     APPLY,
-    CONTROLLER,
     LIMITER_IMAGE,
     MemorySnapshot,
     pool,
@@ -96,7 +95,6 @@ def clusters(draw: st.DrawFn) -> MemorySnapshot:
         control=APPLY if is_apply else Control(),
         installation=Installation(
             limiter_image=LIMITER_IMAGE,
-            controller_user=CONTROLLER,
             connection_endpoint=draw(st.sampled_from(("", "http://controller:8080"))),
             has_standalone_workers=draw(st.booleans()),
         ),

@@ -8,14 +8,14 @@ import yaml
 
 from autoscaler.api.names import ENABLED, PLACEMENT_GATE, PREFIX
 from autoscaler.webhook.admission import Admission
-from autoscaler.webhook.snapshot import Installation
-from tests.autoscaler.webhook.asking import AMOUNTS, USER, admitted, asked, asking, keys, refused
+from tests.autoscaler.webhook.asking import AMOUNTS, admitted, asked, asking, keys, refused
 from tests.autoscaler.webhook.clusters import (
     APPLY,
-    CONTROLLER,
     LIMITER_IMAGE,
     cluster,
+    owned,
     pool,
+    pool_with_workers,
     priority_class,
     profile,
     workload,
@@ -46,15 +46,25 @@ def test_a_pod_that_is_not_selected_passes_as_it_is(labels):
     assert asked(pod(annotations=keys(qos="superb"), labels=labels)) == Admission()
 
 
-def test_a_pod_that_the_controller_makes_passes_as_it_is():
-    worker = asking(gpu_ids="GPU-1", labels={f"{PREFIX}component": "worker"}, **AMOUNTS)
-    assert asked(worker, user=CONTROLLER) == Admission()
-    assert asked(worker, user=USER).patch != ()
-
-
-def test_nobody_is_the_controller_of_an_installation_that_names_none():
-    snapshot = cluster(installation=Installation(limiter_image="x", controller_user=""))
-    assert asked(asking(**AMOUNTS), snapshot, user="").patch != ()
+def test_a_worker_pod_of_an_existing_workload_is_admitted_like_any_other():
+    llm = workload("llm", resources={"requests": {"tflops": "10"}}, qos="high")
+    worker = asking(
+        workload="llm",
+        generate_workload="false",
+        is_local_gpu="true",
+        no_standalone_worker_mode="true",
+        inject_container="main",
+    )
+    found = admitted(owned(worker, llm), cluster(pool_with_workers(), llm, HIGH))
+    assert found.warnings == ()
+    assert found.labels == {
+        "enabled": "true",
+        "component": "worker",
+        "workload": "llm",
+        "gpupool": "default-pool",
+    }
+    assert (found.amounts(), found.annotations["qos"]) == ({"tflops-request": "10"}, "high")
+    assert found.pod["spec"]["schedulingGates"] == [{"name": PLACEMENT_GATE}]
 
 
 def test_the_example_of_the_product_document_is_admitted_without_a_warning():

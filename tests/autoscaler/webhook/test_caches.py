@@ -1,6 +1,5 @@
 import threading
 from contextlib import contextmanager
-from dataclasses import replace
 
 import pytest
 
@@ -19,13 +18,12 @@ from autoscaler.kube.resource import (
     WORKLOAD_PROFILES,
     WORKLOADS,
 )
-from autoscaler.webhook.caches import STALE_S, Caches, cache_problems, owner, workload
+from autoscaler.webhook.caches import Caches, owner, workload
 from autoscaler.webhook.snapshot import Installation
-from tests.autoscaler.telemetry.parts import cache
 from tests.autoscaler.webhook.listed_api import ListedApi, SilentStream
 from tests.components.processes import until
 
-INSTALLATION = Installation(limiter_image="limiter", controller_user="controller")
+INSTALLATION = Installation(limiter_image="limiter")
 NOTHING = {
     resource: []
     for resource in (
@@ -201,20 +199,6 @@ def test_a_kind_that_is_not_cached_is_not_looked_at():
     with pytest.raises(NotFoundError, match=r"Rollout of argoproj\.io/v1alpha1 is not looked at"):
         caches.look(ObjectKey("argoproj.io/v1alpha1", "Rollout", "team", "r"), 0.4)
     assert api.asked == []
-
-
-def test_a_cache_that_heard_nothing_for_too_long_is_a_problem():
-    fresh = cache(resource="jobs.batch", age_s=STALE_S)
-    stale = replace(fresh, age_s=STALE_S + 1, last_error="no answer")
-
-    assert cache_problems([fresh]) == ()
-    assert cache_problems([stale]) == ("nothing was heard of jobs.batch for 300 s: no answer",)
-
-
-def test_the_text_of_a_problem_does_not_change_with_time():
-    stale = cache(age_s=400.0)
-
-    assert cache_problems([stale]) == cache_problems([replace(stale, age_s=500.0)])
 
 
 def test_caches_are_stopped_beside_one_another():

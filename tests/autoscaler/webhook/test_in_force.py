@@ -125,7 +125,7 @@ def test_a_decision_in_the_other_unit_is_left_out_with_a_warning():
     (warning,) = found.warnings
     assert warning == (
         "workload job status.desiredResources: states compute-percent-limit, and the pod states "
-        "compute in tflops; the declared amount counts"
+        "compute in tflops; it is left out"
     )
 
 

@@ -6,7 +6,6 @@ from autoscaler.api.names import GPU_IDS, PLACEMENT_GATE, PREFIX
 from autoscaler.webhook.snapshot import Installation
 from tests.autoscaler.webhook.asking import AMOUNTS, admitted, asked, asking, refused
 from tests.autoscaler.webhook.clusters import (
-    CONTROLLER,
     LIMITER_IMAGE,
     cluster,
     pool,
@@ -17,7 +16,6 @@ from tests.autoscaler.webhook.clusters import (
 
 WITH_WORKERS = Installation(
     limiter_image=LIMITER_IMAGE,
-    controller_user=CONTROLLER,
     connection_endpoint="http://controller:8080/",
     has_standalone_workers=True,
 )

@@ -8,7 +8,6 @@ from autoscaler.webhook.snapshot import Installation
 from tests.autoscaler.webhook.asking import AMOUNTS, admitted, asked, asking
 from tests.autoscaler.webhook.clusters import (
     APPLY,
-    CONTROLLER,
     cluster,
     made,
     owned,
@@ -61,7 +60,6 @@ def test_an_installation_adds_kinds_that_may_stand_above():
     ray = owner("RayCluster", "night-x", "ray.io/v1", under=job)
     installation = Installation(
         limiter_image="x",
-        controller_user=CONTROLLER,
         root_owners={"RayCluster.ray.io": ["RayJob.ray.io"]},
     )
     snapshot = cluster(ray, installation=installation)
@@ -93,7 +91,6 @@ def test_owners_in_a_circle_end():
     second = owned(owner("ReplicaSet", "b"), first)
     installation = Installation(
         limiter_image="x",
-        controller_user=CONTROLLER,
         root_owners={"ReplicaSet.apps": ["ReplicaSet.apps"]},
     )
     snapshot = cluster(owned(first, second), second, installation=installation)

@@ -6,15 +6,14 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
+from autoscaler.health import Readiness, health_application
 from autoscaler.webhook.admission import Admission
 from autoscaler.webhook.counts import AdmissionCounts, Outcome, Webhook
 from autoscaler.webhook.server import (
     BODIES_AT_ONCE,
     BODY_BYTES,
     PATHS,
-    Readiness,
     admission_application,
-    health_application,
 )
 from tests.autoscaler.webhook.reviews import review
 
@@ -230,43 +229,11 @@ def admissions():
     return admission_application(Asked().answer, Readiness(), AdmissionCounts())
 
 
-def health(*parts, metrics=lambda: b"a_metric 1\n"):
-    return health_application(Readiness(*parts), metrics, "text/plain; version=0.0.4")
-
-
-def test_a_process_that_is_ready_says_so():
-    assert get(health(lambda: ()), "/readyz")[::2] == (200, "ok\n")
-
-
-def test_a_process_that_is_not_ready_says_all_that_is_missing():
-    status, _, text = get(
-        health(lambda: ("no certificate",), lambda: ("no list", "too old")), "/readyz"
-    )
-
-    assert (status, text) == (503, "no certificate\nno list\ntoo old\n")
-
-
-def test_a_process_that_drains_is_not_ready():
-    readiness = Readiness(lambda: ())
-    readiness.is_draining = True
-
-    assert readiness.problems() == ("the process is about to end",)
-
-
-def test_a_process_that_is_not_ready_is_healthy():
-    assert get(health(lambda: ("no certificate",)), "/healthz")[::2] == (200, "ok\n")
-
-
-def test_metrics_are_served_as_their_text_format():
-    status, headers, text = get(health(), "/metrics")
-
-    assert (status, text) == (200, "a_metric 1\n")
-    assert headers["Content-Type"] == "text/plain; version=0.0.4"
-
-
 def test_nothing_can_be_admitted_without_tls():
+    plain = health_application(Readiness(), lambda: b"", "text/plain")
+
     async def exchange():
-        async with client_of(health()) as client:
+        async with client_of(plain) as client:
             return (await client.post("/admit/pods", data=review())).status
 
     assert asyncio.run(exchange()) == 404

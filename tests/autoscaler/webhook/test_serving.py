@@ -1,6 +1,4 @@
 import asyncio
-import os
-import signal
 import ssl
 import time
 from contextlib import asynccontextmanager
@@ -10,11 +8,12 @@ import pytest
 from aiohttp import web
 
 from autoscaler.errors import UsageError
+from autoscaler.health import Readiness, health_application
 from autoscaler.kube.certificates import new_authority_and_serving
 from autoscaler.webhook.admission import Admission
 from autoscaler.webhook.counts import AdmissionCounts
-from autoscaler.webhook.server import Readiness, admission_application, health_application
-from autoscaler.webhook.serving import Ports, serve, stop_on_signals
+from autoscaler.webhook.server import admission_application
+from autoscaler.webhook.serving import Ports, serve
 from autoscaler.webhook.serving_certificate import ServingCertificate
 from tests.autoscaler.webhook.reviews import review
 from tests.components.processes import LOOPBACK, free_port, until
@@ -218,19 +217,6 @@ def test_a_port_that_is_taken_is_a_wrong_argument():
 
     port, message = asyncio.run(run())
     assert message == f"cannot listen on port {port}: Address already in use"
-
-
-def test_a_signal_stops_and_a_second_one_is_left_to_the_system():
-    async def run():
-        stopping = asyncio.Event()
-        stop_on_signals(stopping)
-        os.kill(os.getpid(), signal.SIGTERM)
-        await asyncio.wait_for(stopping.wait(), DEADLINE_S)
-
-    before = signal.getsignal(signal.SIGTERM)
-    asyncio.run(run())
-
-    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_what_keeps_a_process_from_being_ready_is_logged_once(caplog):

@@ -513,3 +513,17 @@ def test_a_consequence_follows_what_is_wrong():
     (problem,) = resolve(annotations=annotations(tflops_limit="1", tflops_request="2")).errors
     assert problem.consequence == "the request counts for both"
     assert str(problem) == f"{problem.path}: {problem.message}; {problem.consequence}"
+
+
+def test_amounts_are_found_by_the_key_of_their_statement():
+    stated = resolve(annotations=annotations(compute_percent_limit="50", vram_limit="4Gi")).stated
+    keys = ("compute-percent-request", "compute-percent-limit", "vram-limit", "tflops-limit")
+    assert [stated.amount_of(key) for key in keys] == [50.0, 50.0, 4 * GIB, None]
+
+
+def test_a_buffer_of_a_higher_layer_replaces_the_risk_target_of_the_whole_block():
+    found = resolve(
+        pool_rule={"autoScalingConfig": {"autoSetLimits": {"riskTarget": "1%"}}},
+        profile={"autoScalingConfig": {"autoSetLimits": {"extraTFlopsBufferRatio": 0.3}}},
+    )
+    assert [found.policy.limits[d].risk_target for d in (COMPUTE, MEMORY)] == [None, None]

@@ -1,0 +1,199 @@
+"""What ``tfa controller`` does, after its arguments were read: puts the parts together and runs."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from autoscaler.api.names import CONTROLLER_LEASE, FieldManager
+from autoscaler.cli.root_owners import root_owners_of
+from autoscaler.clock import SystemClock
+from autoscaler.errors import UsageError
+from autoscaler.health import Readiness, health_application
+from autoscaler.kube.api_server import ApiServer
+from autoscaler.kube.certificate_keeper import CertificateKeeper, KeeperRules
+from autoscaler.kube.elector import Elector
+from autoscaler.kube.event_recorder import EventRecorder
+from autoscaler.kube.webhook_address import Address, ServiceAddress, UrlAddress
+from autoscaler.kube.webhook_endpoints import Endpoint, service_endpoints
+from autoscaler.kube.work_queue import WorkQueue
+from autoscaler.kube.write_budget import WriteBudget
+from autoscaler.listening import listening, readiness_told, stop_on_signals
+from autoscaler.logs import LogFormat, configure
+from autoscaler.telemetry.exposition import CONTENT_TYPE, registry_of, render
+from autoscaler.version import tool_version
+from autoscaler.workloads.connection_api import add_routes
+from autoscaler.workloads.controller import Controller
+from autoscaler.workloads.parts import Parts, parts_of
+from autoscaler.workloads.rules import ControllerRules
+from autoscaler.workloads.work import WorkKey
+from recommender.durations import parse_duration_s
+
+SHORTEST_RESYNC_S = 1.0
+HTTPS_PORT = 443
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControllerFlags:
+    """The arguments of the command."""
+
+    namespace: str
+    has_standalone_workers: bool
+    root_owners: tuple[str, ...]
+    """``CHILD=KIND`` of each, both as ``Kind.group``."""
+    webhook_replicas: int
+    webhook_open_after: str | None
+    webhook_url: str | None
+    is_certificate_external: bool
+    release_after: str
+    resync: str
+    write_rate_per_s: float
+    workers: int
+    address: str | None
+    health_port: int
+    kubeconfig: Path | None
+    log_format: LogFormat
+
+    @property
+    def rules(self) -> ControllerRules:
+        """Return what the installation decides.  Raises ``UsageError``, ``InvalidValueError``."""
+        return ControllerRules(
+            namespace=self.namespace,
+            root_owners=root_owners_of(self.root_owners),
+            has_standalone_workers=self.has_standalone_workers,
+            release_after_s=_duration_s(self.release_after, "--release-after", shortest_s=0.0),
+            resync_s=_duration_s(self.resync, "--resync", shortest_s=SHORTEST_RESYNC_S),
+            workers=self.workers,
+        )
+
+    @property
+    def keeper_rules(self) -> KeeperRules:
+        """Return how certificate and entries are kept.  Raises as ``rules``."""
+        open_after = self.webhook_open_after
+        return KeeperRules(
+            needed_endpoints=self.webhook_replicas,
+            open_after_s=None
+            if open_after is None
+            else _duration_s(open_after, "--webhook-open-after", shortest_s=0.0),
+            is_external=self.is_certificate_external,
+        )
+
+    @property
+    def webhook_address(self) -> Address:
+        """Return where the API server reaches the webhook.  Raises ``UsageError``."""
+        if self.webhook_url is None:
+            return ServiceAddress(namespace=self.namespace)
+        return UrlAddress(url=self.webhook_url)
+
+
+def _duration_s(text: str, flag: str, *, shortest_s: float) -> float:
+    duration_s = parse_duration_s(text, flag)
+    if duration_s < shortest_s:
+        raise UsageError(f"{flag}: {text} is not valid; allowed: {shortest_s:g}s and longer")
+    return duration_s
+
+
+def run_controller(flags: ControllerFlags) -> None:
+    """Run until a signal ends it.  Raises ``UsageError`` and ``InvalidValueError``."""
+    process = _Process(flags)
+    configure(flags.log_format)
+    with closing(process.api):
+        asyncio.run(process.run())
+
+
+class _Process:
+    """All parts of one process."""
+
+    def __init__(self, flags: ControllerFlags) -> None:
+        rules, keeper_rules = flags.rules, flags.keeper_rules
+        address = flags.webhook_address
+        budget = WriteBudget(flags.write_rate_per_s)
+        self.api = ApiServer.from_environment(
+            kubeconfig=flags.kubeconfig, user_agent=f"tfa-controller/{tool_version()}"
+        )
+        self._flags = flags
+        self._elector = Elector(self.api, namespace=flags.namespace, name=CONTROLLER_LEASE)
+        self._events = EventRecorder(
+            self.api,
+            controller=FieldManager.CONTROLLER,
+            instance=self._elector.identity,
+            budget=budget,
+        )
+        self._keeper = CertificateKeeper(
+            self.api,
+            address,
+            endpoints=_endpoints(self.api, address),
+            is_leader=self._elector.is_leader,
+            clock=SystemClock(),
+            rules=keeper_rules,
+            namespace=flags.namespace,
+        )
+        queue = WorkQueue[WorkKey]()
+        self._parts = parts_of(
+            self.api,
+            work=queue,
+            rules=rules,
+            events=self._events,
+            budget=budget,
+            is_leader=self._elector.is_leader,
+            clock=SystemClock(),
+        )
+        self._controller = Controller(
+            self._parts,
+            queue,
+            election=self._elector,
+            events=self._events,
+            tasks=(self._keeper.run,),
+        )
+        self._registry = registry_of(
+            caches=self._parts.tools.cluster.counts,
+            queue=queue.snapshot,
+            budget=budget.snapshot,
+            elector=self._elector.snapshot,
+            events=self._events.snapshot,
+            keeper=self._keeper.snapshot,
+            controller=self._controller.snapshot,
+        )
+
+    async def run(self) -> None:
+        """Serve the pages of health while the controller runs."""
+        stopping, stop = asyncio.Event(), threading.Event()
+        stop_on_signals(stopping)
+        readiness = Readiness(self._controller.problems)
+        application = _application(readiness, self._parts, lambda: render(self._registry))
+        async with (
+            listening(application, self._flags.address, self._flags.health_port, None),
+            readiness_told(readiness),
+        ):
+            running = asyncio.create_task(asyncio.to_thread(self._controller.run, stop))
+            waiting = asyncio.create_task(stopping.wait())
+            # A controller that ends by itself has failed: the process ends with its error.
+            await asyncio.wait((running, waiting), return_when=asyncio.FIRST_COMPLETED)
+            readiness.is_draining = True
+            stop.set()
+            waiting.cancel()
+            await running
+
+
+def _application(
+    readiness: Readiness, parts: Parts, metrics: Callable[[], bytes]
+) -> web.Application:
+    application = health_application(readiness, metrics, CONTENT_TYPE)
+    add_routes(application, parts.tools.cluster)
+    return application
+
+
+def _endpoints(api: ApiServer, address: Address) -> Callable[[], Sequence[Endpoint]]:
+    """Return where the webhook's processes are found: behind its Service, or the one URL."""
+    if isinstance(address, ServiceAddress):
+        return lambda: service_endpoints(api, address)
+    parts = urlsplit(address.url)
+    endpoint = parts.hostname or "", parts.port or HTTPS_PORT
+    return lambda: (endpoint,)

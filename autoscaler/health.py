@@ -1,0 +1,54 @@
+"""What a process says of itself over HTTP: whether it lives, whether it is ready, its metrics.
+
+Served without TLS and on a port of its own, for whoever looks after the process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from aiohttp import web
+
+
+class Readiness:
+    """Whether the process wants requests: all parts are ready, and it is not about to end."""
+
+    def __init__(self, *parts: Callable[[], Sequence[str]]) -> None:
+        self._parts = parts
+        self.is_draining = False
+        """Set once the process is to end: it still answers, but wants no new connections."""
+
+    def problems(self) -> tuple[str, ...]:
+        """Return why it does not want requests; nothing: it does."""
+        draining = ("the process is about to end",) if self.is_draining else ()
+        return (*draining, *(problem for part in self._parts for problem in part()))
+
+
+def health_application(
+    readiness: Readiness, metrics: Callable[[], bytes], content_type: str
+) -> web.Application:
+    """Return what is served without TLS: the pages of health, and the metrics as text."""
+
+    async def show_metrics(_request: web.Request) -> web.Response:
+        return web.Response(body=metrics(), headers={"Content-Type": content_type})
+
+    application = web.Application()
+    add_health(application, readiness)
+    application.router.add_get("/metrics", show_metrics)
+    return application
+
+
+def add_health(application: web.Application, readiness: Readiness) -> None:
+    """Add the pages of health to an application."""
+
+    async def healthz(_request: web.Request) -> web.Response:
+        return web.Response(text="ok\n")
+
+    async def readyz(_request: web.Request) -> web.Response:
+        problems = readiness.problems()
+        if problems:
+            return web.Response(status=503, text="".join(f"{line}\n" for line in problems))
+        return web.Response(text="ok\n")
+
+    application.router.add_get("/healthz", healthz)
+    application.router.add_get("/readyz", readyz)

@@ -1,0 +1,94 @@
+"""What every process does around its ports: signals, sockets, and telling when it is ready."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from aiohttp import web
+
+from autoscaler.errors import UsageError
+from autoscaler.health import Readiness
+
+KEEP_ALIVE_S = 120.0
+"""Longer than the 90 s after which the API server closes an idle connection: who asks closes it,
+else a request may meet a connection that is just being closed."""
+CLOSING_S = 5.0
+"""How long requests that are being answered may take when the ports close."""
+LOOK_EVERY_S = 0.5
+"""Between two looks at what keeps the process from being ready, for the log alone."""
+
+_log = logging.getLogger(__name__)
+
+
+def stop_on_signals(stopping: asyncio.Event) -> None:
+    """Set ``stopping`` at SIGTERM and SIGINT; a second signal ends the process at once."""
+    loop = asyncio.get_running_loop()
+
+    def stop(number: signal.Signals) -> None:
+        _log.info("received %s", number.name)
+        stopping.set()
+        for each in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(each)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop, number)
+
+
+@asynccontextmanager
+async def listening(
+    application: web.Application, address: str | None, port: int, context: ssl.SSLContext | None
+) -> AsyncIterator[None]:
+    """Serve at a port while the context lasts, with TLS where there is a ``context`` for it.
+
+    An ``address`` of None is all of the machine's.  Raises ``UsageError`` where the port is taken.
+    """
+    runner = web.AppRunner(
+        application,
+        access_log=None,
+        handle_signals=False,
+        keepalive_timeout=KEEP_ALIVE_S,
+        shutdown_timeout=CLOSING_S,
+    )
+    await runner.setup()
+    try:
+        try:
+            await web.TCPSite(runner, address, port, ssl_context=context).start()
+        except OSError as error:
+            why = os.strerror(error.errno) if error.errno else str(error)
+            raise UsageError(f"cannot listen on port {port}: {why}") from error
+        _log.info("listening on port %d with%s TLS", port, "" if context else "out")
+        yield
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def readiness_told(readiness: Readiness) -> AsyncIterator[None]:
+    """Log each change of what keeps the process from being ready, while the context lasts."""
+    telling = asyncio.create_task(_tell(readiness))
+    try:
+        yield
+    finally:
+        telling.cancel()
+        with suppress(asyncio.CancelledError):
+            await telling
+
+
+async def _tell(readiness: Readiness) -> None:
+    told: tuple[str, ...] | None = None
+    while True:
+        await asyncio.sleep(LOOK_EVERY_S)
+        problems = readiness.problems()
+        if problems == told:
+            continue
+        told = problems
+        if problems:
+            _log.warning("not ready: %s", "; ".join(problems))
+        else:
+            _log.info("ready")

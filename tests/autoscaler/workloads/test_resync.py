@@ -1,0 +1,116 @@
+import threading
+
+from autoscaler.api.names import Component
+from autoscaler.kube.resource import PODS, QUOTAS, WORKLOADS
+from autoscaler.workloads.resync import Resync, all_keys
+from autoscaler.workloads.taking_over import learn_placements
+from autoscaler.workloads.work import WorkKey, WorkKind
+from tests.autoscaler.workloads.entries import amounts
+from tests.autoscaler.workloads.objects import TEAM, placed, pod, quota, worker, workload
+from tests.autoscaler.workloads.placing_world import PlacingWorld
+
+
+def wait_for_nothing(_wait_s):
+    return True
+
+
+def test_all_that_is_ours_is_looked_at_pods_first():
+    world = PlacingWorld()
+    world.api.add(WORKLOADS, workload())
+    world.api.add(QUOTAS, quota())
+    client = worker("client", labels={"tensor-fusion.ai/component": str(Component.CLIENT)})
+    world.add(worker("a", workload="without-object"), client, pod("foreign"))
+
+    assert list(dict.fromkeys(all_keys(world.tools.cluster))) == [
+        WorkKey(WorkKind.POD, TEAM, "a"),
+        WorkKey(WorkKind.CONNECTION, TEAM, "client"),
+        WorkKey(WorkKind.WORKLOAD, TEAM, "job"),
+        WorkKey(WorkKind.WORKLOAD, TEAM, "without-object"),
+        WorkKey(WorkKind.GPU, "", "gpu-1"),
+        WorkKey(WorkKind.POOL, "", "pool"),
+        WorkKey(WorkKind.QUOTA, TEAM, "quota"),
+    ]
+
+
+def test_books_that_agree_with_the_pods_are_left_alone():
+    world = PlacingWorld()
+    world.place(worker(), placed("other"))
+
+    assert Resync(world.tools).check_books(wait_for_nothing) == ()
+    assert world.tools.counts.snapshot().drifts == 0
+
+
+def test_books_that_differ_are_put_right_counted_and_told(caplog):
+    world = PlacingWorld()
+    world.add(placed())
+    world.tools.books.observe_gone("uid-of-pod-job")
+
+    assert Resync(world.tools).check_books(wait_for_nothing) == ("gpu-1",)
+    assert world.tools.books.used("gpu-1") == amounts(10, 4)
+    assert world.tools.counts.snapshot().drifts == 1
+    assert "gpu-1" in caplog.text
+    assert Resync(world.tools).check_books(wait_for_nothing) == ()
+
+
+def test_what_agrees_at_the_second_look_was_no_drift():
+    world = PlacingWorld()
+    world.add(placed())
+    world.tools.books.observe_gone("uid-of-pod-job")
+
+    def told_late(_wait_s):
+        Resync(world.tools).rebuild_books()
+
+    assert Resync(world.tools).check_books(told_late) == ()
+    assert world.tools.counts.snapshot().drifts == 0
+
+
+def test_books_are_rebuilt_from_the_caches():
+    world = PlacingWorld()
+    world.add(placed())
+    world.tools.books.observe_gone("uid-of-pod-job")
+    Resync(world.tools).rebuild_books()
+
+    assert world.tools.books.used("gpu-1") == amounts(10, 4)
+
+
+def test_it_ends_when_it_is_told_to():
+    stop = threading.Event()
+    stop.set()
+    world = PlacingWorld()
+    world.box.work.keys()
+
+    Resync(world.tools).run(stop)
+
+    assert world.box.work.keys() == []
+
+
+def test_a_new_leader_knows_placements_that_its_cache_does_not_show_yet():
+    world = PlacingWorld()
+    world.add(worker())
+
+    def place(obj):
+        obj.update(placed())
+        obj["metadata"]["resourceVersion"] = "0"
+
+    world.api.edit(PODS, TEAM, "job", place)
+    assert world.tools.books.used("gpu-1") == amounts()
+
+    assert learn_placements(world.tools) == 1
+    assert world.tools.books.used("gpu-1") == amounts(10, 4)
+    world.show()
+    assert world.tools.books.used("gpu-1") == amounts(10, 4)
+
+
+def test_an_older_state_that_the_cache_shows_late_does_not_undo_what_a_new_leader_learned():
+    world = PlacingWorld()
+    world.add(worker())
+    before = world.tools.cluster.store(PODS).get(TEAM, "job")
+    world.reconcile()
+    world.tools.books.observe_gone(before["metadata"]["uid"])
+
+    learn_placements(world.tools)
+    world.tools.books.observe(
+        before["metadata"]["uid"], None, before["metadata"]["resourceVersion"]
+    )
+
+    assert world.tools.books.used("gpu-1") == amounts(10, 4)
