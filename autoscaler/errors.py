@@ -17,6 +17,7 @@ AutoscalerError
     ├── ExpiredError            410: the version is too old to go on from; list again
     ├── InvalidError            400, 422: the server refuses the object; do not repeat it
     ├── ThrottledError          429: wait, as long as it says
+    ├── DisruptionError         429 of an eviction: a disruption budget forbids it for now
     └── ApiUnavailableError     5xx, no answer in time, no connection: try again later
 """
 
@@ -110,6 +111,10 @@ class InvalidError(KubeError):
 
 class ThrottledError(KubeError):
     """The server asks to wait."""
+
+
+class DisruptionError(KubeError):
+    """A disruption budget keeps a pod from being evicted now."""
 
 
 class ApiUnavailableError(KubeError):

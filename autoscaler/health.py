@@ -24,31 +24,51 @@ class Readiness:
         return (*draining, *(problem for part in self._parts for problem in part()))
 
 
+def nothing_stuck() -> Sequence[str]:
+    """Return what a process says that is never stuck: nothing."""
+    return ()
+
+
 def health_application(
-    readiness: Readiness, metrics: Callable[[], bytes], content_type: str
+    readiness: Readiness,
+    metrics: Callable[[], bytes],
+    content_type: str,
+    *,
+    stuck: Callable[[], Sequence[str]] = nothing_stuck,
 ) -> web.Application:
-    """Return what is served without TLS: the pages of health, and the metrics as text."""
+    """Return what is served without TLS: the pages of health, and the metrics as text.
+
+    ``stuck`` returns what only a restart helps against.
+    """
 
     async def show_metrics(_request: web.Request) -> web.Response:
         return web.Response(body=metrics(), headers={"Content-Type": content_type})
 
     application = web.Application()
-    add_health(application, readiness)
+    add_health(application, readiness, stuck=stuck)
     application.router.add_get("/metrics", show_metrics)
     return application
 
 
-def add_health(application: web.Application, readiness: Readiness) -> None:
-    """Add the pages of health to an application."""
+def add_health(
+    application: web.Application,
+    readiness: Readiness,
+    *,
+    stuck: Callable[[], Sequence[str]] = nothing_stuck,
+) -> None:
+    """Add the pages of health to an application; ``stuck`` as in ``health_application``."""
 
     async def healthz(_request: web.Request) -> web.Response:
-        return web.Response(text="ok\n")
+        return _told(stuck())
 
     async def readyz(_request: web.Request) -> web.Response:
-        problems = readiness.problems()
-        if problems:
-            return web.Response(status=503, text="".join(f"{line}\n" for line in problems))
-        return web.Response(text="ok\n")
+        return _told(readiness.problems())
 
     application.router.add_get("/healthz", healthz)
     application.router.add_get("/readyz", readyz)
+
+
+def _told(problems: Sequence[str]) -> web.Response:
+    if problems:
+        return web.Response(status=503, text="".join(f"{line}\n" for line in problems))
+    return web.Response(text="ok\n")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, ROUND_UP, Context, Decimal, localcontext
+from functools import lru_cache
 from typing import Literal
 
 from recommender.errors import ContractError, InvalidValueError
@@ -37,6 +38,8 @@ _GRAMMAR = re.compile(
     r"(?P<number>[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))"
     r"(?:(?P<suffix>[numkMGTPE]|[KMGTPE]i)|[eE](?P<exponent>[+-]?[0-9]+))?"
 )
+_KNOWN = 4096
+"""Texts and numbers that are kept, as a cluster states the same few quantities again and again."""
 # Far outside of what is left after rounding to 1n and capping at 2^63 - 1, so that an exponent such
 # as 1e999999999 costs no digits.
 _SMALLEST_ADJUSTED, _LARGEST_ADJUSTED = -30, 30
@@ -54,20 +57,10 @@ def parse_quantity(value: str | float | Decimal, field: str = "quantity") -> Dec
     an unknown suffix such as ``GB`` or ``K``, NaN, infinity, ``None``, ``True``.
     """
     text = _as_text(value)
-    match = None if text is None else _GRAMMAR.fullmatch(text)
-    if match is None:
+    amount = None if text is None else _amount_of(text)
+    if amount is None:
         raise InvalidValueError(field, value, ALLOWED_QUANTITY)
-    number, suffix, exponent = match.group("number", "suffix", "exponent")
-    with localcontext(_exact_context(len(number))):
-        amount = Decimal(number)
-        if suffix in _BINARY_POWERS:
-            amount *= 1024 ** _BINARY_POWERS[suffix]
-            shift = 0
-        elif exponent is not None:
-            shift = _exponent_within_reach(exponent, len(number))
-        else:
-            shift = _DECIMAL_EXPONENTS[suffix or ""]
-        return _rounded_and_capped(amount, shift)
+    return amount
 
 
 def format_quantity(value: Decimal, suffix_family: SuffixFamily = "decimal") -> str:
@@ -80,20 +73,7 @@ def format_quantity(value: Decimal, suffix_family: SuffixFamily = "decimal") -> 
     """
     if not value.is_finite():
         raise ContractError(f"a quantity must be finite, not {value}")
-    with localcontext(_exact_context(len(value.as_tuple().digits))):
-        amount = _rounded_and_capped(value, 0)
-        if amount == 0:
-            return "0"
-        is_whole = amount == amount.to_integral_value()
-        if suffix_family == "binary" and is_whole and abs(amount) >= 1024:
-            mantissa, power = _without_factor(int(amount), 1024, largest_power=6)
-            return f"{mantissa}{_SUFFIX_OF_POWER[power]}"
-        nanos = int(amount.scaleb(9))
-        mantissa, thousands = _without_factor(nanos, 1000, largest_power=9)
-        exponent = 3 * thousands - 9
-        if suffix_family == "exponent":
-            return f"{mantissa}e{exponent}" if exponent else str(mantissa)
-        return f"{mantissa}{_SUFFIX_OF_EXPONENT[exponent]}"
+    return _canonical(value, suffix_family)
 
 
 def format_tflops(tflops: float) -> str:
@@ -114,6 +94,43 @@ def format_bytes_quantity(n: float) -> str:
     """
     whole_bytes = int(_non_negative(n).to_integral_value(ROUND_HALF_EVEN))
     return format_quantity(Decimal(-(-whole_bytes // _MEBI) * _MEBI), "binary")
+
+
+@lru_cache(maxsize=_KNOWN)
+def _amount_of(text: str) -> Decimal | None:
+    """Return the number that a text states; None where it is no quantity."""
+    match = _GRAMMAR.fullmatch(text)
+    if match is None:
+        return None
+    number, suffix, exponent = match.group("number", "suffix", "exponent")
+    with localcontext(_exact_context(len(number))):
+        amount = Decimal(number)
+        if suffix in _BINARY_POWERS:
+            amount *= 1024 ** _BINARY_POWERS[suffix]
+            shift = 0
+        elif exponent is not None:
+            shift = _exponent_within_reach(exponent, len(number))
+        else:
+            shift = _DECIMAL_EXPONENTS[suffix or ""]
+        return _rounded_and_capped(amount, shift)
+
+
+@lru_cache(maxsize=_KNOWN)
+def _canonical(value: Decimal, suffix_family: SuffixFamily) -> str:
+    with localcontext(_exact_context(len(value.as_tuple().digits))):
+        amount = _rounded_and_capped(value, 0)
+        if amount == 0:
+            return "0"
+        is_whole = amount == amount.to_integral_value()
+        if suffix_family == "binary" and is_whole and abs(amount) >= 1024:
+            mantissa, power = _without_factor(int(amount), 1024, largest_power=6)
+            return f"{mantissa}{_SUFFIX_OF_POWER[power]}"
+        nanos = int(amount.scaleb(9))
+        mantissa, thousands = _without_factor(nanos, 1000, largest_power=9)
+        exponent = 3 * thousands - 9
+        if suffix_family == "exponent":
+            return f"{mantissa}e{exponent}" if exponent else str(mantissa)
+        return f"{mantissa}{_SUFFIX_OF_EXPONENT[exponent]}"
 
 
 def _as_text(value: object) -> str | None:

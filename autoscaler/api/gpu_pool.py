@@ -64,6 +64,8 @@ class Placement(Shape):
 
     mode: Literal["CompactFirst", "LowLoadFirst"] | None = None
     """CompactFirst (default) fills used GPUs first, LowLoadFirst takes the emptiest."""
+    preemption: Literal["Never", "LowerQoS"] | None = None
+    """Never (default), or LowerQoS: a worker without room has workers of lower QoS evicted."""
 
 
 class Oversubscription(Shape):
@@ -108,7 +110,7 @@ class WorkerConfig(Shape):
     image: Image | None = None
     """Program that serves GPUs to clients. Not set: the pool offers embedded local mode only."""
     pod_template: Foreign | None = None
-    """Pod template of worker pods."""
+    """Pod template of worker pods; its ``strategy.rollingUpdate`` says how they are replaced."""
 
 
 class ClientConfig(Shape):

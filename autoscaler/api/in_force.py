@@ -10,13 +10,14 @@ all now (process-wide mode, pause, free capacity, totals of quotas), its caller 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from autoscaler.api.ceilings import Ceiling
 from autoscaler.api.control import Control, ProcessMode
 from autoscaler.api.desired import SIDES, Amount, Desired, read_desired
 from autoscaler.api.names import AMOUNT_KEYS, PREFIX
-from autoscaler.api.notes import Notes
+from autoscaler.api.notes import NotedProblems, Notes
 from recommender.errors import InvalidValueError
 from recommender.policy.model import Dimension, LimitRule, Mode, Policy, RequestRule
 from recommender.policy.stated import Stated
@@ -63,14 +64,36 @@ def amounts_while_running(
 
     ``current`` is what it has, by statement key; what nobody decides stays as it is spelt there.
     No decided amount is above what a quota allows, no request is above its limit, and one that is
-    not decided is never lowered.  Current amounts that cannot be read are noted, and stay.
+    not decided is never lowered.  VRAM that new pods start without is not given to one that started
+    so.  Current amounts that cannot be read are noted, and stay.
     """
     amounts = _read(current, notes)
     desired = read_desired(workload, gpu_model, notes, at_start=False)
     if amounts is None or desired is None:
         return dict(current)
+    starting = read_desired(workload, gpu_model, NotedProblems(), at_start=True)
+    if starting is not None:
+        kept = _kept_since_start(amounts, desired, starting)
+        desired = replace(desired, amounts={**desired.amounts, **kept})
     _decide(amounts, desired, policy, _WHILE_RUNNING, ceilings, notes)
     return _quantities(amounts)
+
+
+def _kept_since_start(
+    amounts: Mapping[str, Amount], desired: Desired, starting: Desired
+) -> dict[str, Amount]:
+    """Return the VRAM that a worker is to have where pods that start get less of it.
+
+    VRAM that is in use cannot be lowered, so that running workers may have more than new ones; one
+    that started with less needs no more than those do.
+    """
+    kept = {}
+    for key in (f"{_VRAM}-{end}" for end in SIDES.values()):
+        runs, starts = desired.amounts.get(key), starting.amounts.get(key)
+        has = amounts.get(key)
+        if runs and starts and has and starts.value < runs.value:
+            kept[key] = sorted((starts, has, runs), key=lambda each: each.value)[1]
+    return kept
 
 
 def _read(current: Mapping[str, str], notes: Notes) -> dict[str, Amount] | None:

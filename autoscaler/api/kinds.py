@@ -8,7 +8,7 @@ from autoscaler.api.connection import TensorFusionConnection
 from autoscaler.api.gpu import GPU
 from autoscaler.api.gpu_pool import GPUPool
 from autoscaler.api.gpu_resource_quota import GPUResourceQuota
-from autoscaler.api.names import GROUP, IS_DEFAULT_POOL, MANAGED_BY, POOL_LABEL
+from autoscaler.api.names import GROUP, IS_DEFAULT_POOL, MANAGED_BY, POOL_LABEL, Condition
 from autoscaler.api.shape import CustomObject
 from autoscaler.api.workload import TensorFusionWorkload
 from autoscaler.api.workload_profile import WorkloadProfile
@@ -27,7 +27,6 @@ class Column:
     type: str = "string"
     is_wide: bool = False
     """Shown with ``-o wide`` only."""
-    meaning: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +79,11 @@ def annotation_path(annotation: str) -> str:
     return f".metadata.annotations.{_escaped(annotation)}"
 
 
+def condition_path(kind: Condition) -> str:
+    """Return the JSON path of the reason of a condition."""
+    return f'.status.conditions[?(@.type=="{kind}")].reason'
+
+
 def _escaped(key: str) -> str:
     return key.replace(".", r"\.")
 
@@ -100,6 +104,7 @@ KINDS = (
             Column(name="Phase", path=".status.phase"),
             Column(name="Workers", path=".status.workerCount", type="integer"),
             Column(name="Ready", path=".status.readyWorkers", type="integer"),
+            Column(name="Placement", path=condition_path(Condition.PLACED)),
             _POOL,
             _QOS,
             *_STATED,
@@ -164,6 +169,7 @@ KINDS = (
             Column(name="Workload", path=".spec.workloadName"),
             Column(name="Client", path=".spec.clientPod"),
             Column(name="Worker", path=".status.workerName"),
+            Column(name="URL", path=".status.connectionURL", is_wide=True),
             _AGE,
         ),
     ),

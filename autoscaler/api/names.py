@@ -1,8 +1,8 @@
-"""Every annotation, label, condition, reason and object name that the parts agree on.
+"""Every annotation, label, condition, event reason and object name that the parts agree on.
 
 Keys that state amounts and properties of a workload are the recommender's (``policy/fields``); they
 are repeated here by name only where a part of Kubernetes needs one of them.  What is injected into
-pods is the table of ``injection``.
+pods is the table of ``injection``; reasons of conditions are ``condition_reasons``.
 """
 
 from __future__ import annotations
@@ -164,8 +164,11 @@ class EventReason(StrEnum):
     PLACED = "Placed"
     NO_GPU_AVAILABLE = "NoGPUAvailable"
     QUOTA_EXCEEDED = "QuotaExceeded"
+    ALERT_THRESHOLD_REACHED = "AlertThresholdReached"
+    NODE_CONFLICT = "NodeConflict"
     INVALID_WORKER = "InvalidWorker"
-    """A pod whose annotations cannot be read, so that it cannot be placed."""
+    """A pod that cannot be placed: its annotations cannot be read, the API server refuses it, or
+    somebody else removed its gate."""
     PLACEMENT_RELEASED = "PlacementReleased"
     """The scheduler refused the node of a placed pod, which is made anew."""
     UNSCHEDULABLE = "Unschedulable"

@@ -7,22 +7,22 @@ from typing import Annotated
 import typer
 
 from autoscaler.api.names import NAMESPACE
-from autoscaler.cli.service_options import KubeconfigOption, LogFormatOption
+from autoscaler.cli.service_options import (
+    INSTALLATION,
+    SERVING,
+    BindAddressOption,
+    KubeconfigOption,
+    LogFormatOption,
+    NamespaceOption,
+    RootOwnerOption,
+)
 from autoscaler.logs import LogFormat
 
-INSTALLATION, WEBHOOK, PACE, SERVING = "Installation", "Webhook", "Pace", "Serving"
+WEBHOOK, PACE = "Webhook", "Pace"
 
 
 def command(
-    namespace: Annotated[
-        str,
-        typer.Option(
-            "--namespace",
-            metavar="NAME",
-            rich_help_panel=INSTALLATION,
-            help="Namespace of the installation.",
-        ),
-    ] = NAMESPACE,
+    namespace: NamespaceOption = NAMESPACE,
     standalone_workers: Annotated[
         bool,
         typer.Option(
@@ -31,17 +31,7 @@ def command(
             help="Worker pods are created for stand-alone and remote workloads.",
         ),
     ] = False,
-    root_owner: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--root-owner",
-            metavar="CHILD=KIND",
-            rich_help_panel=INSTALLATION,
-            help="A further kind that owns ReplicaSet.apps, StatefulSet.apps or Job.batch, for "
-            "example ReplicaSet.apps=Rollout.example.com: its pods are one workload. Repeatable; "
-            "the same as for the webhook.",
-        ),
-    ] = None,
+    root_owner: RootOwnerOption = None,
     webhook_replicas: Annotated[
         int,
         typer.Option(
@@ -115,15 +105,7 @@ def command(
             help="Objects that are looked at at the same time.",
         ),
     ] = 8,
-    bind_address: Annotated[
-        str | None,
-        typer.Option(
-            "--bind-address",
-            metavar="IP",
-            rich_help_panel=SERVING,
-            help="Address to listen at. Default: all.",
-        ),
-    ] = None,
+    bind_address: BindAddressOption = None,
     health_port: Annotated[
         int,
         typer.Option(

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from aiohttp import web
-
 from autoscaler.api.names import CONTROLLER_LEASE, FieldManager
 from autoscaler.cli.root_owners import root_owners_of
 from autoscaler.clock import SystemClock
@@ -31,7 +29,7 @@ from autoscaler.telemetry.exposition import CONTENT_TYPE, registry_of, render
 from autoscaler.version import tool_version
 from autoscaler.workloads.connection_api import add_routes
 from autoscaler.workloads.controller import Controller
-from autoscaler.workloads.parts import Parts, parts_of
+from autoscaler.workloads.parts import parts_of
 from autoscaler.workloads.rules import ControllerRules
 from autoscaler.workloads.work import WorkKey
 from recommender.durations import parse_duration_s
@@ -167,7 +165,13 @@ class _Process:
         stopping, stop = asyncio.Event(), threading.Event()
         stop_on_signals(stopping)
         readiness = Readiness(self._controller.problems)
-        application = _application(readiness, self._parts, lambda: render(self._registry))
+        application = health_application(
+            readiness,
+            lambda: render(self._registry),
+            CONTENT_TYPE,
+            stuck=self._controller.stuck,
+        )
+        add_routes(application, self._parts.tools.cluster)
         async with (
             listening(application, self._flags.address, self._flags.health_port, None),
             readiness_told(readiness),
@@ -180,14 +184,6 @@ class _Process:
             stop.set()
             waiting.cancel()
             await running
-
-
-def _application(
-    readiness: Readiness, parts: Parts, metrics: Callable[[], bytes]
-) -> web.Application:
-    application = health_application(readiness, metrics, CONTENT_TYPE)
-    add_routes(application, parts.tools.cluster)
-    return application
 
 
 def _endpoints(api: ApiServer, address: Address) -> Callable[[], Sequence[Endpoint]]:

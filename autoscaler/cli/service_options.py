@@ -10,6 +10,37 @@ import typer
 from autoscaler.cli.options import GENERAL
 from autoscaler.logs import LogFormat
 
+INSTALLATION, SERVING = "Installation", "Serving"
+
+NamespaceOption = Annotated[
+    str,
+    typer.Option(
+        "--namespace",
+        metavar="NAME",
+        rich_help_panel=INSTALLATION,
+        help="Namespace of the installation.",
+    ),
+]
+RootOwnerOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--root-owner",
+        metavar="CHILD=KIND",
+        rich_help_panel=INSTALLATION,
+        help="A further kind that owns ReplicaSet.apps, StatefulSet.apps or Job.batch, for example "
+        "ReplicaSet.apps=Rollout.example.com: its pods are one workload. Repeatable; the same for "
+        "webhook and controller.",
+    ),
+]
+BindAddressOption = Annotated[
+    str | None,
+    typer.Option(
+        "--bind-address",
+        metavar="IP",
+        rich_help_panel=SERVING,
+        help="Address to listen at. Default: all.",
+    ),
+]
 KubeconfigOption = Annotated[
     Path | None,
     typer.Option(

@@ -8,10 +8,16 @@ from typing import Annotated
 import typer
 
 from autoscaler.api.names import NAMESPACE
-from autoscaler.cli.service_options import KubeconfigOption, LogFormatOption
+from autoscaler.cli.service_options import (
+    INSTALLATION,
+    SERVING,
+    BindAddressOption,
+    KubeconfigOption,
+    LogFormatOption,
+    NamespaceOption,
+    RootOwnerOption,
+)
 from autoscaler.logs import LogFormat
-
-INSTALLATION, SERVING = "Installation", "Serving"
 
 
 def command(
@@ -25,15 +31,7 @@ def command(
             help="Image of the init container that brings the limiter, where a pool names none.",
         ),
     ],
-    namespace: Annotated[
-        str,
-        typer.Option(
-            "--namespace",
-            metavar="NAME",
-            rich_help_panel=INSTALLATION,
-            help="Namespace of the installation.",
-        ),
-    ] = NAMESPACE,
+    namespace: NamespaceOption = NAMESPACE,
     connection_endpoint: Annotated[
         str,
         typer.Option(
@@ -51,25 +49,8 @@ def command(
             help="The controller may create worker pods.",
         ),
     ] = False,
-    root_owner: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--root-owner",
-            metavar="CHILD=KIND",
-            rich_help_panel=INSTALLATION,
-            help="A further kind that owns ReplicaSet.apps, StatefulSet.apps or Job.batch, for "
-            "example ReplicaSet.apps=Rollout.example.com: its pods are one workload. Repeatable.",
-        ),
-    ] = None,
-    bind_address: Annotated[
-        str | None,
-        typer.Option(
-            "--bind-address",
-            metavar="IP",
-            rich_help_panel=SERVING,
-            help="Address to listen at. Default: all.",
-        ),
-    ] = None,
+    root_owner: RootOwnerOption = None,
+    bind_address: BindAddressOption = None,
     port: Annotated[
         int,
         typer.Option("--port", min=1, max=65535, rich_help_panel=SERVING, help="Port with TLS."),

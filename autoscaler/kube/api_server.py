@@ -14,7 +14,7 @@ from urllib.parse import quote
 from autoscaler.errors import InvalidError
 from autoscaler.kube.access import Access, access_from_environment
 from autoscaler.kube.paging import Page, named, pages
-from autoscaler.kube.resource import Resource
+from autoscaler.kube.resource import PODS, Resource
 from autoscaler.kube.transport import JSON, Question, Transport, encoded
 from autoscaler.kube.watch_stream import WatchStream
 
@@ -188,6 +188,20 @@ class ApiServer:
         if grace_s is not None:
             options["gracePeriodSeconds"] = grace_s
         return self.request("DELETE", _path(resource, namespace, name), body=options)
+
+    def evict(self, name: str, namespace: str, *, uid: str) -> None:
+        """Delete a pod with its own grace period, if its disruption budget allows that now.
+
+        Raises ``DisruptionError`` where it does not, and ``ConflictError`` where the pod of this
+        name has another ``uid``.
+        """
+        eviction = {
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"name": name, "namespace": namespace},
+            "deleteOptions": {"preconditions": {"uid": uid}},
+        }
+        self.request("POST", _path(PODS, namespace, name, "eviction"), body=eviction)
 
     def merge_patch(
         self,

@@ -66,6 +66,7 @@ CRON_JOBS = _of("batch", "cronjobs", "CronJob")
 LEASES = _of("coordination.k8s.io", "leases", "Lease")
 EVENTS = _of("events.k8s.io", "events", "Event")
 ENDPOINT_SLICES = _of("discovery.k8s.io", "endpointslices", "EndpointSlice")
+DISRUPTION_BUDGETS = _of("policy", "poddisruptionbudgets", "PodDisruptionBudget")
 PRIORITY_CLASSES = _of("scheduling.k8s.io", "priorityclasses", "PriorityClass", is_namespaced=False)
 MUTATING_CONFIGURATIONS = _of(
     "admissionregistration.k8s.io",

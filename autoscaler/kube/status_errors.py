@@ -17,6 +17,7 @@ from autoscaler.errors import (
     AlreadyExistsError,
     ApiUnavailableError,
     ConflictError,
+    DisruptionError,
     ExpiredError,
     ForbiddenError,
     InvalidError,
@@ -28,6 +29,8 @@ from autoscaler.printable import printable
 
 QUOTED_LETTERS = 2000
 """Of what the server says: a refused object is explained field by field."""
+_BY_BUDGET = "DisruptionBudget"
+"""Cause of an eviction that is refused."""
 _BY_STATUS: Mapping[int, type[KubeError]] = {
     HTTPStatus.UNAUTHORIZED: ForbiddenError,
     HTTPStatus.FORBIDDEN: ForbiddenError,
@@ -64,7 +67,7 @@ def error_of_status(
     details = details if isinstance(details, dict) else {}
     code = http_status or _whole_number(status.get("code"))
     reason = str(status.get("reason") or "")
-    kind = _kind_of(code, reason)
+    kind = DisruptionError if _is_by_budget(details) else _kind_of(code, reason)
     wait_s = _seconds(retry_after)
     if wait_s is None:
         # In an error of validation the details have no such number.
@@ -79,6 +82,13 @@ def _kind_of(code: int | None, reason: str) -> type[KubeError]:
     if code is None or code >= HTTPStatus.INTERNAL_SERVER_ERROR or code < HTTPStatus.BAD_REQUEST:
         return ApiUnavailableError
     return _BY_STATUS.get(code, InvalidError)
+
+
+def _is_by_budget(details: Mapping[str, Any]) -> bool:
+    """Return whether an eviction was refused, which says nothing of the server's load."""
+    causes = details.get("causes")
+    causes = causes if isinstance(causes, list) else []
+    return any(isinstance(each, dict) and each.get("reason") == _BY_BUDGET for each in causes)
 
 
 def _named(code: int | None) -> str:

@@ -20,6 +20,7 @@ from autoscaler.errors import ApiUnavailableError, ForbiddenError
 from autoscaler.garbage_collection import collection_paused
 from autoscaler.kube.access import Access, Login
 from autoscaler.kube.connection_errors import error_of_exception
+from autoscaler.kube.nesting import read_json
 from autoscaler.kube.status_errors import error_of_answer
 from autoscaler.printable import printable
 
@@ -68,7 +69,7 @@ class Transport:
         body = self._body(question, answer, end_s=end_s, timeout_s=timeout_s)
         try:
             with collection_paused():
-                found = orjson.loads(body)
+                found = read_json(body)
         except orjson.JSONDecodeError:
             found = None
         if not isinstance(found, dict):

@@ -11,6 +11,7 @@ import orjson
 import urllib3
 
 from autoscaler.errors import ApiUnavailableError
+from autoscaler.kube.nesting import read_json
 from autoscaler.kube.paging import named
 from autoscaler.kube.resource import Resource
 from autoscaler.kube.transport import READ_BYTES, Question, Transport
@@ -86,7 +87,7 @@ class WatchStream(Iterator[dict[str, Any]]):
 
     def _event(self, line: bytes) -> dict[str, Any]:
         try:
-            event = orjson.loads(line)
+            event = read_json(line)
         except orjson.JSONDecodeError:
             event = None
         if not (isinstance(event, dict) and isinstance(event.get("object"), dict)):

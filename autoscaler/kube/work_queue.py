@@ -33,6 +33,8 @@ class WorkQueueSnapshot:
     """Keys that come later."""
     in_hand: int
     """Keys that a worker has."""
+    longest_in_hand_s: float
+    """For so long a worker has had the oldest of them; 0: there is none."""
     failing: int
     """Keys whose last attempts failed."""
     handed_out: int
@@ -44,6 +46,12 @@ class WorkQueueSnapshot:
 @dataclass(frozen=True, slots=True)
 class _Delayed:
     due_s: float
+    priority: Priority
+
+
+@dataclass(frozen=True, slots=True)
+class _InHand:
+    since_s: float
     priority: Priority
 
 
@@ -62,7 +70,8 @@ class WorkQueue(Generic[Key]):
         self._due: list[tuple[float, int, Key]] = []
         """Heap over ``_delayed``; an entry that disagrees with it is out of date."""
         self._entries = count()
-        self._in_hand: dict[Key, Priority] = {}
+        self._in_hand: dict[Key, _InHand] = {}
+        """The oldest first."""
         self._again: dict[Key, Priority] = {}
         """Keys that were added while a worker had them."""
         self._failures: dict[Key, int] = {}
@@ -102,7 +111,8 @@ class WorkQueue(Generic[Key]):
                 self._release_due(now_s)
                 taken = self._lanes.take()
                 if taken is not None:
-                    key, self._in_hand[key] = taken
+                    key, priority = taken
+                    self._in_hand[key] = _InHand(now_s, priority)
                     self._handed_out += 1
                     return key
                 if now_s >= end_s:
@@ -120,20 +130,30 @@ class WorkQueue(Generic[Key]):
             if priority is not None:
                 self._put(key, priority)
 
-    def retry(self, key: Key) -> None:
-        """Let a key in hand come again, each time after twice the wait; ``done`` must follow."""
+    def retry(self, key: Key, *, at_least_s: float = 0.0) -> None:
+        """Let a key in hand come again; ``done`` must follow.
+
+        Each time the wait is twice the one before, and at least ``at_least_s``.
+        """
         with self._changed:
             self._require_in_hand(key)
             failures = self._failures.get(key, 0)
             self._failures[key] = failures + 1
             self._retries += 1
             wait_s = min(FIRST_RETRY_S * 2 ** min(failures, DOUBLINGS), LONGEST_RETRY_S)
-            self.add_after(key, wait_s, self._in_hand[key])
+            self.add_after(key, max(wait_s, at_least_s), self._in_hand[key].priority)
 
     def forget(self, key: Key) -> None:
         """Let the next retry of a key be its first; to be called when it succeeded."""
         with self._changed:
             self._failures.pop(key, None)
+
+    def longest_in_hand(self) -> tuple[Key, float] | None:
+        """Return the key that a worker has had longest, and for how many seconds; None: no key."""
+        with self._changed:
+            for key, held in self._in_hand.items():
+                return key, self._monotonic_s() - held.since_s
+            return None
 
     def backlog(self) -> Mapping[Priority, int]:
         """Return how many keys wait for a worker now, of every priority."""
@@ -144,10 +164,12 @@ class WorkQueue(Generic[Key]):
     def snapshot(self) -> WorkQueueSnapshot:
         """Return the numbers of this moment."""
         with self._changed:
+            longest = self.longest_in_hand()
             return WorkQueueSnapshot(
                 backlog=self.backlog(),
                 delayed=len(self._delayed),
                 in_hand=len(self._in_hand),
+                longest_in_hand_s=0.0 if longest is None else longest[1],
                 failing=len(self._failures),
                 handed_out=self._handed_out,
                 retries=self._retries,

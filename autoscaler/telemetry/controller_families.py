@@ -29,6 +29,12 @@ PLACEMENT_RELEASES = family(
     Kind.COUNTER,
     "Placed pods that were deleted because the scheduler refused their node for too long",
 )
+PREEMPTED_WORKERS = family(
+    "preempted_workers_total",
+    Kind.COUNTER,
+    "Workers that were evicted for one of higher quality of service, by their own",
+    "qos",
+)
 WAITING_PODS = family(
     "waiting_pods",
     Kind.GAUGE,
@@ -39,7 +45,8 @@ WAITING_PODS = family(
 MISSING_GPUS = family(
     "missing_gpus",
     Kind.GAUGE,
-    "GPUs that waiting pods lack, by pool and the model that they ask for (empty: any)",
+    "GPUs that waiting pods lack, by pool and the model that they ask for (empty: any; other: all "
+    "models beyond the first hundred)",
     "pool",
     "gpu_model",
 )
@@ -93,6 +100,11 @@ BOOKS_DRIFT = family(
     Kind.COUNTER,
     "GPUs whose books differed from the pods and were put right; anything above 0 is a defect",
 )
+RESYNC_FAILURES = family(
+    "resync_failures_total",
+    Kind.COUNTER,
+    "Regular looks at everything that an error of ours ended; anything above 0 is a defect",
+)
 ADJUSTS = family(
     "worker_adjusts_total",
     Kind.COUNTER,
@@ -113,6 +125,7 @@ CONTROLLER_FAMILIES = (
     RECONCILE_DURATION,
     PLACEMENT_DURATION,
     PLACEMENT_RELEASES,
+    PREEMPTED_WORKERS,
     WAITING_PODS,
     MISSING_GPUS,
     POOL_GPUS,
@@ -124,6 +137,7 @@ CONTROLLER_FAMILIES = (
     OVERBOOKED_GPUS,
     RESERVATIONS_IN_FLIGHT,
     BOOKS_DRIFT,
+    RESYNC_FAILURES,
     ADJUSTS,
     WORKER_PODS,
 )

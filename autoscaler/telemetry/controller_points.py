@@ -37,7 +37,10 @@ def _counted(counts: ControllerCountsSnapshot) -> Iterator[Point | Distribution]
         )
     yield _distribution(families.PLACEMENT_DURATION, PLACEMENT_BUCKETS_S, counts.placements)
     yield Point(family=families.PLACEMENT_RELEASES, value=counts.releases)
+    for qos, number in counts.preempted.items():
+        yield Point(family=families.PREEMPTED_WORKERS, value=number, labels=(qos,))
     yield Point(family=families.BOOKS_DRIFT, value=counts.drifts)
+    yield Point(family=families.RESYNC_FAILURES, value=counts.resync_failures)
     for (direction, result), number in counts.adjusts.items():
         labels = str(direction), str(result)
         yield Point(family=families.ADJUSTS, value=number, labels=labels)

@@ -36,6 +36,11 @@ QUEUE_BACKLOG = family(
 )
 QUEUE_DELAYED = family("queue_delayed", Kind.GAUGE, "Objects that are to be looked at later")
 QUEUE_IN_HAND = family("queue_in_hand", Kind.GAUGE, "Objects that are being looked at")
+QUEUE_LONGEST_IN_HAND = family(
+    "queue_longest_in_hand_seconds",
+    Kind.GAUGE,
+    "For so long the oldest of these has been looked at; minutes mean a worker that is stuck",
+)
 QUEUE_FAILING = family("queue_failing", Kind.GAUGE, "Objects whose last attempt failed")
 QUEUE_HANDED_OUT = family(
     "queue_handed_out_total", Kind.COUNTER, "Objects that were taken from the queue"
@@ -128,6 +133,7 @@ QUEUE_FAMILIES = (
     QUEUE_BACKLOG,
     QUEUE_DELAYED,
     QUEUE_IN_HAND,
+    QUEUE_LONGEST_IN_HAND,
     QUEUE_FAILING,
     QUEUE_HANDED_OUT,
     QUEUE_RETRIES,

@@ -38,6 +38,7 @@ def queue_points(queue: WorkQueueSnapshot) -> Iterator[Point]:
         yield Point(family=families.QUEUE_BACKLOG, value=number, labels=(str(priority),))
     yield Point(family=families.QUEUE_DELAYED, value=queue.delayed)
     yield Point(family=families.QUEUE_IN_HAND, value=queue.in_hand)
+    yield Point(family=families.QUEUE_LONGEST_IN_HAND, value=queue.longest_in_hand_s)
     yield Point(family=families.QUEUE_FAILING, value=queue.failing)
     yield Point(family=families.QUEUE_HANDED_OUT, value=queue.handed_out)
     yield Point(family=families.QUEUE_RETRIES, value=queue.retries)

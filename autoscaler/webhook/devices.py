@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from autoscaler.api.names import GPU_COUNT, GPU_INDICES, VENDOR
+from autoscaler.api.scalars import LONGEST_NAME
 from autoscaler.webhook.admission import Object
 from autoscaler.webhook.containers import native_gpus
 from autoscaler.webhook.layers import Layers, Written
@@ -18,7 +19,7 @@ MOST_GPUS = 128
 _HIGHEST_INDEX = 2**31 - 1
 _INDEX = re.compile(r"[0-9]{1,10}")
 _VENDOR = re.compile(r"[A-Za-z0-9](?:[-A-Za-z0-9_. ]{0,61}[A-Za-z0-9])?")
-_COUNT = "gpu-count"
+_COUNT, _MODEL = "gpu-count", "gpu-model"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +56,7 @@ def choose_devices(pod: Object, layers: Layers, stated: Stated, verdict: Verdict
         count=count,
         count_source=source,
         indices=indices,
-        model=stated.gpu_model,
+        model=_model(stated, verdict),
         vendor=_vendor(layers, verdict),
     )
 
@@ -98,6 +99,15 @@ def _index(part: object) -> int | None:
     if _INDEX.fullmatch(text) is None or int(text) > _HIGHEST_INDEX:
         return None
     return int(text)
+
+
+def _model(stated: Stated, verdict: Verdict) -> str:
+    model = stated.gpu_model
+    if len(model) > LONGEST_NAME:
+        path = stated.source_of(_MODEL)
+        verdict.invalid(path, model, f"the name of a GPU model of at most {LONGEST_NAME} letters")
+        return ""
+    return model
 
 
 def _vendor(layers: Layers, verdict: Verdict) -> str:

@@ -117,7 +117,7 @@ def _lack_of_workers(pool: Pool, installation: Installation) -> str:
     if not pool.component("worker").get("image"):
         return "it names no worker image (spec.componentConfig.worker.image)"
     if not installation.has_standalone_workers:
-        return "this installation runs no worker pods (standaloneWorkers.enabled is false)"
+        return "this installation runs no worker pods (--standalone-workers is off)"
     return ""
 
 

@@ -21,7 +21,7 @@ class Installation:
     connection_endpoint: str = ""
     """URL where clients of remote workers ask for their connection."""
     has_standalone_workers: bool = False
-    """Whether the controller may create worker pods (``standaloneWorkers.enabled``)."""
+    """Whether the controller may create worker pods (``--standalone-workers``)."""
     root_owners: Mapping[str, Sequence[str]] = field(default_factory=lambda: MappingProxyType({}))
     """Additions to the table of owners: ``Kind.group`` to the kinds above it."""
 

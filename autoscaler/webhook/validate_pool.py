@@ -21,7 +21,8 @@ from recommender.policy.first_generation import QOS
 from recommender.policy.resolve import resolve
 from recommender.quantities import parse_quantity
 
-PLACEMENT_MODES = ("CompactFirst", "LowLoadFirst")
+_PLACEMENT = {"mode": ("CompactFirst", "LowLoadFirst"), "preemption": ("Never", "LowerQoS")}
+"""Fields of ``spec.placement`` and their words."""
 LOWEST_OVERSELL_PERCENT = 100
 _WITH_VALUES, _WITHOUT_VALUES = ("In", "NotIn"), ("Exists", "DoesNotExist")
 _WORD = r"[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
@@ -46,9 +47,10 @@ def check_pool(pool: Object, verdict: Verdict) -> None:
     if qos is not None and qos not in QOS:
         verdict.invalid("spec.qosConfig.defaultQoS", qos, ", ".join(QOS))
     _check_limiter((spec.get("componentConfig") or {}).get("limiter") or {}, verdict)
-    mode = (spec.get("placement") or {}).get("mode")
-    if mode is not None and mode not in PLACEMENT_MODES:
-        verdict.invalid("spec.placement.mode", mode, ", ".join(PLACEMENT_MODES))
+    for field, words in _PLACEMENT.items():
+        word = (spec.get("placement") or {}).get(field)
+        if word is not None and word not in words:
+            verdict.invalid(f"spec.placement.{field}", word, ", ".join(words))
 
 
 def warn_of_default_pool(pool: Object, snapshot: Snapshot, verdict: Verdict) -> None:

@@ -5,12 +5,12 @@ To be asked within ``books.deciding()``, in which what is granted is held too.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import ROUND_FLOOR
 
 from autoscaler.api.ceilings import Ceiling
+from autoscaler.api.condition_reasons import CapReason
 from autoscaler.workloads.adjust_plan import PERCENT, TFLOPS, VRAM, Amounts, Bound, Side
-from autoscaler.workloads.adjusted import CapReason
 from autoscaler.workloads.books import Books
 from autoscaler.workloads.card import Card
 from autoscaler.workloads.claim import Claim
@@ -23,15 +23,20 @@ from recommender.quantities import parse_quantity
 _SIDES = {"requests": Side.REQUEST, "limits": Side.LIMIT}
 
 
-def bounds_of(claim: Claim, books: Books, totals: Sequence[Total]) -> Iterator[Bound]:
-    """Yield what bounds a worker that holds ``claim``, in which all in flight is counted."""
+def bounds_of(
+    claim: Claim, books: Books, free: Callable[[str], GpuAmounts], totals: Sequence[Total]
+) -> Iterator[Bound]:
+    """Yield what bounds a worker that holds ``claim``, in which all in flight is counted.
+
+    ``free`` tells what of a GPU is there for it.
+    """
     held = Amounts(request=claim.request, limit=claim.limit)
     for name in claim.gpus:
         card = books.card(name)
         if card is None:
             yield from _both_sides(held.request, held.limit, CapReason.GPU_LOST, f"lost GPU {name}")
         else:
-            yield from _of_card(card, books.free(name), held)
+            yield from _of_card(card, free(name), held)
     use = books.quota_use(claim.namespace)
     for total in totals:
         for maximum in total.maxima:
@@ -68,7 +73,7 @@ def _of_card(card: Card, free: GpuAmounts, held: Amounts) -> Iterator[Bound]:
 def _of_total(total: Total, maximum: Maximum, use: QuotaUse, held: Amounts, gpus: int) -> Bound:
     side, _, name = maximum.field.partition(".")
     is_vram = name == VRAM
-    free = 0 if maximum.problem else max(0, maximum.amount - use.by_field()[maximum.field])
+    free = maximum.left(use.by_field()[maximum.field])
     return Bound(
         side=_SIDES[side],
         is_vram=is_vram,

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
+from autoscaler.api.condition_reasons import CapReason
 from autoscaler.api.names import AMOUNT_KEYS
-from autoscaler.workloads.adjusted import CapReason
 from autoscaler.workloads.gpu_amounts import GpuAmounts, on_card
 from recommender.amounts import ResourceAmounts
 from recommender.quantities import format_quantity, parse_quantity

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from autoscaler.api.condition_reasons import AppliedReason, CapReason
 from autoscaler.workloads.adjust_plan import Capped
-from autoscaler.workloads.adjusted import Adjusted, AppliedReason, AppliedState, CapReason
+from autoscaler.workloads.adjusted import Adjusted, AppliedState
+from recommender.policy.model import Mode
 
 MOST_CAPPED = 100
 """Workers that ``status.applied.capped`` names; the condition has the number of all."""
@@ -49,11 +51,12 @@ def adjusted_of(
     decided: Mapping[str, Any],
     warnings: Sequence[str],
     *,
-    is_at_start_only: bool,
+    modes: Collection[Mode],
 ) -> Adjusted:
     """Return the part of the status; ``outcomes`` has every worker.
 
-    ``decided`` is ``status.desiredResources``, ``warnings`` say what of it is left out.
+    ``decided`` is ``status.desiredResources``, ``warnings`` say what of it is left out, ``modes``
+    are those of the layers that are enrolled.
     """
     with_all = sum(each.has_all for each in outcomes)
     capped = sorted((each for each in outcomes if each.capped), key=lambda each: each.worker)
@@ -72,9 +75,9 @@ def adjusted_of(
     }
     return Adjusted(
         applied=applied,
-        state=_at_start()
-        if is_at_start_only and not warnings
-        else _state(outcomes, with_all, capped, warnings),
+        state=_state(outcomes, with_all, capped, warnings)
+        if Mode.APPLY in modes or warnings
+        else _state_of_running(modes),
         replicas_with_all=with_all,
         has_more=any(each.is_left for each in outcomes),
     )
@@ -95,9 +98,16 @@ def capped_note(outcomes: Sequence[WorkerOutcome]) -> str:
     return f"{_named(outcomes)}: {'; '.join(each.message for each in outcomes[0].capped)}"
 
 
-def _at_start() -> AppliedState:
-    text = "no enrolled layer may change running workers; those that start get it"
-    return AppliedState(is_true=True, reason=AppliedReason.AT_START, message=text)
+def _state_of_running(modes: Collection[Mode]) -> AppliedState:
+    """Return what to say where no layer may change running workers."""
+    if Mode.INITIAL in modes:
+        text = "no enrolled layer may change running workers; those that start get it"
+        return AppliedState(is_true=True, reason=AppliedReason.AT_START, message=text)
+    return _not(
+        AppliedReason.NOT_ENROLLED,
+        "no layer is enrolled with mode apply or initial; workers keep what they have, and those "
+        "that start get what they declare",
+    )
 
 
 def _state(

@@ -7,11 +7,12 @@ grows or a newer decision comes, so nothing is written twice and nothing loops.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from autoscaler.api.names import COMPONENT, Component
 from autoscaler.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
+from autoscaler.kube.lanes import Priority
 from autoscaler.kube.resource import POOLS, WORKLOADS
 from autoscaler.kube.store import Change, ChangeKind, Key, Object, key_of
 from autoscaler.workloads.adjust_report import WorkerOutcome, adjusted_of
@@ -21,8 +22,10 @@ from autoscaler.workloads.amounts_writing import AmountsWriting
 from autoscaler.workloads.capped_workloads import CappedWorkloads
 from autoscaler.workloads.cluster import gpus_of
 from autoscaler.workloads.decisions import applied_of, decision_of, desired_of, hindrance
-from autoscaler.workloads.placement import has_ended, is_deleted
+from autoscaler.workloads.pod_state import has_ended, is_deleted
+from autoscaler.workloads.refused_wish import RefusedWish
 from autoscaler.workloads.wanted_amounts import WantedAmounts
+from autoscaler.workloads.work import WorkKey, WorkKind
 from autoscaler.workloads.worker_adjusting import Wish, WorkerAdjusting
 
 if TYPE_CHECKING:
@@ -41,6 +44,8 @@ class Adjusting:
         self._workers = WorkerAdjusting(tools, self._writing)
         self._telling = AdjustTelling(tools)
         self._capped = CappedWorkloads()
+        self._refused: dict[Key, dict[str, RefusedWish]] = {}
+        """Of workers, by the UID of their pod."""
         tools.cluster.store(WORKLOADS).on_change(self._on_workload)
 
     def adjust(self, workload: Object, pods: Sequence[Object]) -> Adjusted:
@@ -99,31 +104,46 @@ class Adjusting:
         if failures:
             raise failures[0]
         warnings = sorted({text for wish in wishes for text in wish.wanted.warnings})
-        return adjusted_of(outcomes, desired, warnings, is_at_start_only=not wanted.reaches_running)
+        return adjusted_of(outcomes, desired, warnings, modes=wanted.modes)
 
     def _granted(
         self, key: Key, wishes: Sequence[Wish], failures: list[ConflictError]
     ) -> list[WorkerOutcome]:
         """Grant what there is room for: first what frees some, then by name."""
         outcomes, writes = [], 0
+        known = self._refused.pop(key, {})
         for wish in sorted(wishes, key=lambda each: (each.plan.has_raise, each.name)):
             if writes >= MOST_WRITES and wish.plan.changes:
                 outcomes.append(wish.left())
                 continue
             outcome: WorkerOutcome | None
             try:
-                outcome = self._workers.grant(key, wish)
+                outcome = self._grant(key, wish, known)
             except NotFoundError:
                 continue  # the pod is gone, which the cache will show
             except ConflictError as error:
                 failures.append(error)
                 outcome = wish.left()
-            except (InvalidError, ForbiddenError) as error:
-                outcome = wish.refused(error)
             if outcome is not None:
                 outcomes.append(outcome)
                 writes += bool(outcome.changes)
         return outcomes
+
+    def _grant(
+        self, key: Key, wish: Wish, known: Mapping[str, RefusedWish]
+    ) -> WorkerOutcome | None:
+        """Grant one wish, or repeat that the API server refuses it."""
+        now_s = self._tools.clock.now_s()
+        refusal = known.get(wish.uid)
+        if refusal is None or not refusal.answers(wish, now_s=now_s):
+            try:
+                return self._workers.grant(key, wish)
+            except (InvalidError, ForbiddenError) as error:
+                refusal = RefusedWish.of(wish, error, now_s=now_s)
+        self._refused.setdefault(key, {})[wish.uid] = refusal
+        again = WorkKey(WorkKind.WORKLOAD, *key)
+        self._tools.work.add_after(again, refusal.again_s - now_s, Priority.STATUS)
+        return wish.refused(refusal.error)
 
     def _note_waits(self, key: Key, outcomes: Sequence[WorkerOutcome]) -> None:
         capped = [each for each in outcomes if each.capped]
@@ -141,6 +161,7 @@ class Adjusting:
         if change.kind is ChangeKind.DELETED:
             key = key_of(change.obj)
             self._forget_waits(key)
+            self._refused.pop(key, None)
             self._writing.forget(key)
             self._telling.forget(key)
 

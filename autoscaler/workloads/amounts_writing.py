@@ -63,10 +63,12 @@ class AmountsWriting:
         for pod in pods:
             uid, version = pod["metadata"]["uid"], int(pod["metadata"]["resourceVersion"])
             sent, written = memory.unknown.get(uid), memory.written.get(uid)
-            if sent is not None and (version > int(sent.version) or self._is_over(sent)):
+            left_s = 0.0 if sent is None else self._left_s(sent)
+            if sent is not None and (version > int(sent.version) or left_s <= 0):
                 self._hold_as_it_is(pod)  # whatever became of the write, it shows
             elif sent is not None:
                 kept.unknown[uid] = sent
+                self._look_later(workload, left_s)
             if written is not None and version < int(written.version):
                 kept.written[uid] = written
                 pod = _as_written(pod, written)  # noqa: PLW2901 - the same pod, newer
@@ -102,8 +104,7 @@ class AmountsWriting:
                 self._cancel(uid, is_held=is_held)
             else:
                 memory.unknown[uid] = _Sent(version, self._tools.clock.now_s())
-                key = WorkKey(WorkKind.WORKLOAD, *workload)
-                self._tools.work.add_after(key, LONGEST_REQUEST_S, Priority.STATUS)
+                self._look_later(workload, LONGEST_REQUEST_S)
                 if not is_refused or isinstance(error, ConflictError):
                     self._look(memory, pod)
             raise
@@ -140,8 +141,13 @@ class AmountsWriting:
         else:
             self._tools.books.settle(uid, claim, version)
 
-    def _is_over(self, sent: _Sent) -> bool:
-        return self._tools.clock.now_s() - sent.sent_s >= LONGEST_REQUEST_S
+    def _left_s(self, sent: _Sent) -> float:
+        """Return for how long a write may come through yet."""
+        return LONGEST_REQUEST_S - (self._tools.clock.now_s() - sent.sent_s)
+
+    def _look_later(self, workload: Key, delay_s: float) -> None:
+        key = WorkKey(WorkKind.WORKLOAD, *workload)
+        self._tools.work.add_after(key, delay_s, Priority.STATUS)
 
     def _cancel(self, uid: str, *, is_held: bool) -> None:
         if is_held:

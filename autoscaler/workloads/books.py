@@ -123,6 +123,10 @@ class Books:
             claims = self._sums.claims_on(gpu).values()
             return tuple(sorted(claims, key=lambda each: (each.namespace, each.pod, each.uid)))
 
+    def has_workers(self, pool: str, qos: str) -> bool:
+        """Return whether workers of a pool and a level of service hold GPUs."""
+        return self._sums.has_workers(pool, qos)
+
     def quota_use(self, namespace: str) -> QuotaUse:
         """Return what the workers of a namespace hold together."""
         return self._sums.quota_use(namespace)

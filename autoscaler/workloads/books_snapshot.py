@@ -62,7 +62,7 @@ def _pool_cards(
         cards=len(cards),
         usable_cards=len(usable),
         free_cards=sum(used(card.name) == nothing for card in usable),
-        capacity=sum((card.capacity for card in cards), nothing),
-        allocatable=sum((card.allocatable for card in usable), nothing),
-        requested=sum((used(card.name) for card in cards), nothing),
+        capacity=GpuAmounts.total(card.capacity for card in cards),
+        allocatable=GpuAmounts.total(card.allocatable for card in usable),
+        requested=GpuAmounts.total(used(card.name) for card in cards),
     )

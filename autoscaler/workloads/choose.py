@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from heapq import heapify, heappop
 from typing import NamedTuple
 
 from autoscaler.kube.store import Object
@@ -58,25 +59,22 @@ def choose(
     demand: Demand,
     cards_by_node: Mapping[str, Sequence[Card]],
     free: Callable[[str], GpuAmounts],
-    used: Callable[[str], GpuAmounts],
     node_misfit: Callable[[str], str],
     mode: PlacementMode,
 ) -> Choice | Shortage:
     """Return the GPUs for a worker, else what is missing.
 
-    ``cards_by_node`` has the GPUs of the worker's pool by the name of their node; ``free`` and
-    ``used`` tell what may still be requested of a GPU and what is, by its name; ``node_misfit``
-    why the worker's pod cannot run on a node, empty where it can.  It is asked only of nodes that
-    have the GPUs, the best first.
+    ``cards_by_node`` has the GPUs of the worker's pool by the name of their node; ``free`` tells
+    what may still be requested of a GPU, by its name; ``node_misfit`` why the worker's pod cannot
+    run on a node, empty where it can.  It is asked only of nodes that have the GPUs, the best
+    first.
     """
     sign = -1 if mode is PlacementMode.COMPACT_FIRST else 1
-    candidates = sorted(
-        candidate
-        for node, fitting in _fitting(demand, cards_by_node, free)
-        for candidate in _candidates(demand, node, cards_by_node[node], fitting, used, sign)
-    )
+    candidates = list(_candidates(demand, cards_by_node, free, sign))
+    heapify(candidates)  # the first one will do, as a rule
     misfits: dict[str, str] = {}
-    for candidate in candidates:
+    while candidates:
+        candidate = heappop(candidates)
         if candidate.node in misfits:
             continue
         problem = node_misfit(candidate.node)
@@ -86,53 +84,50 @@ def choose(
     return shortage_of(demand, cards_by_node, free, misfits)
 
 
-def _fitting(
+def _candidates(
     demand: Demand,
     cards_by_node: Mapping[str, Sequence[Card]],
     free: Callable[[str], GpuAmounts],
-) -> Iterator[tuple[str, list[Card]]]:
-    """Yield the nodes with enough GPUs that have room, with these."""
-    asked_of = CardMatch(demand).asked_of
-    for node, cards in cards_by_node.items():
-        found = []
-        for card in cards:
-            asked = asked_of(card)
-            if asked is not None and asked.fits_in(free(card.name)):
-                found.append(card)
-        if len(found) >= demand.count:
-            yield node, found
-
-
-def _candidates(
-    demand: Demand,
-    node: str,
-    on_node: Sequence[Card],
-    fitting: list[Card],
-    used: Callable[[str], GpuAmounts],
     sign: int,
 ) -> Iterator[_Candidate]:
-    """Yield the best GPUs of each kind that a node has enough of."""
-    loads = {card.name: sign * _load_ppm(card, used(card.name)) for card in on_node}
-    node_load = sum(loads.values()) // len(loads)
-    for group in [fitting] if demand.count == 1 else groups_of(fitting):
-        if len(group) < demand.count:
+    """Yield the best GPUs of each kind that a node has enough of with room."""
+    asked_of = CardMatch(demand).asked_of
+    for node, cards in cards_by_node.items():
+        fitting: list[Card] = []
+        loads: list[int] = []
+        node_load = 0
+        for card in cards:
+            room = free(card.name)
+            load = sign * _load_ppm(card.allocatable, room)
+            node_load += load
+            asked = asked_of(card)
+            if asked is not None and asked.fits_in(room):
+                fitting.append(card)
+                loads.append(load)
+        if len(fitting) < demand.count:
             continue
-        chosen = _best(demand, group, loads)
-        if len(chosen) == demand.count:
-            yield _Candidate(
-                rank=(sum(loads[card.name] for card in chosen), node_load),
-                node=node,
-                names=tuple(card.name for card in chosen),
-                cards=tuple(chosen),
-            )
+        if demand.count == 1:
+            card, load = _best_one(fitting, loads)
+            yield _Candidate((load, node_load // len(cards)), node, (card.name,), (card,))
+            continue
+        load_of = {card.name: load for card, load in zip(fitting, loads, strict=True)}
+        for group in groups_of(fitting):
+            chosen = _best(demand, group, load_of)
+            if len(chosen) == demand.count:
+                load = sum(load_of[card.name] for card in chosen)
+                names = tuple(card.name for card in chosen)
+                yield _Candidate((load, node_load // len(cards)), node, names, tuple(chosen))
 
 
-def _best(demand: Demand, cards: list[Card], loads: Mapping[str, int]) -> list[Card]:
+def _best_one(cards: Sequence[Card], loads: Sequence[int]) -> tuple[Card, int]:
+    best = min(loads)
+    ties = [card for card, load in zip(cards, loads, strict=True) if load == best]
+    return min(ties, key=_place) if len(ties) > 1 else ties[0], best
+
+
+def _best(demand: Demand, cards: list[Card], load_of: Mapping[str, int]) -> list[Card]:
     """Return the GPUs of a demand in their order, fewer where its indices are not all there."""
-    ranked = [(loads[card.name], _place(card), card) for card in cards]
-    if demand.count == 1:
-        return [min(ranked)[-1]]
-    ranked.sort()
+    ranked = sorted((load_of[card.name], _place(card), card) for card in cards)
     best_first = [card for *_, card in ranked]
     if demand.indices:
         return _by_index(demand.indices, best_first)
@@ -144,11 +139,10 @@ def _by_index(indices: Sequence[int], cards: Sequence[Card]) -> list[Card]:
     return [found[index] for index in indices if index in found]
 
 
-def _load_ppm(card: Card, used: GpuAmounts) -> int:
+def _load_ppm(has: GpuAmounts, room: GpuAmounts) -> int:
     """Return the larger of the shares of compute and VRAM that are requested, in millionths."""
-    has = card.allocatable
-    compute_ppm = used.microtflops * _PPM // (has.microtflops or 1)
-    vram_ppm = used.vram_bytes * _PPM // (has.vram_bytes or 1)
+    compute_ppm = (has.microtflops - room.microtflops) * _PPM // (has.microtflops or 1)
+    vram_ppm = (has.vram_bytes - room.vram_bytes) * _PPM // (has.vram_bytes or 1)
     return max(compute_ppm, vram_ppm)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from autoscaler.api.names import MODE, PLACEMENT_GATE, WorkloadMode
 from autoscaler.kube.store import Object
 from autoscaler.workloads.node_fit import HOSTNAME
-from autoscaler.workloads.placement import gates_of
+from autoscaler.workloads.pod_state import gates_of
 
 
 def is_pinned_to_worker(client: Object) -> bool:

@@ -38,12 +38,8 @@ from autoscaler.workloads.kept import kept_of_node, kept_of_owner, kept_of_pod, 
 if TYPE_CHECKING:
     from autoscaler.kube.api_server import ApiServer
 
-BY_WORKLOAD, BY_NODE, BY_NAMESPACE, BY_GPU = (
-    "workload",
-    "node",
-    "namespace",
-    "gpu",
-)
+BY_WORKLOAD, BY_NAMESPACE, BY_GPU, BY_STATE = "workload", "namespace", "gpu", "state"
+_LEAVING = "leaving"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,13 +114,13 @@ class Cluster:
         """Return workers and clients that name a workload, by name."""
         return self._stores[PODS].indexed(BY_WORKLOAD, f"{namespace}/{name}")
 
-    def pods_on_node(self, node: str) -> tuple[Object, ...]:
-        """Return all pods that are bound to a node, those that are not ours included."""
-        return self._stores[PODS].indexed(BY_NODE, node)
-
     def pods_on_gpu(self, gpu: str) -> tuple[Object, ...]:
         """Return the pods whose ``gpu-ids`` name a GPU, given by the name of its object."""
         return self._stores[PODS].indexed(BY_GPU, gpu)
+
+    def leaving_pods(self) -> tuple[Object, ...]:
+        """Return the pods that are about to go, those that are not ours included."""
+        return self._stores[PODS].indexed(BY_STATE, _LEAVING)
 
     def quotas(self, namespace: str) -> tuple[Object, ...]:
         """Return the quotas of a namespace, by name."""
@@ -159,9 +155,9 @@ def gpus_of(pod: Object) -> tuple[str, ...]:
 def _add_indexes(cluster: Cluster) -> None:
     pods = cluster.store(PODS)
     pods.add_index(BY_WORKLOAD, _workload_of)
-    pods.add_index(BY_NODE, lambda pod: filter(None, [(pod.get("spec") or {}).get("nodeName")]))
     pods.add_index(BY_GPU, gpus_of)
     pods.add_index(BY_NAMESPACE, _namespace_of)
+    pods.add_index(BY_STATE, _states_of)
     for resource in (QUOTAS, WORKLOADS, CONNECTIONS):
         cluster.store(resource).add_index(BY_NAMESPACE, _namespace_of)
 
@@ -169,6 +165,10 @@ def _add_indexes(cluster: Cluster) -> None:
 def _workload_of(pod: Object) -> Iterable[str]:
     name = (pod["metadata"].get("labels") or {}).get(WORKLOAD_LABEL)
     return [f"{pod['metadata']['namespace']}/{name}"] if name else []
+
+
+def _states_of(pod: Object) -> Iterable[str]:
+    return [_LEAVING] if pod["metadata"].get("deletionTimestamp") else []
 
 
 def _namespace_of(obj: Object) -> Iterable[str]:

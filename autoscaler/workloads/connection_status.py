@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from autoscaler.api.condition_reasons import ConnectionReason
 from autoscaler.api.names import Condition, FieldManager
 from autoscaler.kube.condition import condition
 from autoscaler.kube.status_apply import StatusOwner
 from autoscaler.kube.store import Object
+from autoscaler.workloads.pod_state import is_serving
 from autoscaler.workloads.worker_address import connection_url, worker_port
-from autoscaler.workloads.worker_plan import is_serving
 
 STATUS_OWNER = StatusOwner(
     field_manager=FieldManager.CONTROLLER,
@@ -48,14 +49,18 @@ def _verdict(connection: Object, worker: Object | None) -> tuple[str, str, str]:
     """Return phase, reason and message."""
     workload = (connection.get("spec") or {}).get("workloadName")
     if worker is None:
-        return "Pending", "WaitingForWorker", f"no worker of workload {workload} is free and ready"
+        return (
+            "Pending",
+            ConnectionReason.WAITING_FOR_WORKER,
+            f"no worker of workload {workload} is free and ready",
+        )
     name = worker["metadata"]["name"]
     if worker_port(worker) is None:
         message = (
             f"worker {name} declares no port; set spec.containers[].ports[].containerPort in the "
             "podTemplate of componentConfig.worker of its pool"
         )
-        return "Failed", "NoPort", message
+        return "Failed", ConnectionReason.NO_PORT, message
     if not is_serving(worker) or connection_url(worker) is None:
-        return "Pending", "WorkerNotReady", f"worker {name} is not ready yet"
-    return RUNNING, "WorkerReady", f"worker {name} serves"
+        return "Pending", ConnectionReason.WORKER_NOT_READY, f"worker {name} is not ready yet"
+    return RUNNING, ConnectionReason.WORKER_READY, f"worker {name} serves"

@@ -21,12 +21,12 @@ from autoscaler.workloads.client_pin import (
     pin_patch,
 )
 from autoscaler.workloads.connection_status import STATUS_OWNER, connection_status
-from autoscaler.workloads.pod_owners import is_live
+from autoscaler.workloads.pod_state import is_client, is_live, is_serving
 from autoscaler.workloads.tools import Tools
 from autoscaler.workloads.work import WorkKey, WorkKind
 from autoscaler.workloads.worker_choice import Candidate, choose_worker
 from autoscaler.workloads.worker_identity import is_made_for
-from autoscaler.workloads.worker_plan import is_client, is_serving, shared_replicas
+from autoscaler.workloads.worker_plan import shared_replicas
 
 LEFT_BEHIND_S = 5.0
 """When to look again for a connection that a pod of the same name left behind."""

@@ -11,13 +11,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from autoscaler.errors import KubeError
+from autoscaler.errors import AutoscalerError, KubeError
 from autoscaler.kube.cache_problems import cache_problems
 from autoscaler.kube.work_queue import WorkQueue
 from autoscaler.workloads.controller_snapshot import ControllerSnapshot
-from autoscaler.workloads.dispatch import Dispatch
+from autoscaler.workloads.dispatch import Dispatch, named
 from autoscaler.workloads.parts import Parts
 from autoscaler.workloads.resync import Resync
 from autoscaler.workloads.taking_over import learn_placements
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 LOOK_S = 0.05
 """Between two looks for what is waited for."""
 RETRY_S = 1.0
+LIVES_EVERY_S = 1.0
+"""Between two looks at whether all threads live."""
+STUCK_S = 600.0
+"""A look that takes so long does not end any more: each request and each wait has an end."""
 LONGEST_END_S = 10.0
 """How long work in hand may take at the end."""
 Task = Callable[[threading.Event], None]
@@ -79,6 +84,13 @@ class Controller:
         """Return why this process could not lead; nothing: it leads, or could at once."""
         return cache_problems(self._parts.tools.cluster.counts())
 
+    def stuck(self) -> tuple[str, ...]:
+        """Return what only a restart helps against; nothing: work goes on."""
+        longest = self._queue.longest_in_hand()
+        if longest is None or longest[1] < STUCK_S:
+            return ()
+        return (f"a worker has looked at {named(longest[0])} for more than {STUCK_S:g} s",)
+
     def snapshot(self) -> ControllerSnapshot:
         """Return the numbers of this moment."""
         return ControllerSnapshot(
@@ -88,7 +100,10 @@ class Controller:
         )
 
     def run(self, stop: threading.Event) -> None:
-        """Work until ``stop`` is set, and return when all has ended."""
+        """Work until ``stop`` is set, and return when all has ended.
+
+        Raises ``AutoscalerError``, and sets ``stop``, where one of its threads has ended by itself.
+        """
         cluster = self._parts.tools.cluster
         cluster.start()
         try:
@@ -113,22 +128,21 @@ class Controller:
             return
         self._resync.look_at_everything()
         count = self._parts.tools.rules.workers
-        workers = [
-            threading.Thread(target=self._dispatch.run, name=f"worker-{number}", daemon=True)
-            for number in range(count)
-        ]
+        workers = [_thread(f"worker-{number}", self._dispatch.run) for number in range(count)]
         tasks = [
-            threading.Thread(target=task, args=(stop,), name=f"task-{number}", daemon=True)
+            _thread(f"task-{number}", partial(task, stop))
             for number, task in enumerate((self._resync.run, *self._tasks))
         ]
         self._events.start()
         for thread in (*workers, *tasks):
             thread.start()
-        stop.wait()
-        _log.info("about to end: finishing what is in hand")
-        self._queue.close()
-        _join((*workers, *tasks))
-        self._events.stop()
+        try:
+            _wait_while_all_live((*workers, *tasks), stop)
+        finally:
+            _log.info("about to end: finishing what is in hand")
+            self._queue.close()
+            _join((*workers, *tasks))
+            self._events.stop()
 
     def _take_over(self, stop: threading.Event) -> bool:
         while not stop.is_set():
@@ -141,6 +155,24 @@ class Controller:
                 _log.info("leads, with %d placed workers", placed)
                 return True
         return False
+
+
+def _thread(name: str, run: Callable[[], None]) -> threading.Thread:
+    def told() -> None:
+        try:
+            run()
+        except Exception:  # noqa: BLE001 - who waits for the threads ends the process
+            _log.exception("%s: a defect", name)
+
+    return threading.Thread(target=told, name=name, daemon=True)
+
+
+def _wait_while_all_live(threads: Sequence[threading.Thread], stop: threading.Event) -> None:
+    while not stop.wait(LIVES_EVERY_S):
+        ended = [thread.name for thread in threads if not thread.is_alive()]
+        if ended and not stop.is_set():
+            stop.set()
+            raise AutoscalerError(f"{', '.join(ended)} ended by a defect, so the controller ends")
 
 
 def _join(threads: Sequence[threading.Thread]) -> None:

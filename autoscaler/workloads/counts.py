@@ -14,6 +14,7 @@ from threading import Lock
 from types import MappingProxyType
 
 from autoscaler.workloads.work import WorkKind
+from recommender.policy.first_generation import QOS
 
 RECONCILE_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 10.0)
 PLACEMENT_BUCKETS_S = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
@@ -85,6 +86,10 @@ class ControllerCountsSnapshot:
     worker_pods: Mapping[WorkerPodAction, int]
     drifts: int
     """Cards whose books differed from the pods and were put right."""
+    resync_failures: int
+    """Regular looks at everything that an error of ours ended."""
+    preempted: Mapping[str, int]
+    """Workers that were evicted for a more important one, by their own level; never critical."""
 
 
 class ControllerCounts:
@@ -103,6 +108,8 @@ class ControllerCounts:
         )
         self._worker_pods = dict.fromkeys(WorkerPodAction, 0)
         self._drifts = 0
+        self._resync_failures = 0
+        self._preempted = dict.fromkeys(QOS[:-1], 0)
 
     def reconciled(self, kind: WorkKind, outcome: ReconcileOutcome, *, duration_s: float) -> None:
         """Count one look at an object."""
@@ -130,10 +137,20 @@ class ControllerCounts:
         with self._lock:
             self._worker_pods[action] += 1
 
+    def preempted(self, qos: str) -> None:
+        """Count a worker that was evicted for a more important one."""
+        with self._lock:
+            self._preempted[qos] += 1
+
     def drifted(self, cards: int) -> None:
         """Count cards whose books differed from the pods."""
         with self._lock:
             self._drifts += cards
+
+    def resync_failed(self) -> None:
+        """Count a regular look at everything that an error of ours ended."""
+        with self._lock:
+            self._resync_failures += 1
 
     def snapshot(self) -> ControllerCountsSnapshot:
         """Return the counts of now."""
@@ -148,6 +165,8 @@ class ControllerCounts:
                 adjusts=MappingProxyType(dict(self._adjusts)),
                 worker_pods=MappingProxyType(dict(self._worker_pods)),
                 drifts=self._drifts,
+                resync_failures=self._resync_failures,
+                preempted=MappingProxyType(dict(self._preempted)),
             )
 
 

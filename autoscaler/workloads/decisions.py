@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from autoscaler.api.condition_reasons import AppliedReason
 from autoscaler.api.control import Control, ProcessMode, is_paused
 from autoscaler.api.desired import read_desired
 from autoscaler.api.names import CONTROL_CONFIG_MAP, PAUSED
 from autoscaler.api.notes import NotedProblems
 from autoscaler.kube.store import Object
-from autoscaler.workloads.adjusted import AppliedReason, AppliedState
+from autoscaler.workloads.adjusted import AppliedState
 
 
 class Decision(NamedTuple):

@@ -111,12 +111,15 @@ def _indices(annotations: Mapping[str, str]) -> tuple[int, ...]:
     if written is None or is_unset(written):
         return ()
     path = f"annotation {GPU_INDICES}"
+    parts = written.split(",")
+    if len(parts) > _MOST_GPUS:
+        raise _bad_indices(path, written)
     try:
-        read = [read_value(_INDEX, part, path) for part in written.split(",")]
+        read = [read_value(_INDEX, part, path) for part in parts]
     except InvalidValueError as error:
         raise _bad_indices(path, written) from error
     indices = tuple(dict.fromkeys(int(str(index)) for index in read))
-    if len(indices) < len(read) or len(indices) > _MOST_GPUS:
+    if len(indices) < len(read):
         raise _bad_indices(path, written)
     return indices
 

@@ -73,20 +73,23 @@ class Dispatch:
             # Who leads looks at everything again.
             return ReconcileOutcome.NOT_LEADING
         except (InvalidError, ForbiddenError) as error:
-            _log.warning("%s: refused: %s", _named(key), error)
+            # Rights and policies change without a word, and an API server that has just started
+            # refuses everybody until it has read them.
+            _log.warning("%s: refused: %s", named(key), error)
+            self._queue.retry(key, at_least_s=LATER_S)
             return ReconcileOutcome.REFUSED
         except (ThrottledError, ApiUnavailableError) as error:
-            _log.info("%s: again later: %s", _named(key), error)
+            _log.info("%s: again later: %s", named(key), error)
             later_s = min(error.retry_after_s or LATER_S, LONGEST_LATER_S)
             self._queue.add_after(key, later_s, urgency_of(key.kind))
             return ReconcileOutcome.RETRIED
         except KubeError as error:
             # Mostly an object that has changed, by our own last write as a rule.
-            _log.debug("%s: again: %s", _named(key), error)
+            _log.debug("%s: again: %s", named(key), error)
             self._queue.retry(key)
             return ReconcileOutcome.RETRIED
         except Exception:  # noqa: BLE001 - one object must not end the work on all others
-            _log.exception("%s: a defect", _named(key))
+            _log.exception("%s: a defect", named(key))
             self._queue.retry(key)
             return ReconcileOutcome.DEFECT
         self._queue.forget(key)
@@ -98,5 +101,6 @@ def urgency_of(kind: WorkKind) -> Priority:
     return Priority.RAISE if kind is WorkKind.POD else Priority.STATUS
 
 
-def _named(key: WorkKey) -> str:
+def named(key: WorkKey) -> str:
+    """Return a key in words."""
     return " ".join((str(key.kind), "/".join(filter(None, (key.namespace, key.name)))))

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 ACTION = "GenerateWorkload"
 YOUNG_S = 2
 """For so long what a pod names may be missing because the caches lag."""
+REFUSED_S = 30.0
+"""Until what the API server refuses is tried again: policies, quotas and rights change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +45,8 @@ class Ensured:
     effective: Effective
     problem: str
     """Why its spec does not follow its pods; empty where it does."""
+    left_out: str = ""
+    """What of the settings is not in its spec, because it cannot be used."""
 
 
 class Ensuring:
@@ -77,6 +81,7 @@ class Ensuring:
             made = self._tools.writer.write(lambda api: api.create(WORKLOADS, wanted))
         except (InvalidError, ForbiddenError) as error:
             self._tell(pod, f"TensorFusionWorkload {view.name} cannot be made: {error}")
+            self._again(view.namespace, view.name, REFUSED_S)
             return None
         owner = view.owners.generated_from
         self._tools.events.record(
@@ -89,7 +94,10 @@ class Ensuring:
         if problem:
             self._tell(pod, problem)
         return Ensured(
-            workload=without_managed_fields(made), effective=generated.effective, problem=problem
+            workload=without_managed_fields(made),
+            effective=generated.effective,
+            problem=problem,
+            left_out="; ".join(generated.left_out),
         )
 
     def _update(self, view: WorkloadView, present: Object) -> Ensured:
@@ -99,9 +107,13 @@ class Ensuring:
         workload, refusal = self._patched(present, wanted)
         if generated is None or problem or refusal:
             effective = (present.get("status") or {}).get("effective") or {}
-        else:
-            effective = generated.effective
-        return Ensured(workload=workload, effective=effective, problem=problem or refusal)
+            return Ensured(workload=workload, effective=effective, problem=problem or refusal)
+        return Ensured(
+            workload=workload,
+            effective=generated.effective,
+            problem="",
+            left_out="; ".join(generated.left_out),
+        )
 
     def _fill(self, view: WorkloadView, present: Object) -> Ensured:
         workload, refusal = self._patched(present, filled_workload(view))
@@ -125,6 +137,7 @@ class Ensuring:
                 lambda api: api.merge_patch(WORKLOADS, name, patch, namespace)
             )
         except (InvalidError, ForbiddenError) as error:
+            self._again(namespace, name, REFUSED_S)
             return present, f"the API server refuses the spec of its pods: {error}"
         return without_managed_fields(patched), ""
 
@@ -139,8 +152,7 @@ class Ensuring:
         generated = self._generating.generated(pod)
         created_s = datetime.fromisoformat(pod["metadata"]["creationTimestamp"]).timestamp()
         if generated.absent and self._tools.clock.now_s() - created_s < YOUNG_S:
-            key = WorkKey(WorkKind.WORKLOAD, view.namespace, view.name)
-            self._tools.work.add_after(key, YOUNG_S, Priority.STATUS)
+            self._again(view.namespace, view.name, YOUNG_S)
             return None
         return generated
 
@@ -152,3 +164,7 @@ class Ensuring:
             note=note,
             type=EventType.WARNING,
         )
+
+    def _again(self, namespace: str, name: str, delay_s: float) -> None:
+        key = WorkKey(WorkKind.WORKLOAD, namespace, name)
+        self._tools.work.add_after(key, delay_s, Priority.STATUS)

@@ -92,6 +92,8 @@ class Generated:
     """What of the pod cannot be read."""
     absent: tuple[str, ...]
     """What the pod names and is not there."""
+    left_out: tuple[str, ...]
+    """What of its profile and its pool's rule cannot be used, so that they do less."""
 
     @property
     def all_problems(self) -> tuple[str, ...]:
@@ -126,6 +128,7 @@ def generated_spec(pod: Object, profile: Object | None, pool: Object | None) -> 
         effective=effective_settings(resolved.stated, properties, written, chosen),
         problems=tuple(reading.problems),
         absent=_absent(pod, profile, pool),
+        left_out=tuple(reading.left_out),
     )
 
 
@@ -138,6 +141,7 @@ def profile_of(pod: Object) -> str | None:
 class _Reading:
     pod: Object
     problems: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
 
     @property
     def annotations(self) -> Mapping[str, str]:
@@ -166,9 +170,9 @@ class _Reading:
             pool_rule=rule,
             pool_rule_name=f"{self.pool_name}/{rule.get('name')}" if rule else "",
         )
-        # What is wrong within a profile or a rule makes its own part do less, and is said there.
-        errors = (each for each in resolved.errors if each.path.startswith("annotation "))
-        self.problems += [str(problem) for problem in errors]
+        for error in resolved.errors:
+            is_own = error.path.startswith("annotation ")
+            (self.problems if is_own else self.left_out).append(str(error))
         return resolved
 
     def spec(self, stated: Stated, profile_spec: Mapping[str, Any]) -> dict[str, Any]:

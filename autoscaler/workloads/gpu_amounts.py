@@ -6,6 +6,7 @@ requested is never above the truth's.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Self
@@ -67,6 +68,15 @@ class GpuAmounts:
         return cls(
             microtflops=int(micro.to_integral_value(rounding)),
             vram_bytes=int(vram_bytes.to_integral_value(rounding)),
+        )
+
+    @classmethod
+    def total(cls, amounts: Iterable[GpuAmounts]) -> Self:
+        """Return the sum, without making an object of each step: pools have thousands of GPUs."""
+        each = list(amounts)
+        return cls(
+            microtflops=sum(one.microtflops for one in each),
+            vram_bytes=sum(one.vram_bytes for one in each),
         )
 
     @classmethod

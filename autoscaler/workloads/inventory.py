@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from functools import lru_cache
+from sys import intern
 
 from autoscaler.api.names import MANAGED_BY, NATIVE_GPU_RESOURCES
 from autoscaler.kube.store import Object
@@ -80,15 +82,18 @@ def card_of(gpu: Object, node: Object | None, pool: Object | None) -> Card:
         index=index if isinstance(index, int) else None,
         node=node_of(gpu),
         pool="" if pool is None else _name(pool),
-        gpu_model=str(status.get("gpuModel") or ""),
-        model=str(status.get("model") or ""),
-        vendor=str(status.get("vendor") or ""),
-        capacity=capacity,
-        allocatable=GpuAmounts(
-            microtflops=int(capacity.microtflops * percent / _ALL_PERCENT),
-            vram_bytes=capacity.vram_bytes,
+        gpu_model=intern(str(status.get("gpuModel") or "")),
+        model=intern(str(status.get("model") or "")),
+        vendor=intern(str(status.get("vendor") or "")),
+        capacity=_shared(capacity),
+        allocatable=_shared(
+            GpuAmounts(
+                microtflops=int(capacity.microtflops * percent / _ALL_PERCENT),
+                vram_bytes=capacity.vram_bytes,
+            )
         ),
         problem=_placing_problem(gpu, node, pool)
+        or _strange_uuid(gpu)
         or unreadable
         or _lack_of_capacity(capacity)
         or bad_ratio,
@@ -129,6 +134,22 @@ def _node_problem(gpu: Object, node: Object | None, pool: Object | None) -> str:
     if used_by(gpu, node, pool) == DEVICE_PLUGIN:
         return f"given out by the device plugin of its node and not in reservedUUIDs ({name})"
     return f"on a node that no pool selects ({name})" if pool is None else ""
+
+
+def _strange_uuid(gpu: Object) -> str:
+    """Return what is wrong with a GPU whose pods would be counted on another one, or on none."""
+    uuid = (gpu.get("status") or {}).get("uuid")
+    return f"of another UUID than its name ({uuid})" if uuid and uuid.lower() != _name(gpu) else ""
+
+
+@lru_cache(maxsize=1024)
+def _shared(amounts: GpuAmounts) -> GpuAmounts:
+    """Return the same object for the same amounts.
+
+    All cards of a pool are read for each placement; alike ones share what they have, and so fit
+    into the processor's cache.
+    """
+    return amounts
 
 
 def _capacity(status: Object) -> tuple[GpuAmounts, str]:

@@ -1,14 +1,15 @@
 """What the controller's caches keep of each object: what it reads, and nothing else.
 
 Pods are the most numerous.  Of those that are not ours only the node and what they take of it is
-kept, because the scheduler will ask for that.
+kept, because the scheduler will ask for that.  Of ours the texts of users, such as environments and
+annotations of others, are left out: they may be long, and secret.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from autoscaler.api.names import COMPONENT
+from autoscaler.api.names import COMPONENT, PREFIX
 
 METADATA = (
     "name",
@@ -25,6 +26,10 @@ METADATA = (
 _OF_FOREIGN_METADATA = ("name", "namespace", "uid", "resourceVersion", "deletionTimestamp")
 _OF_FOREIGN_SPEC = ("nodeName", "overhead", "resources")
 _OF_FOREIGN_CONTAINER = ("resources", "ports", "restartPolicy")
+_OF_CONTAINER = ("name", *_OF_FOREIGN_CONTAINER)
+_CONTAINERS = ("containers", "initContainers")
+_VOLUMES = ("persistentVolumeClaim", "ephemeral")
+"""Kinds of volumes that tie a pod to nodes."""
 _OF_STATUS = ("phase", "conditions", "podIP", "startTime", "reason", "message")
 _OF_NODE_STATUS = ("allocatable", "conditions")
 
@@ -44,19 +49,15 @@ def kept_of_pod(obj: dict[str, Any]) -> dict[str, Any]:
             "metadata": _of(metadata, _OF_FOREIGN_METADATA),
             "spec": {
                 **_of(spec, _OF_FOREIGN_SPEC),
-                **{
-                    part: [_of(each, _OF_FOREIGN_CONTAINER) for each in spec[part]]
-                    for part in ("containers", "initContainers")
-                    if spec.get(part)
-                },
+                **_containers(spec, _OF_FOREIGN_CONTAINER),
             },
             "status": _of(status, ("phase",)),
         }
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": _of(metadata, METADATA),
-        "spec": spec,
+        "metadata": {**_of(metadata, METADATA), "annotations": _annotations(metadata)},
+        "spec": {**spec, **_containers(spec, _OF_CONTAINER), "volumes": _volumes(spec)},
         "status": _of(status, _OF_STATUS),
     }
 
@@ -86,6 +87,22 @@ def kept_of_volume(obj: dict[str, Any]) -> dict[str, Any]:
     kept = _of(spec, ("nodeAffinity", "volumeName"))
     metadata = _of(obj["metadata"], METADATA[:4])
     return {**obj, "metadata": metadata, "spec": kept, "status": {}}
+
+
+def _annotations(metadata: dict[str, Any]) -> dict[str, str]:
+    annotations = metadata.get("annotations") or {}
+    return {key: text for key, text in annotations.items() if key.startswith(PREFIX)}
+
+
+def _containers(spec: dict[str, Any], keys: tuple[str, ...]) -> dict[str, list[dict[str, Any]]]:
+    return {
+        part: [_of(each, keys) for each in spec[part]] for part in _CONTAINERS if spec.get(part)
+    }
+
+
+def _volumes(spec: dict[str, Any]) -> list[dict[str, Any]]:
+    volumes = spec.get("volumes") or ()
+    return [each for each in volumes if any(each.get(kind) is not None for kind in _VOLUMES)]
 
 
 def _of(mapping: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ and nothing that users wrote is deleted: what stays is ``remaining``.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -24,6 +24,7 @@ from autoscaler.errors import (
 from autoscaler.kube.api_server import ApiServer
 from autoscaler.kube.resource import PODS, Resource
 from autoscaler.kube.webhook_entries import WEBHOOKS
+from autoscaler.workloads.pod_state import has_controller, is_deleted, is_gated
 
 SETTLE_S = 1.0
 """API servers learn within this time that a list is empty; until then they still gate pods."""
@@ -137,24 +138,14 @@ def _waiting_pods(api: ApiServer) -> Iterator[Step]:
     for pods, _ in api.pages(PODS, label_selector=COMPONENT):
         for pod in pods:
             metadata = pod["metadata"]
-            if is_waiting(pod) and not metadata.get("deletionTimestamp"):
+            if is_gated(pod) and not is_deleted(pod):
                 yield Step(
-                    action=Action.DELETE if _is_controlled(metadata) else Action.UNGATE,
+                    action=Action.DELETE if has_controller(pod) else Action.UNGATE,
                     resource=PODS,
                     namespace=metadata["namespace"],
                     name=metadata["name"],
                     uid=metadata["uid"],
                 )
-
-
-def is_waiting(pod: Mapping[str, Any]) -> bool:
-    """Return whether our gate holds a pod back."""
-    gates = (pod.get("spec") or {}).get("schedulingGates") or ()
-    return any(gate.get("name") == PLACEMENT_GATE for gate in gates)
-
-
-def _is_controlled(metadata: Mapping[str, Any]) -> bool:
-    return any(owner.get("controller") for owner in metadata.get("ownerReferences") or ())
 
 
 def _carry_out(api: ApiServer, step: Step) -> KubeError | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
@@ -55,6 +55,14 @@ class _Sum:
             self.host_ports[port] += sign
             if not self.host_ports[port]:
                 del self.host_ports[port]
+
+    def without(self, shares: Collection[_Share]) -> NodeTaken:
+        rest = _Sum()
+        rest.amounts, rest.pods = self.amounts.copy(), self.pods
+        rest.host_ports = self.host_ports.copy()
+        for share in shares:
+            rest.change(share.requests, -1)
+        return rest.taken()
 
     def taken(self) -> NodeTaken:
         amounts = {name: amount for name, amount in self.amounts.items() if amount}
@@ -138,9 +146,16 @@ class NodeBooks:
             if old is not None and old.is_held:
                 self._set(uid, None)
 
-    def taken(self, node: str) -> NodeTaken:
-        """Return what the pods of a node take; nothing of a node that is not known."""
+    def taken(self, node: str, without: Collection[str] = ()) -> NodeTaken:
+        """Return what the pods of a node take, but for those of some UIDs.
+
+        Nothing of a node that is not known.
+        """
         with self._lock:
+            left_out = [share for uid in without if (share := self._shares.get(uid)) is not None]
+            left_out = [share for share in left_out if share.node == node]
+            if left_out:
+                return self._sums[node].without(left_out)
             taken = self._taken.get(node)
             if taken is None:
                 total = self._sums.get(node)

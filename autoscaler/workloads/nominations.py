@@ -6,7 +6,7 @@ restart the more important pod comes first all the same, by the order of those t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -26,8 +26,8 @@ class Nomination:
     """Names of the GPU objects."""
     request: GpuAmounts
     """Of each of these GPUs."""
-    awaited: frozenset[str]
-    """UIDs of the pods that have to be gone first."""
+    awaited: Mapping[str, tuple[str, str]]
+    """Pods that have to be gone first: UID to namespace and name."""
     until_s: float
     """Monotonic time from which it is nobody's any more."""
 
@@ -68,7 +68,8 @@ class Nominations:
             return free
 
         def rest(gpu: str) -> GpuAmounts:
-            return free(gpu) - sum((each.request for each in kept if gpu in each.gpus), GpuAmounts())
+            on_gpu = (each.request for each in kept if gpu in each.gpus)
+            return free(gpu) - sum(on_gpu, GpuAmounts())
 
         return rest
 

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from autoscaler.api.object_key import ObjectKey
 from autoscaler.api.root_owner import Find, Owner
 from autoscaler.kube.resource import DEPLOYMENTS, REPLICA_SETS, STATEFUL_SETS
-from autoscaler.workloads.pod_owners import OwnedPods, is_live, is_there
+from autoscaler.workloads.pod_owners import OwnedPods, is_there
+from autoscaler.workloads.pod_state import is_live
 
 _SCALED = frozenset(
     (each.api_version, each.kind) for each in (DEPLOYMENTS, STATEFUL_SETS, REPLICA_SETS)

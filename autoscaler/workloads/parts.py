@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -19,7 +20,7 @@ from autoscaler.workloads.pool_status import PoolReconciler
 from autoscaler.workloads.quota_reconciler import QuotaReconciler
 from autoscaler.workloads.tools import Tools
 from autoscaler.workloads.watching import watch
-from autoscaler.workloads.work import Work, WorkKind
+from autoscaler.workloads.work import LeadersWork, Work, WorkKind
 from autoscaler.workloads.worker_pods import WorkerPods
 from autoscaler.workloads.workload_reconciler import WorkloadReconciler
 from autoscaler.workloads.writer import Writer
@@ -52,6 +53,7 @@ def parts_of(
     budget: WriteBudget,
     is_leader: Callable[[], bool],
     clock: Clock,
+    monotonic_s: Callable[[], float] = time.monotonic,
 ) -> Parts:
     """Return the parts; the caches are told to the books, and are yet to be started."""
     tools = Tools(
@@ -59,24 +61,23 @@ def parts_of(
         books=Books(),
         writer=Writer(api, budget, is_leader=is_leader),
         events=events,
-        work=work,
+        work=LeadersWork(work, is_leader=is_leader),
         counts=ControllerCounts(),
         clock=clock,
         rules=rules,
     )
     node_books = NodeBooks()
-    placing = Placing(tools, node_books)
+    placing = Placing(tools, node_books, monotonic_s=monotonic_s)
     connections = Connections(tools)
-    worker_pods = WorkerPods(tools) if rules.has_standalone_workers else None
     adjusting = Adjusting(tools)
-    workloads = WorkloadReconciler(tools, adjusting, placing, worker_pods)
+    workloads = WorkloadReconciler(tools, adjusting, placing, WorkerPods(tools))
     watch(tools, node_books, waiting=placing, capped=adjusting)
     reconcilers: dict[WorkKind, Reconcile] = {
         WorkKind.POD: placing.reconcile,
         WorkKind.WORKLOAD: workloads.reconcile,
-        WorkKind.GPU: GpuReconciler(tools).reconcile,
-        WorkKind.POOL: PoolReconciler(tools).reconcile,
-        WorkKind.QUOTA: QuotaReconciler(tools).reconcile,
+        WorkKind.GPU: GpuReconciler(tools, monotonic_s=monotonic_s).reconcile,
+        WorkKind.POOL: PoolReconciler(tools, monotonic_s=monotonic_s).reconcile,
+        WorkKind.QUOTA: QuotaReconciler(tools, monotonic_s=monotonic_s).reconcile,
         WorkKind.CONNECTION: connections.reconcile,
     }
     return Parts(

@@ -15,14 +15,14 @@ from collections.abc import Callable
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from autoscaler.api.names import EventReason
+from autoscaler.api.names import PLACEMENT_GATE, EventReason
 from autoscaler.kube.condition import find_condition
 from autoscaler.kube.event import EventType, reference_of
 from autoscaler.kube.lanes import Priority
 from autoscaler.kube.resource import GPUS, PODS
 from autoscaler.kube.store import key_of
 from autoscaler.workloads.cluster import gpus_of
-from autoscaler.workloads.placement import has_controller, is_deleted
+from autoscaler.workloads.pod_state import has_controller, is_deleted
 from autoscaler.workloads.shortage import Shortage
 from autoscaler.workloads.work import WorkKey, WorkKind
 
@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 
 ACTION = "Schedule"
 RUNNING = "Running"
+UNGATED = (
+    f"somebody removed the scheduling gate {PLACEMENT_GATE} before it had GPUs, so that it has "
+    "none; delete it and create it again"
+)
 
 
 class PlacedPods:
@@ -104,6 +108,8 @@ class PlacedPods:
     def _lost(self, pod: Object) -> Shortage | None:
         if is_deleted(pod):
             return None
+        if not gpus_of(pod):
+            return self._told(pod, EventReason.INVALID_WORKER, UNGATED)
         gpus = self._tools.cluster.store(GPUS)
         lost = []
         for name in gpus_of(pod):
@@ -113,7 +119,11 @@ class PlacedPods:
                 lost.append(f"{name} is gone" if gpu is None else f"{name} is {phase}")
         if not lost:
             return None
-        return self._told(pod, EventReason.GPU_LOST, f"GPU {', '.join(lost)}")
+        return self._told(
+            pod,
+            EventReason.GPU_LOST,
+            f"GPU {', '.join(lost)}; the pod stays: look at its node, or delete the pod",
+        )
 
     def _told(self, pod: Object, reason: EventReason, message: str) -> Shortage:
         self._tools.events.record(

@@ -14,33 +14,6 @@ from autoscaler.api.names import GPU_IDS, GPU_PEAK_TFLOPS, GPU_PEAK_VRAM, PLACEM
 from autoscaler.kube.store import Object
 from autoscaler.workloads.card import Card
 from autoscaler.workloads.node_fit import HOSTNAME
-from autoscaler.workloads.reading_claims import ENDED
-
-
-def gates_of(pod: Object) -> tuple[str, ...]:
-    """Return the names of the scheduling gates of a pod."""
-    return tuple(gate["name"] for gate in (pod.get("spec") or {}).get("schedulingGates") or ())
-
-
-def is_gated(pod: Object) -> bool:
-    """Return whether a pod waits for its GPUs."""
-    return PLACEMENT_GATE in gates_of(pod)
-
-
-def has_ended(pod: Object) -> bool:
-    """Return whether a pod holds nothing any more, as all its containers ended for good."""
-    return (pod.get("status") or {}).get("phase") in ENDED
-
-
-def is_deleted(obj: Object) -> bool:
-    """Return whether an object is about to go."""
-    return bool(obj["metadata"].get("deletionTimestamp"))
-
-
-def has_controller(pod: Object) -> bool:
-    """Return whether something would make a deleted pod anew."""
-    owners = pod["metadata"].get("ownerReferences") or ()
-    return any(owner.get("controller") for owner in owners)
 
 
 def placement_annotations(cards: Sequence[Card]) -> dict[str, str]:

@@ -5,7 +5,7 @@ Choosing and reserving happen under the lock of the books, so that two pods neve
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from autoscaler.api.names import EventReason
@@ -20,6 +20,7 @@ from autoscaler.workloads.inventory import hostname_of
 from autoscaler.workloads.node_books import NodeBooks
 from autoscaler.workloads.node_fit import misfit
 from autoscaler.workloads.placement import placement_annotations, with_annotations
+from autoscaler.workloads.qos_rank import rank_of
 from autoscaler.workloads.quota_totals import exceeded, read_totals
 from autoscaler.workloads.quota_use import QuotaUse
 from autoscaler.workloads.reading_claims import claim_of
@@ -66,13 +67,17 @@ class PlacementDeciding:
 
     def _found(self, pod: Object, demand: Demand) -> Placement | Shortage:
         books, cluster = self._tools.books, self._tools.cluster
+        pool = cluster.store(POOLS).get(None, demand.pool)
+        if pool is None:
+            text = f"there is no GPUPool {demand.pool}"
+            return _missing(demand, EventReason.NO_GPU_AVAILABLE, text, gpus=demand.count)
+        rank, nominations = rank_of(demand.qos), self._tools.nominations
         choice = choose(
             demand,
             books.cards_of_pool(demand.pool),
-            books.free,
-            books.used,
-            self._misfit_of(demand),
-            mode_of(cluster.store(POOLS).get(None, demand.pool) or {}),
+            nominations.free_for(demand.uid, rank, books.free),
+            self._misfit_of(demand, nominations.unkept(demand.uid, rank)),
+            mode_of(pool),
         )
         if isinstance(choice, Shortage):
             return choice
@@ -91,17 +96,17 @@ class PlacementDeciding:
             return _missing(demand, EventReason.QUOTA_EXCEEDED, over)
         return Placement(hostname=hostname_of(node), cards=cards, claim=claim)
 
-    def _misfit_of(self, demand: Demand) -> Callable[[str], str]:
+    def _misfit_of(self, demand: Demand, unkept: Collection[str]) -> Callable[[str], str]:
         nodes = self._tools.cluster.store(NODES)
 
         def of(name: str) -> str:
             node = nodes.get(None, name)
             if node is None:
                 return "its node is gone"
-            return misfit(demand.needs, node, self._node_books.taken(name))
+            return misfit(demand.needs, node, self._node_books.taken(name, unkept))
 
         return of
 
 
-def _missing(demand: Demand, reason: EventReason, message: str) -> Shortage:
-    return Shortage(reason=reason, message=message, missing_gpus=0, gpu_model=demand.model)
+def _missing(demand: Demand, reason: EventReason, message: str, *, gpus: int = 0) -> Shortage:
+    return Shortage(reason=reason, message=message, missing_gpus=gpus, gpu_model=demand.model)

@@ -12,13 +12,16 @@ from threading import Lock
 from types import MappingProxyType
 
 from autoscaler.api.names import EventReason
+from autoscaler.workloads.qos_rank import rank_of
 from autoscaler.workloads.shortage import Shortage
-from recommender.policy.first_generation import QOS
 
 OF_PLACED = frozenset(
     {EventReason.GPU_LOST, EventReason.UNSCHEDULABLE, EventReason.PLACEMENT_RELEASED}
 )
 """Reasons of pods that have been placed; all others wait for their GPUs."""
+MOST_MODELS = 100
+"""That are counted by their names, since users may write any; all others count as ``OTHER``."""
+OTHER = "other"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +45,7 @@ class PlacementProblem:
     @property
     def turn(self) -> tuple[int, str, str, str]:
         """Return what orders pods that wait: the most important first, then the oldest."""
-        rank = QOS.index(self.qos) if self.qos in QOS else -1
-        return -rank, self.created, self.namespace, self.name
+        return -rank_of(self.qos), self.created, self.namespace, self.name
 
 
 class PlacementProblems:
@@ -98,8 +100,17 @@ class PlacementProblems:
             if each.shortage.missing_gpus:
                 missing_gpus[each.pool, each.shortage.gpu_model] += each.shortage.missing_gpus
         return WaitingSnapshot(
-            pods=MappingProxyType(dict(pods)), missing_gpus=MappingProxyType(dict(missing_gpus))
+            pods=MappingProxyType(dict(pods)),
+            missing_gpus=MappingProxyType(dict(_with_most_models(missing_gpus))),
         )
+
+
+def _with_most_models(missing_gpus: Counter[tuple[str, str]]) -> Counter[tuple[str, str]]:
+    in_order = sorted(missing_gpus.items(), key=lambda item: (-item[1], item[0]))
+    counted = Counter(dict(in_order[:MOST_MODELS]))
+    for (pool, _), gpus in in_order[MOST_MODELS:]:
+        counted[pool, OTHER] += gpus
+    return counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,4 +120,5 @@ class WaitingSnapshot:
     pods: Mapping[tuple[str, str], int]
     """(pool, reason) to the number of pods that wait."""
     missing_gpus: Mapping[tuple[str, str], int]
-    """(pool, GPU model, empty where the pods name none) to the GPUs that are missing."""
+    """(pool, GPU model) to the GPUs that are missing; the model is empty where the pods name none,
+    ``OTHER`` where too many are named."""

@@ -1,8 +1,8 @@
 """Gated pods get their GPUs: the decision, the one write, and another try when something is freed.
 
 Pods carry the truth; what is between a decision and the cache's showing it is in the books.
-Preemption among workers would come between a shortage and its being noted.  What becomes of a pod
-after its gate is gone is ``placed_pods``.
+Who makes room for a pod that finds none is ``preempting``; what becomes of a pod after its gate is
+gone is ``placed_pods``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from autoscaler.api.names import (
     Component,
     EventReason,
 )
-from autoscaler.errors import InvalidError
+from autoscaler.errors import ForbiddenError, InvalidError
 from autoscaler.kube.event import EventType, reference_of
 from autoscaler.kube.lanes import Priority
 from autoscaler.kube.resource import PODS
@@ -28,7 +28,6 @@ from autoscaler.kube.store import key_of
 from autoscaler.workloads.demand import demand_of
 from autoscaler.workloads.errors import InvalidWorkerError
 from autoscaler.workloads.placed_pods import PlacedPods
-from autoscaler.workloads.placement import gates_of, has_ended, is_deleted, is_gated
 from autoscaler.workloads.placement_deciding import Placement, PlacementDeciding
 from autoscaler.workloads.placement_problems import (
     PlacementProblem,
@@ -36,6 +35,8 @@ from autoscaler.workloads.placement_problems import (
     WaitingSnapshot,
 )
 from autoscaler.workloads.placement_writing import PlacementWriting
+from autoscaler.workloads.pod_state import gates_of, has_ended, is_deleted, is_gated
+from autoscaler.workloads.preempting import Preempting
 from autoscaler.workloads.shortage import Shortage
 from autoscaler.workloads.volumes import volume_terms
 from autoscaler.workloads.work import WorkKey, WorkKind
@@ -67,6 +68,7 @@ class Placing:
         self._deciding = PlacementDeciding(tools, node_books)
         self._writing = PlacementWriting(tools, node_books)
         self._problems = PlacementProblems()
+        self._preempting = Preempting(tools, node_books, monotonic_s=monotonic_s)
         self._placed = PlacedPods(tools, monotonic_s=monotonic_s)
         tools.books.on_freed(self._on_freed)
 
@@ -88,6 +90,7 @@ class Placing:
         if pod is None or has_ended(pod) or not _is_worker(pod):
             self._forget(namespace, name)
         elif not is_gated(pod):
+            self._writing.conclude(pod)
             shortage = self._placed.look(pod)
             self._note(pod, shortage)
         elif is_deleted(pod) or len(gates_of(pod)) > 1:
@@ -105,22 +108,26 @@ class Placing:
             demand = demand_of(pod, volume_terms(pod, self._tools.cluster))
         except InvalidWorkerError as error:
             self._wait(pod, _invalid(str(error)))
+            self._preempting.forget(*key_of(pod))
             return
         found = self._deciding.decide(pod, demand)
         if isinstance(found, Placement):
             self._write(pod, found)
         elif found is not None:
-            self._wait(pod, found)
+            self._wait(pod, self._preempting.plan(pod, demand, found))
             self._tools.work.add_after(
                 _key(*key_of(pod)), self._tools.rules.waiting_s, Priority.STATUS
             )
+            self._preempting.evict(pod)
 
     def _write(self, pod: Object, placement: Placement) -> None:
         try:
             self._writing.write(pod, placement)
-        except InvalidError as error:
+        except (InvalidError, ForbiddenError) as error:
             self._wait(pod, _invalid(str(error)))
+            self._preempting.forget(*key_of(pod))
             raise
+        self._preempting.placed(*key_of(pod))
         self._note(pod, None)
         created_s = datetime.fromisoformat(pod["metadata"]["creationTimestamp"]).timestamp()
         self._tools.counts.placed(waited_s=max(self._tools.clock.now_s() - created_s, 0.0))
@@ -169,6 +176,8 @@ class Placing:
         self._problems.forget(namespace, name)
         self._writing.forget(namespace, name)
         self._placed.forget(namespace, name)
+        if self._preempting.forget(namespace, name):
+            self.retry()
 
     def _on_freed(self, freed: Freed) -> None:
         cards = (self._tools.books.card(gpu) for gpu in freed.gpus)
@@ -180,13 +189,23 @@ class Placing:
 
         Where a thousand wait and something is freed all the time, they would come all the time.
         """
-        for number, problem in enumerate(filter(is_meant, self._problems.waiting())):
+        waiting = filter(self._may_be_helped, self._problems.waiting())
+        for number, problem in enumerate(filter(is_meant, waiting)):
             key = _key(problem.namespace, problem.name)
             if number < AT_ONCE:
                 self._tools.work.add(key, Priority.RAISE)
             else:
                 later_s = min((number - AT_ONCE + 1) * LATER_S, self._tools.rules.waiting_s)
                 self._tools.work.add_after(key, later_s, Priority.RAISE)
+
+    def _may_be_helped(self, problem: PlacementProblem) -> bool:
+        """Return whether a pod lacks only what others may free.
+
+        One that is refused comes again when somebody changes it, and at a resync; one whose write
+        fails just now does by itself, and must not be brought here by what it gives back.
+        """
+        is_refused = problem.shortage.reason is EventReason.INVALID_WORKER
+        return not is_refused and not self._writing.is_open(problem.namespace, problem.name)
 
 
 def _invalid(message: str) -> Shortage:
@@ -197,10 +216,6 @@ def _invalid(message: str) -> Shortage:
 
 def _is_worker(pod: Object) -> bool:
     return (pod["metadata"].get("labels") or {}).get(COMPONENT) == Component.WORKER
-
-
-def _names(pod: Object) -> tuple[str, str]:
-    return pod["metadata"]["namespace"], pod["metadata"]["name"]
 
 
 def _key(namespace: str, name: str) -> WorkKey:

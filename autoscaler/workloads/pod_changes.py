@@ -10,8 +10,7 @@ from autoscaler.kube.store import Change, ChangeKind, key_of
 from autoscaler.workloads.cluster import gpus_of
 from autoscaler.workloads.dispatch import urgency_of
 from autoscaler.workloads.observed_claims import observed_claim
-from autoscaler.workloads.placement import has_ended
-from autoscaler.workloads.pod_owners import component_of, is_made_by_controller
+from autoscaler.workloads.pod_state import component_of, has_ended, is_made_by_controller
 from autoscaler.workloads.work import WorkKey, WorkKind
 from autoscaler.workloads.workload_keys import workload_key_of
 
@@ -78,7 +77,7 @@ class PodChanges:
                 yield key
         if _held(change.old) != _held(change.new):
             yield from self._holders(change)
-        if is_made_by_controller(pod):
+        if is_made_by_controller(pod) or _is_gone_client(change):
             yield from self._clients(pod)
 
     def _holders(self, change: Change) -> Iterator[WorkKey]:
@@ -89,13 +88,19 @@ class PodChanges:
         for quota in self._tools.cluster.quotas(change.obj["metadata"]["namespace"]):
             yield WorkKey(WorkKind.QUOTA, *key_of(quota))
 
-    def _clients(self, worker: Object) -> Iterator[WorkKey]:
-        """Return the clients that a worker pod may serve."""
-        key = workload_key_of(worker)
+    def _clients(self, pod: Object) -> Iterator[WorkKey]:
+        """Return the clients of a pod's workload, which a worker may serve now."""
+        key = workload_key_of(pod)
         if key is not None:
-            for pod in self._tools.cluster.pods_of_workload(key.namespace, key.name):
-                if component_of(pod) is Component.CLIENT:
-                    yield WorkKey(WorkKind.CONNECTION, *key_of(pod))
+            for each in self._tools.cluster.pods_of_workload(key.namespace, key.name):
+                if component_of(each) is Component.CLIENT:
+                    yield WorkKey(WorkKind.CONNECTION, *key_of(each))
+
+
+def _is_gone_client(change: Change) -> bool:
+    """Return whether a client leaves its worker to others."""
+    is_gone = change.new is None or has_ended(change.new)
+    return is_gone and component_of(change.obj) is Component.CLIENT
 
 
 def _is_settled(pod: Object | None) -> bool:

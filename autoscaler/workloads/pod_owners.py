@@ -8,13 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from autoscaler.api.names import API_VERSION, COMPONENT, GENERATE_WORKLOAD, Component
+from autoscaler.api.names import GENERATE_WORKLOAD
 from autoscaler.api.object_key import ObjectKey
 from autoscaler.api.root_owner import Find, Owner, root_owner
-from autoscaler.kube.resource import PODS, WORKLOADS
+from autoscaler.kube.resource import PODS
 from autoscaler.kube.store import Object
 from autoscaler.workloads.cluster import KINDS
-from autoscaler.workloads.placement import has_ended, is_deleted
+from autoscaler.workloads.pod_state import (
+    age,
+    is_deleted,
+    is_live,
+    is_made_by_controller,
+)
 
 _KEPT = frozenset(
     (each.resource.group, each.resource.kind) for each in KINDS if each.resource.is_namespaced
@@ -38,27 +43,6 @@ class OwnedPods:
     def newest(self) -> Object | None:
         """Return the newest pod that has neither ended nor is about to go; None: there is none."""
         return next((pod for pod in self.pods if is_live(pod)), None)
-
-
-def is_live(pod: Object) -> bool:
-    """Return whether a pod has neither ended nor is about to go."""
-    return not has_ended(pod) and not is_deleted(pod)
-
-
-def component_of(pod: Object) -> Component | None:
-    """Return whether a pod is a worker or a client; None: it is neither."""
-    text = (pod["metadata"].get("labels") or {}).get(COMPONENT)
-    return Component(text) if text in set(Component) else None
-
-
-def is_made_by_controller(pod: Object) -> bool:
-    """Return whether a pod is a worker pod that was made for a workload."""
-    references = pod["metadata"].get("ownerReferences") or ()
-    return any(
-        each.get("controller") is True
-        and (each.get("apiVersion"), each.get("kind")) == (API_VERSION, WORKLOADS.kind)
-        for each in references
-    )
 
 
 def pods_by_owner(
@@ -101,12 +85,6 @@ def is_there(owner: Owner, namespace: str, find: Find) -> bool:
 def order(owner: Owner) -> tuple[str, str, str]:
     """Return what sorts owners."""
     return owner.kind_and_group, owner.name, owner.uid
-
-
-def age(pod: Object) -> tuple[str, str]:
-    """Return what sorts pods from the oldest to the newest."""
-    metadata = pod["metadata"]
-    return metadata.get("creationTimestamp") or "", metadata["name"]
 
 
 def _shapes(pod: Object) -> bool:

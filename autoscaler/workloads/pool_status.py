@@ -6,8 +6,10 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from autoscaler.api.names import IS_DEFAULT_POOL, Condition, FieldManager
-from autoscaler.kube.condition import condition
+from autoscaler.api.condition_reasons import PoolReason
+from autoscaler.api.names import IS_DEFAULT_POOL, Condition, EventReason, FieldManager
+from autoscaler.kube.condition import condition, find_condition
+from autoscaler.kube.event import EventType, reference_of
 from autoscaler.kube.lanes import Priority
 from autoscaler.kube.resource import NODES, POOLS
 from autoscaler.kube.status_apply import StatusOwner, is_new
@@ -24,6 +26,7 @@ OWNER = StatusOwner(
     fields=frozenset({"phase", "observedGeneration", "totals"}),
     conditions=frozenset({Condition.READY, Condition.NODE_CONFLICT, Condition.IS_DEFAULT}),
 )
+ACTION = "SelectNodes"
 MOST_NAMED = 10
 Conflict = tuple[str, tuple[str, ...]]
 """An older pool, and the nodes that both select."""
@@ -58,8 +61,10 @@ class PoolReconciler:
             "totals": {
                 "gpus": len(cards),
                 "nodes": len(cards_by_node),
-                "capacity": _sum(card.capacity for card in cards).as_mapping(),
-                "available": _sum(each.at_least(GpuAmounts()) for each in free).as_mapping(),
+                "capacity": GpuAmounts.total(card.capacity for card in cards).as_mapping(),
+                "available": GpuAmounts.total(
+                    each.at_least(GpuAmounts()) for each in free
+                ).as_mapping(),
             },
             "conditions": [each for each in conditions if each is not None],
         }
@@ -70,7 +75,22 @@ class PoolReconciler:
         if left_s:
             self._tools.work.add_after(WorkKey(WorkKind.POOL, "", name), left_s, Priority.STATUS)
             return
-        self._tools.writer.write_status(POOLS, pool, status, OWNER)
+        if self._tools.writer.write_status(POOLS, pool, status, OWNER):
+            self._tell_conflict(pool, status)
+
+    def _tell_conflict(self, pool: Object, status: dict[str, Any]) -> None:
+        """Tell of nodes that an older pool has, where the pool did not say so before."""
+        before = find_condition(pool, Condition.NODE_CONFLICT) or {}
+        conflict = find_condition({"status": status}, Condition.NODE_CONFLICT) or {}
+        text = conflict.get("message")
+        if text and text != before.get("message"):
+            self._tools.events.record(
+                reference_of(POOLS, pool),
+                reason=EventReason.NODE_CONFLICT,
+                action=ACTION,
+                note=text,
+                type=EventType.WARNING,
+            )
 
 
 def ready_condition(pool: Object, cards: Sequence[Card], *, now_s: float) -> dict[str, Any]:
@@ -78,15 +98,24 @@ def ready_condition(pool: Object, cards: Sequence[Card], *, now_s: float) -> dic
     usable = [card for card in cards if not card.problem]
     if usable:
         without = len(cards) - len(usable)
-        reason = "GPUsReady" if not without else "SomeGPUsNotUsable"
+        reason = PoolReason.GPUS_READY if not without else PoolReason.SOME_GPUS_NOT_USABLE
         message = f"{len(usable)} of {len(cards)} GPUs can be used"
         message += f"; {_named(cards)}" if without else ""
     elif cards:
-        reason, message = "NoGPUsUsable", f"none of {len(cards)} GPUs can be used; {_named(cards)}"
+        reason, message = (
+            PoolReason.NO_GPUS_USABLE,
+            f"none of {len(cards)} GPUs can be used; {_named(cards)}",
+        )
     elif not (pool.get("spec") or {}).get("nodeSelector"):
-        reason, message = "NoNodeSelector", "spec.nodeSelector is not set, so it has no nodes"
+        reason, message = (
+            PoolReason.NO_NODE_SELECTOR,
+            "spec.nodeSelector is not set, so it has no nodes",
+        )
     else:
-        reason, message = "NoGPUs", "no node that spec.nodeSelector selects has a GPU object"
+        reason, message = (
+            PoolReason.NO_GPUS,
+            "no node that spec.nodeSelector selects has a GPU object",
+        )
     return condition(
         pool,
         Condition.READY,
@@ -106,7 +135,7 @@ def conflict_condition(
         pool,
         Condition.NODE_CONFLICT,
         is_true=bool(told),
-        reason="OlderPoolHasNodes" if told else "NoConflict",
+        reason=PoolReason.OLDER_POOL_HAS_NODES if told else PoolReason.NO_CONFLICT,
         message=told,
         now_s=now_s,
     )
@@ -125,7 +154,7 @@ def default_condition(
         pool,
         Condition.IS_DEFAULT,
         is_true=is_first,
-        reason="MarkedDefault" if is_first else "OlderPoolIsDefault",
+        reason=PoolReason.MARKED_DEFAULT if is_first else PoolReason.OLDER_POOL_IS_DEFAULT,
         message="" if is_first else told,
         now_s=now_s,
     )
@@ -140,10 +169,6 @@ def _list(names: Sequence[str], *, separator: str = ", ") -> str:
     more = len(names) - MOST_NAMED
     told = separator.join(names[:MOST_NAMED])
     return f"{told} and {more} more" if more > 0 else told
-
-
-def _sum(amounts: Iterable[GpuAmounts]) -> GpuAmounts:
-    return sum(amounts, GpuAmounts())
 
 
 def _claims_default(pool: Object) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from autoscaler.api.condition_reasons import QuotaReason
 from autoscaler.api.names import Condition, FieldManager
 from autoscaler.kube.condition import condition
 from autoscaler.kube.status_apply import StatusOwner
@@ -16,8 +17,6 @@ QUOTA_STATUS = StatusOwner(
     fields=frozenset({"observedGeneration", "used"}),
     conditions=frozenset({Condition.ALERT_THRESHOLD_REACHED, Condition.QUOTA_EXCEEDED}),
 )
-WITHIN = "WithinQuota"
-INVALID = "InvalidQuota"
 
 
 def quota_status(quota: Object, use: QuotaUse, *, now_s: float) -> dict[str, Any]:
@@ -44,7 +43,7 @@ def quota_status(quota: Object, use: QuotaUse, *, now_s: float) -> dict[str, Any
                 quota,
                 Condition.ALERT_THRESHOLD_REACHED,
                 is_true=bool(near),
-                reason=Condition.ALERT_THRESHOLD_REACHED if near else WITHIN,
+                reason=Condition.ALERT_THRESHOLD_REACHED if near else QuotaReason.WITHIN_QUOTA,
                 message=_near_text(near, used, total.alert_threshold_percent),
                 now_s=now_s,
             ),
@@ -60,7 +59,11 @@ def quota_status(quota: Object, use: QuotaUse, *, now_s: float) -> dict[str, Any
     }
 
 
-_REASONS = {True: Condition.QUOTA_EXCEEDED, None: INVALID, False: WITHIN}
+_REASONS = {
+    True: Condition.QUOTA_EXCEEDED,
+    None: QuotaReason.INVALID_QUOTA,
+    False: QuotaReason.WITHIN_QUOTA,
+}
 
 
 def _is_near(maximum: Maximum, used: dict[str, int], threshold_percent: int) -> bool:

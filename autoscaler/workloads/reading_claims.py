@@ -6,11 +6,10 @@ What a gated pod asks for is ``demand``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import reduce
 
 from autoscaler.api.names import (
-    COMPONENT,
     GPU_PEAK_TFLOPS,
     GPU_PEAK_VRAM,
     POOL_LABEL,
@@ -23,12 +22,13 @@ from autoscaler.workloads.claim import Claim
 from autoscaler.workloads.cluster import gpus_of
 from autoscaler.workloads.demand import qos_of
 from autoscaler.workloads.gpu_amounts import GpuAmounts
+from autoscaler.workloads.pod_state import component_of, has_ended
 from autoscaler.workloads.worker_amounts import limit_on, request_on, worker_amounts
 from recommender.amounts import ResourceAmounts
+from recommender.errors import InvalidValueError
+from recommender.quantities import parse_quantity
 
 FindCard = Callable[[str], Card | None]
-ENDED = frozenset({"Succeeded", "Failed"})
-"""Phases of pods that hold nothing any more."""
 
 
 def claim_of(pod: Object, card: FindCard) -> Claim | None:
@@ -64,10 +64,13 @@ def whole_claim_of(pod: Object, card: FindCard) -> Claim | None:
     return _claim(pod, gpus, whole, whole, qos="")
 
 
+def capacity_of(pod: Object, card: FindCard) -> GpuAmounts:
+    """Return what the largest GPU of a placed pod has, known or as it was written at placement."""
+    return _largest(_capacities(gpus_of(pod), card, _annotations(pod)))
+
+
 def _held(pod: Object) -> tuple[str, ...]:
-    labels = pod["metadata"].get("labels") or {}
-    has_ended = (pod.get("status") or {}).get("phase") in ENDED
-    if has_ended or labels.get(COMPONENT) != Component.WORKER:
+    if has_ended(pod) or component_of(pod) is not Component.WORKER:
         return ()
     return tuple(dict.fromkeys(gpus_of(pod)))
 
@@ -110,10 +113,11 @@ def _peak(annotations: Mapping[str, str]) -> GpuAmounts:
 def _number(text: str | None) -> Decimal | None:
     """Return a plain number that the controller wrote itself; None where it is not there."""
     try:
-        number = Decimal(text or "")
-    except InvalidOperation:
+        # Not by Decimal alone: a few letters of an exponent would be a number of gigabytes.
+        number = parse_quantity(text or "")
+    except InvalidValueError:
         return None
-    return number if number.is_finite() and number > 0 else None
+    return number if number > 0 else None
 
 
 def _largest(amounts: Sequence[GpuAmounts]) -> GpuAmounts:

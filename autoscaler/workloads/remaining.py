@@ -19,10 +19,9 @@ from autoscaler.kube.resource import (
     WORKLOADS,
     Resource,
 )
-from autoscaler.workloads.leaving import is_waiting
+from autoscaler.workloads.pod_state import has_ended, is_gated
 
 OURS = (WORKLOAD_PROFILES, WORKLOADS, POOLS, QUOTAS, CONNECTIONS, GPUS)
-ENDED = ("Succeeded", "Failed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +37,7 @@ class Remaining:
 def remaining(api: ApiServer) -> tuple[Remaining, ...]:
     """Return what stays; a kind that is not installed is left out.  Raises ``KubeError``."""
     pods = [pod for page, _ in api.pages(PODS, label_selector=COMPONENT) for pod in page]
-    running = [pod for pod in pods if not is_waiting(pod) and not _has_ended(pod)]
+    running = [pod for pod in pods if not is_gated(pod) and not has_ended(pod)]
     of_pods = [
         Remaining(what="running workers", names=_names(running, Component.WORKER)),
         Remaining(what="running clients", names=_names(running, Component.CLIENT)),
@@ -50,10 +49,6 @@ def remaining(api: ApiServer) -> tuple[Remaining, ...]:
         except NotFoundError:
             continue
     return (*of_pods, *of_kinds)
-
-
-def _has_ended(pod: Mapping[str, Any]) -> bool:
-    return (pod.get("status") or {}).get("phase") in ENDED
 
 
 def _names(pods: Sequence[Mapping[str, Any]], component: Component) -> tuple[str, ...]:

@@ -46,12 +46,13 @@ class Resync:
 
     def check_books(self, wait: Callable[[float], object]) -> tuple[str, ...]:
         """Put the books right where they differ from the pods; return the GPUs that differed."""
-        if not self._drift():
+        before = self._drift()
+        if not before:
             return ()
         wait(SECOND_LOOK_S)
         books = self._tools.books
         with books.deciding():
-            drift = self._drift()
+            drift = tuple(gpu for gpu in self._drift() if gpu in before)
             if drift:
                 books.repair(self._claims())
         if drift:
@@ -67,10 +68,17 @@ class Resync:
     def run(self, stop: threading.Event) -> None:
         """Look again and again until ``stop`` is set; the books are checked early once."""
         if not stop.wait(min(FIRST_CHECK_S, self._tools.rules.resync_s)):
-            self.check_books(stop.wait)
+            self._survive(lambda: self.check_books(stop.wait))
         while not stop.wait(self._tools.rules.resync_s):
-            self.look_at_everything()
-            self.check_books(stop.wait)
+            self._survive(self.look_at_everything)
+            self._survive(lambda: self.check_books(stop.wait))
+
+    def _survive(self, look: Callable[[], object]) -> None:
+        try:
+            look()
+        except Exception:  # noqa: BLE001 - ended, nothing would mend what is wrong any more
+            _log.exception("the regular look at everything: a defect")
+            self._tools.counts.resync_failed()
 
     def _drift(self) -> tuple[str, ...]:
         with self._tools.books.deciding():

@@ -18,7 +18,7 @@ class ControllerRules:
     root_owners: Mapping[str, Sequence[str]] = field(default_factory=lambda: MappingProxyType({}))
     """Additions to the table of owners: ``Kind.group`` to the kinds above it."""
     has_standalone_workers: bool = False
-    """Whether worker pods may be created (``standaloneWorkers.enabled``)."""
+    """Whether worker pods may be created (``--standalone-workers``)."""
     release_after_s: float = 60.0
     """A placed pod that the scheduler refuses for so long gives its GPUs back."""
     resync_s: float = 300.0

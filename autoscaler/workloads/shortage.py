@@ -81,6 +81,8 @@ def _short(demand: Demand, message: str, missing_gpus: int) -> Shortage:
 
 def _unsuitable(demand: Demand, match: CardMatch, cards: Sequence[Card]) -> str:
     """Return why no GPU of a pool suits a demand; empty where some do."""
+    if any(match.asked_of(card) is not None for card in cards):
+        return ""
     where = f"pool {demand.pool}"
     if not cards:
         return f"{where} has no GPUs"
@@ -96,10 +98,8 @@ def _unsuitable(demand: Demand, match: CardMatch, cards: Sequence[Card]) -> str:
     if not usable:
         problems = _summary([card.problem for card in of_vendor])
         return f"{_gpus(len(of_vendor), demand)} in {where}, but: {problems}"
-    if not any(match.asked_of(card) is not None for card in usable):
-        indices = " or ".join(map(str, demand.indices))
-        return f"no usable {_gpus(0, demand)} with index {indices} in {where}"
-    return ""
+    indices = " or ".join(map(str, demand.indices))
+    return f"no usable {_gpus(0, demand)} with index {indices} in {where}"
 
 
 def _nearest(
@@ -127,9 +127,12 @@ def _demerit(best: _Best) -> tuple[int, int, str, str]:
 
 
 def _share_ppm(asked: GpuAmounts, room: GpuAmounts) -> int:
-    """Return the smaller share of what is asked that there is, in millionths."""
+    """Return the smaller share of what is asked that there is, in millionths.
+
+    Nothing is asked for where less than nothing is left, as on a GPU that lost capacity.
+    """
     pairs = ((asked.microtflops, room.microtflops), (asked.vram_bytes, room.vram_bytes))
-    return min(free * _PPM // wanted for wanted, free in pairs if wanted > free)
+    return min(free * _PPM // (wanted or 1) for wanted, free in pairs if wanted > free)
 
 
 def _room_text(demand: Demand, best: _Best, free: Callable[[str], GpuAmounts]) -> str:

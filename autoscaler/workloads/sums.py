@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Self
@@ -22,6 +23,8 @@ class Sums:
         self._used: dict[str, GpuAmounts] = {}
         self._claims: dict[str, dict[str, Claim]] = {}
         self._in_namespace: dict[str, QuotaUse] = {}
+        self._workers: Counter[tuple[str, str]] = Counter()
+        """By pool and level of service."""
 
     @classmethod
     def over(cls, claims: Iterable[Claim]) -> Self:
@@ -39,6 +42,10 @@ class Sums:
         """Return the claims on a GPU by UID of their pod."""
         return self._claims.get(gpu, NO_CLAIMS)
 
+    def has_workers(self, pool: str, qos: str) -> bool:
+        """Return whether there are workers of a pool and a level of service."""
+        return self._workers[pool, qos] > 0
+
     def quota_use(self, namespace: str) -> QuotaUse:
         """Return what the workers of a namespace have together."""
         return self._in_namespace.get(namespace, QuotaUse())
@@ -53,8 +60,10 @@ class Sums:
             self._count_on(gpu, has - had)
             if not had.fits_in(has):
                 gpus.add(gpu)
-        for claim in (before, after):
+        for claim, count in ((before, -1), (after, 1)):
             self._list(claim, is_there=claim is after)
+            if claim is not None:
+                self._workers[claim.pool, claim.qos] += count
         return Freed(gpus=frozenset(gpus), namespaces=self._move_quota(before, after))
 
     def differences(self, other: Sums) -> frozenset[str]:

@@ -15,9 +15,11 @@ from recommender.policy.values import shown
 Shape = Mapping[str, Any] | list[Any]
 """A mapping whose named fields have their own shapes, or a list of one shape."""
 _ANY: Mapping[str, Any] = {}
-_TERM = {"matchExpressions": [_ANY], "matchFields": [_ANY]}
+MOST_TERMS = 20
+"""Of one required node affinity: merged with others, there are as many as their product."""
+_TERMS = [{"matchExpressions": [_ANY], "matchFields": [_ANY]}]
 _POD_AFFINITY = {REQUIRED: [_ANY], PREFERRED: [_ANY]}
-NODE_AFFINITY = {REQUIRED: {"nodeSelectorTerms": [_TERM]}, PREFERRED: [_ANY]}
+NODE_AFFINITY = {REQUIRED: {"nodeSelectorTerms": _TERMS}, PREFERRED: [_ANY]}
 TEMPLATE = {
     "metadata": {"labels": _ANY, "annotations": _ANY},
     "spec": {
@@ -42,6 +44,9 @@ def shape_problems(value: Any, shape: Shape, path: str) -> Iterator[str]:
     if isinstance(shape, list):
         if not isinstance(value, list):
             yield f"{path}: {shown(value)!r} is not valid; allowed: a list"
+            return
+        if shape is _TERMS and len(value) > MOST_TERMS:
+            yield f"{path}: has {len(value)} terms; allowed: at most {MOST_TERMS}"
             return
         for i, each in enumerate(value):
             if each is None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from autoscaler.clock import Clock
 from autoscaler.kube.event_recorder import EventRecorder
 from autoscaler.workloads.books import Books
 from autoscaler.workloads.cluster import Cluster
 from autoscaler.workloads.counts import ControllerCounts
+from autoscaler.workloads.nominations import Nominations
 from autoscaler.workloads.rules import ControllerRules
 from autoscaler.workloads.work import Work
 from autoscaler.workloads.writer import Writer
@@ -26,3 +27,4 @@ class Tools:
     counts: ControllerCounts
     clock: Clock
     rules: ControllerRules
+    nominations: Nominations = field(default_factory=Nominations)

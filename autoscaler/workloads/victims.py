@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import NamedTuple
 
 from autoscaler.workloads.card import Card
@@ -25,12 +26,10 @@ class Candidate(NamedTuple):
     """A worker that may be evicted."""
 
     claim: Claim
-    created_s: float
-
-    @property
-    def rank(self) -> int:
-        """Return how important it is; 0 is the least."""
-        return QOS.index(self.claim.qos)
+    rank: int
+    """How important it is; 0 is the least."""
+    created: str
+    """Creation time of its pod, as the API writes it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +138,8 @@ class _Room:
 
     def fits_without(self, gone: Collection[str]) -> bool:
         """Return whether there is room without the candidates of some UIDs."""
-        return self._asked.fits_in(self._left(each for each in self._candidates if _uid(each) in gone))
+        leaving = (each for each in self._candidates if _uid(each) in gone)
+        return self._asked.fits_in(self._free + _together(leaving))
 
     def least(self) -> list[Candidate] | None:
         """Return a smallest set of candidates without which there is room; None: there is none.
@@ -147,39 +147,35 @@ class _Room:
         The most important are spared first, of these the smallest, so that few have to go, and
         then the oldest.
         """
-        if self._asked.fits_in(self._free):
+        lack = self._asked - self._free
+        if lack.fits_in(GpuAmounts()):
             return []
-        room = self._left(self._candidates)
-        if not self._asked.fits_in(room):
+        may_stay = _together(self._candidates) - lack
+        if not GpuAmounts().fits_in(may_stay):
             return None
         found = []
-        for candidate in sorted(self._candidates, key=self._spared_first):
-            smaller = room - candidate.claim.request
-            if self._asked.fits_in(smaller):
-                room = smaller
+        for candidate in sorted(self._candidates, key=lambda each: _worth(each, lack)):
+            request = candidate.claim.request
+            if request.fits_in(may_stay):
+                may_stay = may_stay - request
             else:
                 found.append(candidate)
         return found
 
-    def _left(self, gone: Iterable[Candidate]) -> GpuAmounts:
-        return sum((each.claim.request for each in gone), self._free)
 
-    def _spared_first(self, candidate: Candidate) -> tuple[int, int, float, str]:
-        return (
-            -candidate.rank,
-            self._share_ppm(candidate.claim.request),
-            candidate.created_s,
-            _uid(candidate),
-        )
+def _worth(candidate: Candidate, lack: GpuAmounts) -> tuple[int, int, str, str]:
+    """Return what orders the workers of one GPU: those first that are spared first."""
+    request, share_ppm = candidate.claim.request, 0
+    if lack.microtflops > 0:
+        share_ppm = min(request.microtflops, lack.microtflops) * _PPM // lack.microtflops
+    if lack.vram_bytes > 0:
+        of_vram_ppm = min(request.vram_bytes, lack.vram_bytes) * _PPM // lack.vram_bytes
+        share_ppm = max(share_ppm, of_vram_ppm)
+    return -candidate.rank, share_ppm, candidate.created, _uid(candidate)
 
-    def _share_ppm(self, request: GpuAmounts) -> int:
-        """Return the larger share of what is lacking that a request takes, in millionths."""
-        lack = self._asked - self._free
-        pairs = (
-            (request.microtflops, lack.microtflops),
-            (request.vram_bytes, lack.vram_bytes),
-        )
-        return max(min(taken, lacks) * _PPM // lacks for taken, lacks in pairs if lacks > 0)
+
+def _together(candidates: Iterable[Candidate]) -> GpuAmounts:
+    return sum((each.claim.request for each in candidates), GpuAmounts())
 
 
 def _cost(victims: Iterable[Candidate]) -> tuple[float, ...]:
@@ -187,11 +183,12 @@ def _cost(victims: Iterable[Candidate]) -> tuple[float, ...]:
     chosen = list(victims)
     ranks = [each.rank for each in chosen]
     counts = (float(ranks.count(rank)) for rank in reversed(range(len(QOS))))
-    return *counts, -min((each.created_s for each in chosen), default=0.0)
+    born = min((each.created for each in chosen), default="")
+    return *counts, -datetime.fromisoformat(born).timestamp() if born else 0.0
 
 
-def _spared_first(candidate: Candidate) -> tuple[int, float, str]:
-    return -candidate.rank, candidate.created_s, _uid(candidate)
+def _spared_first(candidate: Candidate) -> tuple[int, str, str]:
+    return -candidate.rank, candidate.created, _uid(candidate)
 
 
 def _name(candidate: Candidate) -> tuple[str, str, str]:

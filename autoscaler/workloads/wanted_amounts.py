@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from types import MappingProxyType
+
+import orjson
 
 from autoscaler.api.ceilings import Ceiling, read_ceilings
 from autoscaler.api.control import Control
@@ -21,6 +23,10 @@ from recommender.policy.fields import DECLARED_PREFIX
 from recommender.policy.model import LimitRule, Mode, Policy, RequestRule
 from recommender.policy.resolve import resolve
 from recommender.policy.stated import Stated, combined
+
+_OF_POLICY = ("autoScalingConfig", "qos", "gpuModel")
+_KNOWN = 1024
+"""Policies that are kept, as most workloads of a cluster have one of a few."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,16 +57,15 @@ class WantedAmounts:
 
     @cached_property
     def _policy(self) -> Policy:
-        name = self._workload["metadata"]["name"]
         spec = self._workload.get("spec") or {}
-        return resolve(workload=spec, workload_name=name).policy
+        return _policy_of(orjson.dumps([spec.get(name) for name in _OF_POLICY]))
 
     @property
-    def reaches_running(self) -> bool:
-        """Return whether any layer may change running workers."""
+    def modes(self) -> frozenset[Mode]:
+        """Return the modes of the layers that are enrolled."""
         rules: tuple[RequestRule | LimitRule, ...]
         rules = (*self._policy.requests.values(), *self._policy.limits.values())
-        return any(rule.is_enrolled and rule.mode is Mode.APPLY for rule in rules)
+        return frozenset(rule.mode for rule in rules if rule.is_enrolled)
 
     def of_running(self, annotations: Mapping[str, str], gpu_model: str) -> Wanted:
         """Return what a worker on GPUs of a model is to have; workers that are alike share it."""
@@ -104,6 +109,13 @@ class WantedAmounts:
     def _ceilings(self, stated: Stated) -> tuple[Mapping[str, Ceiling], Sequence[str]]:
         notes = NotedProblems()
         return read_ceilings(self._quotas, stated, notes).amounts, notes.errors
+
+
+@lru_cache(maxsize=_KNOWN)
+def _policy_of(stated: bytes) -> Policy:
+    """Return the policy of the parts of a spec that it depends on, as JSON."""
+    spec = zip(_OF_POLICY, orjson.loads(stated), strict=True)
+    return resolve(workload={name: value for name, value in spec if value is not None}).policy
 
 
 def _in_force(annotations: Mapping[str, str], notes: NotedProblems) -> dict[str, str]:

@@ -26,7 +26,7 @@ from autoscaler.kube.resource import (
 )
 from autoscaler.kube.store import ChangeKind, key_of
 from autoscaler.workloads.card_changes import CardChanges, Waiting, has_changed
-from autoscaler.workloads.pod_changes import PodChanges
+from autoscaler.workloads.pod_changes import GATHERED_S, PodChanges
 from autoscaler.workloads.work import WorkKey, WorkKind
 from autoscaler.workloads.workload_keys import WorkloadKeys
 
@@ -79,6 +79,7 @@ class _Listening:
         self, tools: Tools, workloads: WorkloadKeys, waiting: Waiting, capped: CappedWorkloads
     ) -> None:
         self._work = tools.work
+        self._cluster = tools.cluster
         self._workloads = workloads
         self._waiting = waiting
         self._capped = capped
@@ -117,9 +118,16 @@ class _Listening:
             self._add(self._workloads.all())
 
     def on_freed(self, freed: Freed) -> None:
-        """Look at the workloads that got less than was decided for lack of that room."""
-        found = sorted(self._capped.capped_workloads_on(freed.gpus, freed.namespaces))
-        self._add((WorkKey(WorkKind.WORKLOAD, *key) for key in found), Priority.RAISE)
+        """Look at what shows that room, and at the workloads that got less for lack of it.
+
+        At those a bit later, as what a failed write gives back brings its own workload here too.
+        """
+        self._add(WorkKey(WorkKind.GPU, "", gpu) for gpu in freed.gpus)
+        for namespace in freed.namespaces:
+            quotas = self._cluster.quotas(namespace)
+            self._add(WorkKey(WorkKind.QUOTA, *key_of(quota)) for quota in quotas)
+        for key in sorted(self._capped.capped_workloads_on(freed.gpus, freed.namespaces)):
+            self._work.add_after(WorkKey(WorkKind.WORKLOAD, *key), GATHERED_S, Priority.RAISE)
 
     def _add(self, keys: Iterable[WorkKey], priority: Priority = Priority.STATUS) -> None:
         for key in keys:

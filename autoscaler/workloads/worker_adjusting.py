@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import reduce
 from typing import TYPE_CHECKING
 
+from autoscaler.api.condition_reasons import CapReason
 from autoscaler.api.names import GPU_MODEL, PREFIX
 from autoscaler.errors import KubeError
 from autoscaler.kube.store import Key, Object
 from autoscaler.workloads.adjust_bounds import bounds_of, ceiling_bounds
 from autoscaler.workloads.adjust_plan import Amounts, Bound, Capped, Plan, plan
 from autoscaler.workloads.adjust_report import WorkerOutcome
-from autoscaler.workloads.adjusted import CapReason
 from autoscaler.workloads.claim import Claim
 from autoscaler.workloads.cluster import gpus_of
 from autoscaler.workloads.counts import AdjustOutcome, Direction
 from autoscaler.workloads.errors import InvalidWorkerError, OverbookedError
 from autoscaler.workloads.gpu_amounts import GpuAmounts
-from autoscaler.workloads.placement import is_gated, with_annotations
+from autoscaler.workloads.placement import with_annotations
+from autoscaler.workloads.pod_state import is_gated
+from autoscaler.workloads.qos_rank import rank_of
 from autoscaler.workloads.quota_totals import read_totals
-from autoscaler.workloads.reading_claims import claim_of
+from autoscaler.workloads.reading_claims import capacity_of, claim_of
 from autoscaler.workloads.wanted_amounts import Wanted
 
 if TYPE_CHECKING:
@@ -46,6 +47,16 @@ class Wish:
     def name(self) -> str:
         """Return the name of the pod."""
         return str(self.pod["metadata"]["name"])
+
+    @property
+    def uid(self) -> str:
+        """Return the UID of the pod."""
+        return str(self.pod["metadata"]["uid"])
+
+    @property
+    def version(self) -> str:
+        """Return the version of the pod."""
+        return str(self.pod["metadata"]["resourceVersion"])
 
     def planned(self, bounds: Iterator[Bound]) -> Plan:
         """Return what becomes of the worker within bounds."""
@@ -98,8 +109,7 @@ class WorkerAdjusting:
             claim = claim_of(pod, self._tools.books.card)
         except InvalidWorkerError as error:
             return _kept(pod, found, Capped(CapReason.INVALID_WORKER, str(error)))
-        capacities = (card.capacity for card in cards)
-        return _wish(pod, found, claim, reduce(GpuAmounts.at_least, capacities, GpuAmounts()))
+        return _wish(pod, found, claim, capacity_of(pod, self._tools.books.card))
 
     def grant(self, workload: Key, wish: Wish) -> WorkerOutcome | None:
         """Give a worker what there is room for.
@@ -148,7 +158,9 @@ class WorkerAdjusting:
 
     def _bounds(self, wish: Wish, held: Claim) -> Iterator[Bound]:
         totals = read_totals(self._tools.cluster.quotas(held.namespace))
-        yield from bounds_of(held, self._tools.books, totals)
+        books, nominations = self._tools.books, self._tools.nominations
+        free = nominations.free_for(held.uid, rank_of(held.qos), books.free)
+        yield from bounds_of(held, books, free, totals)
         wanted = wish.wanted
         yield from ceiling_bounds(wanted.ceilings, wanted.quota_errors, wish.capacity)
 

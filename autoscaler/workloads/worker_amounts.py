@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import lru_cache
 from typing import NamedTuple
 
 from autoscaler.api.names import AMOUNT_KEYS, IN_FORCE
@@ -18,6 +19,9 @@ from recommender.policy.stated import Said, StatedLayer, read_layer
 from recommender.quantities import parse_quantity
 
 WHOLE_PERCENT = Decimal(100)
+_KNOWN = 4096
+"""Combinations of annotations that are kept: workers of one workload have the same, and each is
+read again whenever the books are checked."""
 _NAMES = (("tflops", "tflops"), ("compute-percent", "compute_percent"), ("vram", "vram_bytes"))
 """Beginning of a statement's key, and its attribute of ``ResourceAmounts``."""
 
@@ -36,11 +40,16 @@ def worker_amounts(annotations: Mapping[str, str]) -> WorkerAmounts:
     where TFLOPS are stated too.  Raises ``InvalidWorkerError`` for what cannot be read, and for a
     limit below its request.
     """
+    return _amounts_of(tuple(map(annotations.get, IN_FORCE)))
+
+
+@lru_cache(maxsize=_KNOWN)
+def _amounts_of(texts: tuple[str | None, ...]) -> WorkerAmounts:
     layer = read_layer(
         {
-            key: Said(value=annotations[name], source="annotation", path=f"annotation {name}")
-            for key, name in zip(AMOUNT_KEYS, IN_FORCE, strict=True)
-            if name in annotations
+            key: Said(value=text, source="annotation", path=f"annotation {name}")
+            for key, name, text in zip(AMOUNT_KEYS, IN_FORCE, texts, strict=True)
+            if text is not None
         },
         tolerates_two_units=True,
     )

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import NamedTuple
 
+from autoscaler.api.condition_reasons import WorkloadReason
 from autoscaler.api.names import COMPONENT, Component, EventReason
 from autoscaler.errors import AlreadyExistsError, ForbiddenError, InvalidError
 from autoscaler.kube.resource import PODS
@@ -24,7 +25,6 @@ from autoscaler.workloads.worker_template import WorkerTemplate
 LAGGING_S = 1.0
 """When to look again where the API server has a pod that the cache does not show."""
 NOT_CREATED = str(EventReason.WORKERS_NOT_CREATED)
-WEBHOOK_NOT_IN_FORCE = "WebhookNotInForce"
 
 
 class Created(NamedTuple):
@@ -98,7 +98,7 @@ class WorkerCreating:
         uid = pod["metadata"]["uid"]
         self._tools.writer.write(lambda api: api.delete(PODS, name, namespace, uid=uid))
         return WorkersProblem(
-            WEBHOOK_NOT_IN_FORCE,
+            WorkloadReason.WEBHOOK_NOT_IN_FORCE,
             "the API server made a worker pod that no webhook had admitted, and that was deleted "
             "again; the admission webhook is not in force: look whether its configuration has "
             "entries",

@@ -13,7 +13,7 @@ from threading import Lock
 
 from autoscaler.kube.condition import conditions_of
 from autoscaler.kube.store import Object
-from autoscaler.workloads.placement import has_ended, is_deleted
+from autoscaler.workloads.pod_state import has_ended, is_deleted
 
 FIRST_S = 10.0
 LONGEST_S = 300.0

@@ -13,7 +13,7 @@ from itertools import count
 
 from autoscaler.kube.resource import WORKLOADS
 from autoscaler.kube.store import Object
-from autoscaler.workloads.pod_owners import is_made_by_controller
+from autoscaler.workloads.pod_state import is_made_by_controller
 
 LONGEST_HEAD = 40
 """Characters of the workload's name in a worker's, which has 61 in all: it is a host's name too."""

@@ -11,15 +11,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from autoscaler.api.names import GPU_IDS, Component, WorkloadMode
+from autoscaler.api.names import WorkloadMode
 from autoscaler.kube.store import Object
 from autoscaler.workloads.counts import WorkerPodAction
-from autoscaler.workloads.placement import has_ended, is_deleted
-from autoscaler.workloads.pod_owners import age, component_of, is_live
+from autoscaler.workloads.pod_state import (
+    age,
+    has_ended,
+    is_client,
+    is_deleted,
+    is_placed,
+    is_serving,
+)
 from autoscaler.workloads.rolling_update import RollingUpdate
 from autoscaler.workloads.worker_identity import is_current
 from autoscaler.workloads.workload_mode import mode_of
-from autoscaler.workloads.workload_workers import is_ready
 
 
 class Deletion(NamedTuple):
@@ -55,21 +60,6 @@ def shared_replicas(workload: Object, pods: Sequence[Object]) -> int | None:
         return None
     replicas = (workload.get("spec") or {}).get("replicas")
     return replicas if isinstance(replicas, int) else None
-
-
-def is_client(pod: Object) -> bool:
-    """Return whether a pod uses, or may still use, the GPU of a worker."""
-    return component_of(pod) is Component.CLIENT and not has_ended(pod)
-
-
-def is_serving(pod: Object) -> bool:
-    """Return whether a pod is ready, and neither ended nor about to go."""
-    return is_live(pod) and is_ready(pod)
-
-
-def is_placed(pod: Object) -> bool:
-    """Return whether a pod has its GPUs."""
-    return bool((pod["metadata"].get("annotations") or {}).get(GPU_IDS))
 
 
 def plan_workers(

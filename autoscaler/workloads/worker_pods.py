@@ -18,7 +18,7 @@ from autoscaler.kube.store import Change, Object, key_of
 from autoscaler.workloads.cluster import BY_NAMESPACE
 from autoscaler.workloads.counts import WorkerPodAction
 from autoscaler.workloads.own_writes import OwnPodWrites
-from autoscaler.workloads.placement import is_deleted
+from autoscaler.workloads.pod_state import is_deleted
 from autoscaler.workloads.rolling_update import RollingUpdate
 from autoscaler.workloads.tools import Tools
 from autoscaler.workloads.worker_creating import NOT_CREATED, WorkerCreating
@@ -94,7 +94,7 @@ class WorkerPods:
         template: WorkerTemplate | None = None
         if not self._tools.rules.has_standalone_workers:
             problems: tuple[str, ...] = (
-                "this installation runs no worker pods (standaloneWorkers.enabled is false)",
+                "this installation runs no worker pods (--standalone-workers is off)",
             )
         elif pool is None:
             problems = (f"spec.poolName: {name!r} is no GPUPool; allowed: the name of one",)

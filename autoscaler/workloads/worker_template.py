@@ -128,11 +128,6 @@ def worker_template(
     return template, ()
 
 
-def names_worker_image(pool: Object | None) -> bool:
-    """Return whether a pool offers worker pods at all."""
-    return pool is not None and bool(_component(pool).get("image"))
-
-
 def _component(pool: Object) -> Mapping[str, Any]:
     return ((pool.get("spec") or {}).get("componentConfig") or {}).get("worker") or {}
 
@@ -181,8 +176,9 @@ def _spec(base: Mapping[str, Any], added: Mapping[str, Any], workload: Object) -
     if node_affinity:
         demanded = {"nodeAffinity": node_affinity}
         spec["affinity"] = merged_affinity(spec.get("affinity") or {}, demanded)
-    # A program that serves GPUs needs nothing of the API server unless its pool says so.
-    return {"automountServiceAccountToken": False, **spec}
+    # A program that serves GPUs needs nothing of the API server, and the policies let none of the
+    # controller's pods have a token, whatever the pool says.
+    return {**spec, "automountServiceAccountToken": False}
 
 
 def _texts(template: Mapping[str, Any], part: str) -> Mapping[str, str]:

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from enum import StrEnum
 from typing import NamedTuple
 
+from autoscaler.api.condition_reasons import WorkloadReason
 from autoscaler.api.names import EventReason
 from autoscaler.kube.store import Object
-from autoscaler.workloads.placement import is_gated
-from autoscaler.workloads.pod_owners import is_live
+from autoscaler.workloads.pod_state import is_gated, is_live
 from autoscaler.workloads.shortage import Shortage
 from autoscaler.workloads.worker_pods_result import WorkersProblem
 from autoscaler.workloads.workload_workers import WorkerCounts
@@ -21,21 +20,6 @@ from autoscaler.workloads.workload_workers import WorkerCounts
 PENDING, RUNNING, FAILED = "Pending", "Running", "Failed"
 _MOST_TOLD = 5
 """Different shortages that are told of."""
-
-
-class WorkloadReason(StrEnum):
-    """Reasons of a workload's conditions that no event has."""
-
-    WORKLOAD_READY = "WorkloadReady"
-    WAITING_FOR_WORKERS = "WaitingForWorkers"
-    """Fewer workers are ready than there are to be."""
-    SCALED_TO_ZERO = "ScaledToZero"
-    WORKERS_ENDED = "WorkersEnded"
-    """All have ended, as those of a finished Job do."""
-    WAITING_FOR_PLACEMENT = "WaitingForPlacement"
-    """Workers were not looked at yet, or wait behind somebody else's scheduling gate."""
-    NOT_ACTED_ON = "NotActedOn"
-    """A setting is kept and has no effect yet."""
 
 
 class Said(NamedTuple):

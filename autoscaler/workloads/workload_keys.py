@@ -12,7 +12,7 @@ from autoscaler.kube.resource import PODS, WORKLOADS
 from autoscaler.kube.store import Object
 from autoscaler.workloads.cluster import BY_NAMESPACE, Cluster
 from autoscaler.workloads.generated import profile_of
-from autoscaler.workloads.pod_owners import component_of
+from autoscaler.workloads.pod_state import component_of
 from autoscaler.workloads.work import WorkKey, WorkKind
 
 _BY_POOL, _BY_OWNER, _BY_PROFILE = "pool", "owner", "profile"

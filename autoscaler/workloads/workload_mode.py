@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from autoscaler.api.names import MODE, WorkloadMode
 from autoscaler.kube.store import Object
-from autoscaler.workloads.pod_owners import age, is_made_by_controller
+from autoscaler.workloads.pod_state import age, is_made_by_controller
 
 
 def mode_of(workload: Object | None, pods: Sequence[Object]) -> WorkloadMode | None:

@@ -17,7 +17,8 @@ from autoscaler.api.naming import derived_workload_name
 from autoscaler.api.root_owner import Find, Owner, owners_of
 from autoscaler.kube.resource import PODS
 from autoscaler.kube.store import Object
-from autoscaler.workloads.pod_owners import OwnedPods, age, is_there, order, pods_by_owner
+from autoscaler.workloads.pod_owners import OwnedPods, is_there, order, pods_by_owner
+from autoscaler.workloads.pod_state import age
 
 MOST_OWNERS = 100
 """That are written down of one workload; bare pods may be many."""

@@ -12,8 +12,7 @@ from autoscaler.kube.lanes import Priority
 from autoscaler.kube.resource import WORKLOADS
 from autoscaler.workloads.adjusted import UNDECIDED, Adjusted
 from autoscaler.workloads.ensuring import Ensured, Ensuring
-from autoscaler.workloads.placement import is_deleted
-from autoscaler.workloads.pod_owners import is_made_by_controller
+from autoscaler.workloads.pod_state import is_deleted, is_made_by_controller
 from autoscaler.workloads.work import WorkKey, WorkKind
 from autoscaler.workloads.workload_status import OWNER, WorkloadState, status_of
 from autoscaler.workloads.workload_view import WorkloadView, view_of
@@ -61,9 +60,8 @@ class WorkloadReconciler:
         tools: Tools,
         adjusting: Adjusts,
         placements: Placements,
-        worker_pods: MakesWorkers | None,
+        worker_pods: MakesWorkers,
     ) -> None:
-        """``worker_pods`` is None where the installation runs none."""
         self._tools = tools
         self._ensuring = Ensuring(tools)
         self._adjusting = adjusting
@@ -97,7 +95,7 @@ class WorkloadReconciler:
 
     def _workers(self, view: WorkloadView, ensured: Ensured) -> WorkerPodsResult | None:
         is_due = view.mode in _WITH_WORKER_PODS or any(map(is_made_by_controller, view.pods))
-        if self._worker_pods is None or not is_due:
+        if not is_due:
             return None
         result = self._worker_pods.reconcile(ensured.workload, view.pods)
         if result.again_s is not None:
@@ -123,6 +121,7 @@ class WorkloadReconciler:
         if self._tools.writer.write_status(WORKLOADS, workload, status, OWNER):
             self._tell(workload, Condition.OWNER_CONFLICT, view.owners.conflict)
             self._tell(workload, Condition.READY, ensured.problem)
+            self._tell(workload, Condition.READY, ensured.left_out)
 
     def _tell(self, workload: Object, kind: Condition, text: str) -> None:
         """Tell what a condition of the workload did not say before."""

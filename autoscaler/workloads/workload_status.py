@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from autoscaler.api.condition_reasons import WorkloadReason
 from autoscaler.api.names import (
     COMPONENT,
     WORKLOAD_LABEL,
@@ -24,8 +25,8 @@ from autoscaler.kube.status_apply import StatusOwner
 from autoscaler.workloads.adjusted import Adjusted
 from autoscaler.workloads.ensuring import Ensured
 from autoscaler.workloads.shortage import Shortage
-from autoscaler.workloads.worker_pods_result import WorkerPodsResult, WorkersProblem
-from autoscaler.workloads.workload_conditions import Said, WorkloadReason, placement, readiness
+from autoscaler.workloads.worker_pods_result import WorkerPodsResult
+from autoscaler.workloads.workload_conditions import Said, placement, readiness
 from autoscaler.workloads.workload_owners import MOST_OWNERS
 from autoscaler.workloads.workload_view import WorkloadView
 from autoscaler.workloads.workload_workers import counts_of, worker_statuses, workers_of
@@ -59,10 +60,6 @@ OWNER = StatusOwner(
         }
     ),
 )
-NO_WORKER_PODS = WorkersProblem(
-    EventReason.WORKERS_NOT_CREATED,
-    "this installation runs no worker pods (standaloneWorkers.enabled is false)",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +70,7 @@ class WorkloadState:
     ensured: Ensured
     adjusted: Adjusted
     worker_pods: WorkerPodsResult | None
-    """None where the workload has no worker pods of its own, or nobody may make them."""
+    """None where the workload has no worker pods of its own."""
     shortage_of: Callable[[str], Shortage | None]
     """Of a worker, by its UID."""
 
@@ -82,7 +79,8 @@ def status_of(state: WorkloadState, *, now_s: float) -> dict[str, Any]:
     """Return the controller's whole part of the status of a workload."""
     workload, workers = state.ensured.workload, workers_of(state.view.pods)
     counts = counts_of(workers)
-    phase, ready = readiness(counts, _wanted(state), _problem(state))
+    made = state.worker_pods
+    phase, ready = readiness(counts, _wanted(state), made.problem if made else None)
     said = dict(_conditions(state, ready, placement(workers, state.shortage_of)))
     status: dict[str, Any] = {
         "phase": phase,
@@ -93,7 +91,7 @@ def status_of(state: WorkloadState, *, now_s: float) -> dict[str, Any]:
         "readyReplicas": counts.ready,
         "workerStatuses": worker_statuses(workers),
         "selector": selector_of(workload["metadata"]["name"]),
-        "podTemplateHash": state.worker_pods.template_hash if state.worker_pods else "",
+        "podTemplateHash": made.template_hash if made else "",
         "owners": _owners(state),
         "effective": dict(state.ensured.effective),
         "applied": state.adjusted.applied,
@@ -128,21 +126,13 @@ def _wanted(state: WorkloadState) -> int:
     return state.view.owned_replicas
 
 
-def _problem(state: WorkloadState) -> WorkersProblem | None:
-    if state.worker_pods is not None:
-        return state.worker_pods.problem
-    has_own = state.view.mode in (WorkloadMode.STANDALONE, WorkloadMode.REMOTE)
-    return NO_WORKER_PODS if has_own else None
-
-
 def _conditions(
     state: WorkloadState, ready: Said, placed: Said | None
 ) -> Iterator[tuple[Condition, Said]]:
-    problem = state.ensured.problem
-    if problem:
-        text = f"{ready.message}; the spec stays as it is: {problem}"
-        ready = ready._replace(message=text)
-    yield Condition.READY, ready
+    ensured = state.ensured
+    text = f"; the spec stays as it is: {ensured.problem}" if ensured.problem else ""
+    text += f"; not all settings are used: {ensured.left_out}" if ensured.left_out else ""
+    yield Condition.READY, ready._replace(message=ready.message + text)
     if placed is not None:
         yield Condition.PLACED, placed
     applied = state.adjusted.state

@@ -9,7 +9,7 @@ from autoscaler.api.names import Component, WorkloadMode
 from autoscaler.api.root_owner import Find, owners_of
 from autoscaler.kube.store import Object
 from autoscaler.workloads.owner_replicas import owner_replicas
-from autoscaler.workloads.pod_owners import component_of, is_live
+from autoscaler.workloads.pod_state import component_of, is_live
 from autoscaler.workloads.workload_mode import mode_of
 from autoscaler.workloads.workload_owners import WorkloadOwners, is_generated, workload_owners
 

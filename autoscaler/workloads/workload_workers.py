@@ -7,11 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from autoscaler.api.names import Component
-from autoscaler.kube.condition import find_condition
 from autoscaler.kube.store import Object
 from autoscaler.workloads.node_fit import HOSTNAME
-from autoscaler.workloads.placement import has_ended
-from autoscaler.workloads.pod_owners import component_of, is_live, is_made_by_controller
+from autoscaler.workloads.pod_state import (
+    component_of,
+    has_ended,
+    is_live,
+    is_made_by_controller,
+    is_ready,
+)
+from autoscaler.workloads.worker_address import worker_port
 
 MOST_LISTED = 200
 _FAILED, _SUCCEEDED = "Failed", "Succeeded"
@@ -48,11 +53,6 @@ def counts_of(workers: Sequence[Object]) -> WorkerCounts:
     )
 
 
-def is_ready(pod: Object) -> bool:
-    """Return whether the containers of a pod say that they are ready."""
-    return (find_condition(pod, "Ready") or {}).get("status") == "True"
-
-
 def worker_statuses(workers: Sequence[Object]) -> list[dict[str, Any]]:
     """Return an entry for each worker that has not ended well, as many as are listed.
 
@@ -73,16 +73,10 @@ def _entry(pod: Object) -> dict[str, Any]:
     if is_made_by_controller(pod) and not has_ended(pod):
         if status.get("podIP"):
             entry["workerIp"] = status["podIP"]
-        port = _port(spec)
+        port = worker_port(pod)
         if port is not None:
             entry["workerPort"] = port
     return entry
-
-
-def _port(spec: Object) -> int | None:
-    """Return the first port that a container declares; clients connect to it."""
-    ports = (port for each in spec.get("containers") or () for port in each.get("ports") or ())
-    return next((port["containerPort"] for port in ports), None)
 
 
 def _phase(pod: Object) -> str:

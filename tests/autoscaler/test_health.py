@@ -50,3 +50,13 @@ def test_metrics_are_served_as_their_text_format():
 
     assert (status, text) == (200, "a_metric 1\n")
     assert headers["Content-Type"] == "text/plain; version=0.0.4"
+
+
+def test_a_process_that_is_stuck_says_so_to_whoever_may_restart_it():
+    def application():
+        return health_application(
+            Readiness(), lambda: b"", "text/plain", stuck=lambda: ("a thread is stuck",)
+        )
+
+    assert get(application(), "/healthz")[::2] == (503, "a thread is stuck\n")
+    assert get(application(), "/readyz")[::2] == (200, "ok\n")

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from tests.benchmarks.cluster import ClusterSizes, on_a_cluster
+from tests.benchmarks.controller import ControllerSizes, on_controllers
 from tests.benchmarks.measuring import decision_tick, replays, report_page, start_up
 from tests.benchmarks.own_process import ROOT
 from tests.benchmarks.prometheus import FULL, SHORT, usage_from_prometheus
@@ -38,6 +39,10 @@ def subjects(*, is_full: bool) -> dict[str, tuple[str, Callable[[], Iterable[Mea
         "cluster": (
             "admission, caches and writes on a real control plane, three or four minutes",
             partial(on_a_cluster, ClusterSizes()),
+        ),
+        "controller": (
+            "placement, start, raises of the controller, some minutes",
+            partial(on_controllers, ControllerSizes()),
         ),
     }
 

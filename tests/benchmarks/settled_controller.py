@@ -50,7 +50,7 @@ from tests.benchmarks.gpu_cells import (
 COPIED = (NODES, GPUS, STATEFUL_SETS, PODS, WORKLOADS)
 LATER_S = 3600.0
 """After everything was made, so that nothing is young."""
-MOST_ROUNDS = 10
+MOST_TURNS = 10
 
 
 class DeafApi(ApiDouble):
@@ -91,22 +91,17 @@ def in_memory(api: ApiDouble) -> InMemory:
 
 
 def settled_node() -> InMemory:
-    """Return a controller of one node that has looked at everything until nothing was left."""
-    controller = in_memory(ApiDouble())
-    api, cluster = controller.api, controller.parts.tools.cluster
-    metadata = {"name": CONTROL_CONFIG_MAP, "namespace": INSTALLATION}
-    api.add(CONFIG_MAPS, {"metadata": metadata, "data": {"mode": APPLY.mode}})
-    pool = api.add(POOLS, gpu_cells.pool())
-    node = api.add(NODES, {**gpu_cells.node(0), "spec": {}})
-    for number in range(GPUS_OF_A_NODE):
-        api.add(GPUS, gpu_cells.gpu(number, node["metadata"]["uid"]))
-    for number in range(WORKERS_OF_A_NODE):
-        owner = api.add(STATEFUL_SETS, gpu_cells.stateful_set(number))
-        api.add(PODS, admitted(gpu_cells.pod(number, owner["metadata"]["uid"]), pool, owner))
-    for turn in range(MOST_ROUNDS):
-        api.show_in(cluster)
+    """Return a controller of one node that finds nothing left to do.
+
+    Every turn is that of another controller, as after a restart.
+    """
+    api = ApiDouble()
+    add_node(api)
+    for turn in range(MOST_TURNS):
+        controller = in_memory(api)
+        api.show_in(controller.parts.tools.cluster)
         api.requests.clear()
-        for key in dict.fromkeys((*controller.work.keys(), *all_keys(cluster))):
+        for key in dict.fromkeys(all_keys(controller.parts.tools.cluster)):
             controller.look(key)
         if not api.requests:
             return controller
@@ -114,7 +109,20 @@ def settled_node() -> InMemory:
             bind(api, pod_name(number))
         if not turn:
             decide(api)
-    raise AssertionError(f"after {MOST_ROUNDS} looks something is written yet: {api.writes()}")
+    raise AssertionError(f"after {MOST_TURNS} turns something is written yet: {api.writes()}")
+
+
+def add_node(api: ApiDouble) -> None:
+    """Add a pool with one node, its GPUs, and pods that wait for them."""
+    metadata = {"name": CONTROL_CONFIG_MAP, "namespace": INSTALLATION}
+    api.add(CONFIG_MAPS, {"metadata": metadata, "data": {"mode": APPLY.mode}})
+    api.add(POOLS, gpu_cells.pool())
+    node = api.add(NODES, {**gpu_cells.node(0), "spec": {}})
+    for number in range(GPUS_OF_A_NODE):
+        api.add(GPUS, gpu_cells.gpu(number, node["metadata"]["uid"]))
+    for number in range(WORKERS_OF_A_NODE):
+        owner = api.add(STATEFUL_SETS, gpu_cells.stateful_set(number))
+        api.add(PODS, admitted(gpu_cells.pod(number, owner["metadata"]["uid"]), owner))
 
 
 def decide(api: ApiDouble) -> None:
@@ -130,9 +138,9 @@ def decide(api: ApiDouble) -> None:
 
 
 def admitted(pod: dict[str, Any], *objects: dict[str, Any]) -> dict[str, Any]:
-    """Return a pod as admission lets it in."""
-    request = PodRequest(pod=pod, namespace=NAMESPACE)
-    return patched(pod, admit(request, MemorySnapshot(objects=objects, control=APPLY)))
+    """Return a pod as admission lets it in; ``objects`` are there beside the pool."""
+    snapshot = MemorySnapshot(objects=(gpu_cells.pool(), *objects), control=APPLY)
+    return patched(pod, admit(PodRequest(pod=pod, namespace=NAMESPACE), snapshot))
 
 
 def bind(api: ApiDouble, name: str) -> None:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from autoscaler.api.names import POOL_LABEL
-from autoscaler.workloads.placement import has_ended
+from autoscaler.workloads.pod_state import has_ended
 from recommender.quantities import parse_quantity
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.spaces import annotation

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from autoscaler.api.names import POOL_LABEL
-from autoscaler.workloads.placement import has_ended
+from autoscaler.workloads.pod_state import has_ended
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.gpu_bookings import tflops_by_gpu
 from tests.cluster.pod_watch import PodWatch
@@ -56,7 +56,9 @@ class GpuLedger:
     def tflops(self) -> Decimal:
         """Return what is held of all GPUs together."""
         with self._lock:
-            return sum((sum(held.values()) for held in self._held.values()), Decimal())
+            return sum(
+                (tflops for held in self._held.values() for tflops in held.values()), Decimal()
+            )
 
     @property
     def placed(self) -> int:

@@ -29,6 +29,16 @@ class GpuPool:
     kubelet: FakeKubelet
 
 
+def pool_object(name: str, labels: dict[str, str], **spec: Any) -> dict[str, Any]:
+    """Return a pool that selects nodes by labels."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "GPUPool",
+        "metadata": {"name": name},
+        "spec": {"nodeSelector": labels, **spec},
+    }
+
+
 @contextmanager
 def running_pool(
     plane: ControlPlane,
@@ -43,12 +53,7 @@ def running_pool(
     name = f"pool-{next(NUMBERS)}"
     names = tuple(f"{name}-node-{number}" for number in range(nodes))
     labels = {POOL_OF_NODE: name}
-    pool = {
-        "apiVersion": API_VERSION,
-        "kind": "GPUPool",
-        "metadata": {"name": name},
-        "spec": {"nodeSelector": labels, **(spec or {})},
-    }
+    pool = pool_object(name, labels, **(spec or {}))
     with ExitStack() as stack:
         plane.kubectl("apply", "-f", "-", stdin=json.dumps(pool)).well()
         stack.callback(lambda: plane.kubectl("delete", "gpupool", name, "--ignore-not-found"))

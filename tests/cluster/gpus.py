@@ -11,7 +11,7 @@ from autoscaler.api.names import API_VERSION, MANAGED_BY, FieldManager
 from autoscaler.kube.resource import GPUS, NODES
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.nodes import HOSTNAME
-from tests.cluster.rest import NOT_FOUND, Rest, RestError
+from tests.cluster.rest import Rest, suppress_absence
 
 APPLY_PATCH = "application/apply-patch+yaml"
 A100 = "NVIDIA A100-SXM4-80GB"
@@ -44,19 +44,32 @@ def add_gpus(
     rest = Rest(plane)
     owner = rest.get(NODES.path(name=node))
     for index in range(count):
-        status = {
-            "phase": phase,
-            "vendor": "NVIDIA",
-            "gpuModel": gpu_model,
-            "model": model,
-            "uuid": uuid_of(node, index),
-            "index": index,
-            "nodeSelector": {HOSTNAME: node},
-            "capacity": {"tflops": tflops, "vram": vram},
-        }
+        status = gpu_status(
+            node,
+            index,
+            gpuModel=gpu_model,
+            model=model,
+            capacity={"tflops": tflops, "vram": vram},
+            phase=phase,
+        )
         rest.request("POST", GPUS.path(), _gpu(owner, index))
         set_gpu_status(plane, gpu_name(node, index), status)
     return tuple(gpu_name(node, index) for index in range(count))
+
+
+def gpu_status(node: str, index: int = 0, **facts: Any) -> dict[str, Any]:
+    """Return the agent's whole part of the status of a GPU, an A100 unless ``facts`` say else."""
+    return {
+        "phase": "Running",
+        "vendor": "NVIDIA",
+        "gpuModel": A100,
+        "model": "A100",
+        "uuid": uuid_of(node, index),
+        "index": index,
+        "nodeSelector": {HOSTNAME: node},
+        "capacity": {"tflops": "312", "vram": "80Gi"},
+        **facts,
+    }
 
 
 def set_gpu_status(plane: ControlPlane, name: str, status: dict[str, Any]) -> None:
@@ -72,16 +85,6 @@ def remove_gpus(plane: ControlPlane, names: tuple[str, ...]) -> None:
     for name in names:
         with suppress_absence():
             rest.request("DELETE", GPUS.path(name=name))
-
-
-@contextmanager
-def suppress_absence() -> Iterator[None]:
-    """Let an object be gone already."""
-    try:
-        yield
-    except RestError as error:
-        if error.status != NOT_FOUND:
-            raise
 
 
 @contextmanager

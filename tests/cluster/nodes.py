@@ -8,7 +8,7 @@ from typing import Any
 
 from autoscaler.kube.resource import NODES
 from tests.cluster.control_plane import ControlPlane
-from tests.cluster.rest import MERGE_PATCH, STRATEGIC_PATCH, Rest
+from tests.cluster.rest import MERGE_PATCH, STRATEGIC_PATCH, Rest, suppress_absence
 from tests.components.processes import LOOPBACK
 
 NATIVE_GPUS = "nvidia.com/gpu"
@@ -70,4 +70,5 @@ def temporary_node(
     try:
         yield node
     finally:
-        remove_node(control_plane, name)
+        with suppress_absence():
+            remove_node(control_plane, name)

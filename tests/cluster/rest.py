@@ -8,7 +8,7 @@ import json
 import socket
 import ssl
 from collections.abc import Iterator, Mapping
-from contextlib import closing, suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -35,6 +35,16 @@ class RestError(Exception):
     def __init__(self, status: int, text: str) -> None:
         super().__init__(f"{status}: {text}")
         self.status = status
+
+
+@contextmanager
+def suppress_absence() -> Iterator[None]:
+    """Let an object be gone already."""
+    try:
+        yield
+    except RestError as error:
+        if error.status != NOT_FOUND:
+            raise
 
 
 class UnreachableError(Exception):
@@ -111,22 +121,30 @@ class Watch:
             self._connection.close()
             raise UnreachableError(f"GET {url}: {error}") from error
         if self._answer.status != 200:
-            self._connection.close()
+            self._close()
             raise UnreachableError(f"GET {url}: {self._answer.status}")
 
     def events(self) -> Iterator[dict[str, Any]]:
         """Yield ``{"type", "object"}`` until the stream ends, for whatever reason."""
-        with closing(self._connection), suppress(OSError, http.client.HTTPException):
-            for line in self._answer:
-                if not line.endswith(b"\n"):
-                    return
-                yield json.loads(line)
+        try:
+            with suppress(OSError, http.client.HTTPException):
+                for line in self._answer:
+                    if not line.endswith(b"\n"):
+                        return
+                    yield json.loads(line)
+        finally:
+            self._close()
 
     def end(self) -> None:
         """End the stream; the thread that reads it goes on after it."""
         with suppress(OSError):
             # ``SSLSocket.shutdown`` drops the session too: who reads just then got TLS records.
             socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+    def _close(self) -> None:
+        # After an answer that says so the connection is the answer's own.
+        self._answer.close()
+        self._connection.close()
 
 
 def read_values(rest: Rest, namespace: str, kind: str, name: str) -> Mapping[str, str] | None:

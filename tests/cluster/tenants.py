@@ -77,7 +77,8 @@ def role() -> str:
         {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": each}
         for each in (TENANT, user)
     ]
-    below = [f"pods/{name}" for name in ("status", "ephemeralcontainers", "resize", "binding")]
+    subresources = ("status", "ephemeralcontainers", "resize", "binding", "eviction")
+    below = [f"pods/{name}" for name in subresources]
     rules = [{"apiGroups": [""], "resources": ["pods", *below, "bindings"], "verbs": ["*"]}]
     metadata = {"name": "pods", "namespace": TEAM}
     api = "rbac.authorization.k8s.io/v1"

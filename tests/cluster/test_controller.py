@@ -14,6 +14,7 @@ from autoscaler.api.names import (
     EventReason,
     FieldManager,
 )
+from autoscaler.errors import ConflictError
 from autoscaler.kube.api_server import ApiServer
 from autoscaler.kube.resource import WORKLOADS
 from autoscaler.kube.status_apply import StatusOwner, apply_status
@@ -83,7 +84,7 @@ def workload_shows(space, name, condition):
 
 
 def condition_of(obj, kind):
-    [found] = [each for each in obj["status"]["conditions"] if each["type"] == kind]
+    found = {each["type"]: each for each in obj["status"]["conditions"]}[kind]
     return found["status"], found["reason"]
 
 
@@ -200,12 +201,21 @@ def test_a_decision_is_put_in_force_in_running_workers(space, pool, control_plan
 
 
 def decide(plane, space, name, decided):
-    """Write a decision as the autoscaler will."""
+    """Write a decision as the autoscaler will, None to take one back."""
+    parts = {} if decided is None else {"desiredResources": decided}
     with closing(
         ApiServer.from_environment(kubeconfig=plane.admin_kubeconfig, user_agent="tests")
     ) as api:
-        shown = api.get(WORKLOADS, name, space.name)
-        apply_status(api, WORKLOADS, shown, {"desiredResources": decided}, AUTOSCALER)
+
+        def is_written():
+            shown = api.get(WORKLOADS, name, space.name)
+            try:
+                apply_status(api, WORKLOADS, shown, parts, AUTOSCALER)
+            except ConflictError:
+                return False
+            return True
+
+        until(is_written, what="the decision is written")
 
 
 def test_gpus_and_pool_show_what_is_free(space, pool, control_plane):

@@ -1,26 +1,24 @@
-"""Amounts of running workers follow decisions in place: every part of the contract, on a real API
-server with the policies in force."""
+"""Amounts of running workers follow decisions in place, on a real API server."""
 
 from __future__ import annotations
-
-import json
 
 import pytest
 
 from autoscaler.api.names import API_VERSION, PAUSED, PREFIX
+from autoscaler.errors import InvalidError
+from autoscaler.kube.resource import WORKLOADS
 from tests.cluster.gpu_pools import running_pool
 from tests.cluster.spaces import annotation, owning
-from tests.cluster.test_admission_in_force import switched
-from tests.cluster.test_controller import (
+from tests.cluster.telling import (
     DEADLINE_S,
-    ENROLLED,
     condition_of,
-    decide,
-    pod_of,
-    running_pods,
-    workload_shows,
+    is_said,
+    is_told,
+    message_of,
+    shows,
 )
-from tests.cluster.test_controller_troubles import is_said, is_told, message_of, quota
+from tests.cluster.test_admission_in_force import switched
+from tests.cluster.test_controller import ENROLLED, decide, pod_of, running_pods
 from tests.components.processes import until
 
 KEYS = ("tflops-request", "tflops-limit", "vram-request", "vram-limit")
@@ -66,11 +64,12 @@ def have(space, *expected, name="chat"):
 
 
 def is_applied(space, sequence=1, *, epoch=1, workers=1, reason="Applied"):
-    return workload_shows(
+    return shows(
         space,
+        "tfw",
         "chat",
         lambda obj: (
-            condition_of(obj, "DesiredApplied")[1] == reason
+            condition_of(obj, "DesiredApplied")["reason"] == reason
             and obj["status"]["applied"]["epoch"] == epoch
             and obj["status"]["applied"]["sequence"] == sequence
             and obj["status"]["applied"]["workers"] == workers
@@ -81,7 +80,7 @@ def is_applied(space, sequence=1, *, epoch=1, workers=1, reason="Applied"):
 def running(space, pool, **annotations):
     space.create(pod_of(pool, **annotations)).well()
     running_pods(space, 1)
-    workload_shows(space, "chat", lambda obj: obj["status"]["readyWorkers"] == 1)
+    shows(space, "tfw", "chat", lambda obj: obj["status"]["readyWorkers"] == 1)
 
 
 @pytest.mark.usefixtures("applying")
@@ -92,13 +91,13 @@ def test_amounts_are_raised_and_lowered_and_books_and_events_follow(space, pool,
     decide(control_plane, space, "chat", RAISED)
     have(space, "30", "60", "6Gi", "12Gi")
     is_applied(space)
-    is_told(control_plane, space.name, "TensorFusionWorkload", "ResourceScaledUp", "10 to 30")
+    is_told(space, "TensorFusionWorkload", "ResourceScaledUp", "10 to 30")
 
     lower = decision(amounts("5", "2Gi"), amounts("10", "4Gi"), sequence=2)
     decide(control_plane, space, "chat", lower)
     have(space, "5", "10", "2Gi", "4Gi")
     is_applied(space, 2)
-    is_told(control_plane, space.name, "TensorFusionWorkload", "ResourceScaledDown", "30 to 5")
+    is_told(space, "TensorFusionWorkload", "ResourceScaledDown", "30 to 5")
 
     def is_free():
         words = ("get", "gpu", "-l", f"{PREFIX}gpupool={pool.name}", "-o", "json")
@@ -126,9 +125,12 @@ def test_a_part_for_the_next_start_changes_no_running_worker_and_every_new_one(
     owner = owning("Deployment", "chat", pod_of(pool, **ENROLLED))
     space.apply(owner).well()
     [pod] = running_pods(space, 1)
-    workload_shows(space, "chat", lambda obj: obj["status"]["readyWorkers"] == 1)
+    shows(space, "tfw", "chat", lambda obj: obj["status"]["readyWorkers"] == 1)
+    decide(control_plane, space, "chat", RAISED)
+    is_applied(space)
     later = {"nextStart": {"limits": {"vram": "6Gi"}}}
-    decide(control_plane, space, "chat", {**RAISED, **later})
+    decide(control_plane, space, "chat", {**RAISED, **later, "sequence": 2})
+    is_applied(space, 2)
     have(space, "30", "60", "6Gi", "12Gi", name=pod["metadata"]["name"])
 
     space.kubectl("scale", "deployment", "chat", "--replicas=2").well()
@@ -138,7 +140,7 @@ def test_a_part_for_the_next_start_changes_no_running_worker_and_every_new_one(
         ("30", "60", "6Gi", "12Gi"),
         ("30", "60", "6Gi", "6Gi"),
     ]
-    is_applied(space, workers=2)
+    is_applied(space, 2, workers=2)
 
 
 @pytest.mark.usefixtures("applying")
@@ -159,7 +161,7 @@ def test_a_decision_that_is_withdrawn_leaves_what_runs_and_counts_no_more(
 
     decide(control_plane, space, "chat", None)
 
-    shown = workload_shows(space, "chat", lambda obj: "applied" not in obj["status"])
+    shown = shows(space, "tfw", "chat", lambda obj: "applied" not in obj["status"])
     assert "DesiredApplied" not in {each["type"] for each in shown["status"]["conditions"]}
     assert in_force(space.get("pod", "chat")) == ("30", "60", "6Gi", "12Gi")
 
@@ -171,7 +173,7 @@ def test_an_enrolment_that_its_user_takes_back_stops_the_decisions(space, pool, 
     is_applied(space)
     words = (f"{PREFIX}auto-requests-", f"{PREFIX}auto-limits-")
     space.kubectl("annotate", "pod", "chat", *words).well()
-    workload_shows(space, "chat", lambda obj: "autoScalingConfig" not in obj["spec"])
+    shows(space, "tfw", "chat", lambda obj: "autoScalingConfig" not in obj["spec"])
 
     decide(control_plane, space, "chat", decision(amounts("1", "1Gi"), sequence=2))
 
@@ -197,7 +199,7 @@ def test_mode_initial_reaches_pods_that_start_and_no_other(space, pool, control_
     owner = owning("Deployment", "chat", pod_of(pool, workload_profile="careful"))
     space.apply(profile, owner).well()
     [first] = running_pods(space, 1)
-    workload_shows(space, "chat", lambda obj: obj["status"]["readyWorkers"] == 1)
+    shows(space, "tfw", "chat", lambda obj: obj["status"]["readyWorkers"] == 1)
     decide(control_plane, space, "chat", RAISED)
     is_applied(space, reason="AtStart")
 
@@ -257,108 +259,33 @@ def test_an_older_decision_is_said_and_changes_nothing(space, pool, control_plan
 
 @pytest.mark.usefixtures("applying")
 @pytest.mark.parametrize(
-    "parts",
+    ("parts", "words"),
     [
-        {"requests": {"tflops": "30", "compute": "10"}},
-        {"limits": {"vram": "1e99"}},
-        {"byGPUModel": {"A100": {"requests": {"tflops": "9", "compute": "10"}}}},
-        {"requests": {"tflops": "200"}, "limits": {"tflops": "20"}},
+        ({"requests": {"tflops": "30", "compute": "10"}}, "requests: Invalid value: tflops and"),
+        (
+            {"byGPUModel": {"A100": {"limits": {"tflops": "9", "compute": "1"}}}},
+            "byGPUModel[A100].limits: Invalid value: tflops and compute exclude each other",
+        ),
+        ({"limits": {"vram": "-1"}}, "limits.vram"),
+        ({"epoch": -1}, "epoch"),
     ],
 )
-def test_nonsense_is_said_or_bounded_and_a_right_decision_follows(
-    parts, space, pool, control_plane
+def test_a_decision_of_nonsense_is_refused_by_the_definition_of_its_kind(
+    parts, words, space, pool, control_plane
 ):
     running(space, pool, **ENROLLED)
-    decide(control_plane, space, "chat", {"epoch": 1, "sequence": 1, **parts})
-    shown = workload_shows(
-        space, "chat", lambda obj: condition_of(obj, "DesiredApplied")[1] != "RecommendOnly"
-    )
-    print(parts, condition_of(shown, "DesiredApplied"), message_of(shown, "DesiredApplied"))
-    print(in_force(space.get("pod", "chat")))
-    decide(control_plane, space, "chat", {**RAISED, "sequence": 2})
-    have(space, "30", "60", "6Gi", "12Gi")
-    is_applied(space, 2)
+
+    with pytest.raises(InvalidError) as refused:
+        decide(control_plane, space, "chat", {"epoch": 1, "sequence": 1, **parts})
+
+    assert words in str(refused.value)
 
 
 @pytest.mark.usefixtures("applying")
-def test_an_amount_above_the_gpu_is_cut_to_it_and_follows_a_larger_ratio(
-    space, pool, control_plane
-):
+def test_a_request_that_was_decided_above_its_limit_ends_at_the_limit(space, pool, control_plane):
     running(space, pool, **ENROLLED)
-    decide(
-        control_plane, space, "chat", decision(amounts("150", "20Gi"), amounts("200", "40Gi"))
-    )
-
-    have(space, "100", "100", "16Gi", "16Gi")
-    shown = is_applied(space, workers=0, reason="Capped")
-    [entry] = shown["status"]["applied"]["capped"]
-    assert entry["reason"] == "AboveGPU"
-    assert "tflops-limit: 200 wanted, 100 granted" in entry["message"]
-
-
-@pytest.mark.usefixtures("applying")
-def test_a_total_cuts_a_raise_which_goes_on_when_the_quota_is_raised(space, pool, control_plane):
-    space.apply(quota(requests={"tflops": "20"}, limits={"vram": "10Gi"})).well()
-    running(space, pool, **ENROLLED)
-    decide(control_plane, space, "chat", RAISED)
-
-    have(space, "20", "60", "6Gi", "10Gi")
-    shown = is_applied(space, workers=0, reason="Capped")
-    assert "GPUResourceQuota team spec.total.requests.tflops" in message_of(shown, "DesiredApplied")
-    is_told(control_plane, space.name, "TensorFusionWorkload", "ResourceCapped", "team")
-
-    space.apply(quota(requests={"tflops": "25"}, limits={"vram": "20Gi"})).well()
-    have(space, "25", "60", "6Gi", "12Gi")
-    space.kubectl("delete", "gpuresourcequota", "team").well()
-    have(space, "30", "60", "6Gi", "12Gi")
-    is_applied(space)
-
-
-@pytest.mark.usefixtures("applying")
-def test_room_in_a_quota_that_another_worker_frees_is_used(space, pool, control_plane):
-    space.apply(quota(requests={"tflops": "30"})).well()
-    space.create(pod_of(pool, "other")).well()
-    running_pods(space, 1)
-    space.create(pod_of(pool, **ENROLLED)).well()
-    running_pods(space, 2)
-    decide(control_plane, space, "chat", RAISED)
-    have(space, "20", "60", "6Gi", "12Gi")
-
-    space.kubectl("delete", "pod", "other", "--wait=false").well()
-
-    have(space, "30", "60", "6Gi", "12Gi")
-
-
-@pytest.mark.usefixtures("applying")
-def test_workers_that_share_what_is_left_are_partly_raised_and_never_lowered(
-    space, pool, control_plane
-):
-    owner = owning("Deployment", "chat", pod_of(pool, **ENROLLED))
-    owner["spec"]["replicas"] = 3
-    space.apply(owner).well()
-    running_pods(space, 3)
-    workload_shows(space, "chat", lambda obj: obj["status"]["readyWorkers"] == 3)
-
-    decide(control_plane, space, "chat", decision(amounts("45", "4Gi"), amounts("50", "8Gi")))
-
-    shown = is_applied(space, workers=2, reason="Capped")
-    assert shown["status"]["appliedRecommendedReplicas"] == 2
-    held = sorted(int(annotation(pod, "tflops-request")) for pod in running_pods(space, 3))
-    assert held == [10, 45, 45]
-    space.kubectl("scale", "deployment", "chat", "--replicas=2").well()
-    until(
-        lambda: (
-            sorted(
-                annotation(pod, "tflops-request")
-                for pod in space.pods()
-                if not pod["metadata"].get("deletionTimestamp")
-            )
-            == ["45", "45"]
-        ),
-        what="both have all",
-        deadline_s=DEADLINE_S,
-    )
-    is_applied(space, workers=2)
+    decide(control_plane, space, "chat", decision({"tflops": "200"}, {"tflops": "25"}))
+    have(space, "25", "25", "4Gi", "8Gi")
 
 
 @pytest.mark.usefixtures("applying")
@@ -366,18 +293,16 @@ def test_a_bare_pod_that_is_applied_again_is_adjusted_again(space, pool, control
     manifest = pod_of(pool, **ENROLLED)
     space.apply(manifest).well()
     running_pods(space, 1)
-    workload_shows(space, "chat", lambda obj: obj["status"]["readyWorkers"] == 1)
+    shows(space, "tfw", "chat", lambda obj: obj["status"]["readyWorkers"] == 1)
     decide(control_plane, space, "chat", RAISED)
     have(space, "30", "60", "6Gi", "12Gi")
     before = is_applied(space)["metadata"]
 
-    space.apply(manifest).well()
+    assert "pod/chat configured" in space.apply(manifest).well().out
 
     have(space, "30", "60", "6Gi", "12Gi")
     after = is_applied(space)["metadata"]
     assert (after["uid"], after["generation"]) == (before["uid"], before["generation"])
-    text = json.dumps(space.get("pod", "chat")["metadata"]["managedFields"])
-    assert f"{PREFIX}tflops-request" in text
 
 
 @pytest.mark.usefixtures("applying")
@@ -385,14 +310,15 @@ def test_a_decision_for_a_workload_that_is_made_anew_starts_anew(space, pool, co
     owner = owning("Deployment", "chat", pod_of(pool, **ENROLLED))
     space.apply(owner).well()
     [pod] = running_pods(space, 1)
-    first = workload_shows(space, "chat", lambda obj: obj["status"]["readyWorkers"] == 1)
+    first = shows(space, "tfw", "chat", lambda obj: obj["status"]["readyWorkers"] == 1)
     decide(control_plane, space, "chat", {**RAISED, "epoch": 5})
     is_applied(space, epoch=5)
 
     space.kubectl("delete", "tfw", "chat").well()
 
-    anew = workload_shows(
+    anew = shows(
         space,
+        "tfw",
         "chat",
         lambda obj: (
             obj["metadata"]["uid"] != first["metadata"]["uid"]
@@ -403,3 +329,23 @@ def test_a_decision_for_a_workload_that_is_made_anew_starts_anew(space, pool, co
     have(space, "30", "60", "6Gi", "12Gi", name=pod["metadata"]["name"])
     decide(control_plane, space, "chat", decision(amounts("5", "2Gi"), epoch=5))
     have(space, "5", "60", "2Gi", "12Gi", name=pod["metadata"]["name"])
+
+
+@pytest.mark.usefixtures("applying")
+def test_a_user_s_own_workload_enrols_its_pods_by_its_own_settings(space, pool, control_plane):
+    config = {"autoSetRequests": {"enable": True}, "autoSetLimits": {"enable": True}}
+    written = {
+        "apiVersion": API_VERSION,
+        "kind": WORKLOADS.kind,
+        "metadata": {"name": "chat"},
+        "spec": {"poolName": pool.name, "autoScalingConfig": config},
+    }
+    joining = {"workload": "chat", "generate_workload": "false"}
+    space.apply(written, owning("Deployment", "web", pod_of(pool, **joining))).well()
+    [pod] = running_pods(space, 1)
+    shows(space, "tfw", "chat", lambda obj: obj["status"]["readyWorkers"] == 1)
+
+    decide(control_plane, space, "chat", RAISED)
+
+    have(space, "30", "60", "6Gi", "12Gi", name=pod["metadata"]["name"])
+    assert is_applied(space)["spec"]["autoScalingConfig"] == config

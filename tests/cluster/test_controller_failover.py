@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from autoscaler.api.names import PLACEMENT_GATE
-from autoscaler.workloads.placement import gates_of
+from autoscaler.workloads.pod_state import gates_of
 from tests.cluster.controller_process import release_lease
 from tests.cluster.gpu_bookings import pods_of_pool, tflops_by_gpu
 from tests.cluster.gpu_pools import running_pool
@@ -18,8 +18,6 @@ from tests.components.processes import until
 
 DEADLINE_S = 60.0
 TFLOPS = 100
-KILLS = 5
-BATCH = 12
 
 
 @pytest.fixture
@@ -126,37 +124,6 @@ def test_a_controller_that_starts_anew_knows_what_is_held(controllers, space, po
     assert annotation(left, "tflops-request") == "60"
     assert max(tflops_by_gpu(all_pods).values()) == Decimal(TFLOPS)
     assert second.metric("books_drift_total") == 0.0
-
-
-def test_controllers_that_are_killed_while_pods_come_and_go_give_nothing_twice(
-    controllers, space, pool, control_plane
-):
-    for number in range(KILLS):
-        controller = controllers("--workers=4")
-        placed = controller.metric("placement_duration_seconds_count")
-        space.apply(deployment(pool, f"d{number}", BATCH, tflops="5")).well()
-        if number:
-            space.kubectl("delete", "deployment", f"d{number - 1}", "--wait=false").well()
-        until(
-            lambda controller=controller, placed=placed, number=number: (
-                controller.metric("placement_duration_seconds_count") > placed + number
-            ),
-            what="some pods are placed",
-        )
-        controller.process.kill()
-        release_lease(control_plane)
-        held = tflops_by_gpu(pods_of_pool(control_plane, pool.name))
-        assert max(held.values(), default=Decimal(0)) <= TFLOPS
-
-    last = controllers()
-    pods = all_run(control_plane, pool, BATCH)
-    assert sum(tflops_by_gpu(pods).values()) == 5 * BATCH
-    until(
-        lambda: last.metric("pool_tflops_requested", pool=pool.name) == 5.0 * BATCH,
-        what="the books say the same",
-    )
-    assert last.metric("books_drift_total") == 0.0
-    assert "Traceback" not in last.log()
 
 
 def test_a_placed_pod_that_the_scheduler_refuses_is_made_anew(

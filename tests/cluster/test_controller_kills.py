@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import threading
 from collections import Counter
@@ -26,9 +27,9 @@ from tests.components.programs import CLUSTER_PROGRAMS
 
 SEED = 6
 KILLS = 10
-OUTAGES_AFTER = (3, 7)
-"""So many kills come before the API server is stopped, and started again."""
-MOST_BETWEEN = 12
+OUTAGE_AFTER = 5
+"""So many kills come before the API server is stopped and started again the first time."""
+MOST_BETWEEN = 6
 """At most so many pods are placed between two kills."""
 NODES, GPUS_OF_A_NODE, TFLOPS = 2, 2, 100
 EACH = 10
@@ -39,9 +40,10 @@ FINALLY = {**dict.fromkeys(NAMES, 3), SHARED: WORKERS}
 """Replicas at the end: they need all that the GPUs have, so that nothing may have leaked."""
 MOST_REPLICAS = 5
 UNSETTLED = "waits, starts or terminates"
-PACE_S = 0.1
-FLAGS = ("--standalone-workers", "--resync=5s")
-DEADLINE_S = 60.0
+PACE_S = 0.2
+FLAGS = ("--standalone-workers", "--resync=1h", "--write-rate=1000")
+"""Nothing may rely on the regular look at everything."""
+DEADLINE_S = 120.0
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +53,7 @@ def plane(tmp_path_factory):
         needed_program(name)
     with start_control_plane(tmp_path_factory.mktemp("kills")) as running:
         yield running
+    gc.collect()
 
 
 @pytest.fixture
@@ -129,8 +132,9 @@ class Reign:
 def applied_workloads(space, pool):
     """Apply ten Deployments of workers without pods yet, and one that shares worker pods."""
     amounts = {"tflops_request": str(EACH), "tflops_limit": str(EACH), "vram_limit": "1Gi"}
+    embedded = {"is_local_gpu": "true", "no_standalone_worker_mode": "true"}
     owners = [
-        owning("Deployment", name, enabled_pod(name, gpupool=pool.name, **amounts))
+        owning("Deployment", name, enabled_pod(name, gpupool=pool.name, **amounts, **embedded))
         for name in NAMES
     ]
     for owner in owners:
@@ -177,6 +181,13 @@ def wait_for_placements(ledger, number):
     )
 
 
+def have_outage(plane, ledger, reign):
+    wait_for_placements(ledger, 1)
+    plane.stop_api_server()
+    plane.start_api_server()
+    reign.outlive()
+
+
 def workers(ledger):
     """Return how many worker pods run by workload, and how many there are beside these."""
     pods = [pod for pod in ledger.pods if pod["metadata"]["labels"][COMPONENT] == Component.WORKER]
@@ -194,6 +205,10 @@ def is_free(gpu):
     return status["available"]["tflops"] == str(TFLOPS) and "runningApps" not in status
 
 
+# The standard library leaves a socket open whose server dies between accept and handshake.
+@pytest.mark.filterwarnings(
+    "ignore:Exception ignored in. <ssl.SSLSocket:pytest.PytestUnraisableExceptionWarning"
+)
 def test_nothing_is_made_twice_given_twice_or_kept_whoever_dies_under_load(
     plane, installation, pool, ledger, rest, space
 ):
@@ -205,13 +220,12 @@ def test_nothing_is_made_twice_given_twice_or_kept_whoever_dies_under_load(
 
     with load(plane, space, random.Random(SEED)):
         for kill in range(KILLS):
-            if kill in OUTAGES_AFTER:
-                wait_for_placements(ledger, 1)
-                plane.stop_api_server()
-                plane.start_api_server()
-                reign.outlive()
+            if kill == OUTAGE_AFTER:
+                have_outage(plane, ledger, reign)
             wait_for_placements(ledger, chance.randint(1, MOST_BETWEEN))
             reign.kill()
+        # Whoever lives through the last one has to put everything right.
+        have_outage(plane, ledger, reign)
     for name, replicas in FINALLY.items():
         scale(rest, space.name, name, replicas)
 

@@ -10,7 +10,7 @@ import json
 import pytest
 
 from autoscaler.api.names import PLACEMENT_GATE, WORKLOAD_LABEL
-from autoscaler.workloads.placement import gates_of, has_ended
+from autoscaler.workloads.pod_state import gates_of, has_ended
 from tests.cluster.gpu_pools import POOL_OF_NODE, running_pool
 from tests.cluster.gpus import temporary_gpus, uuid_of
 from tests.cluster.kubelet import FakeKubelet
@@ -21,7 +21,7 @@ from tests.components.processes import until
 
 HOSTNAME = "kubernetes.io/hostname"
 HALF, TFLOPS = "50", "100"
-DEADLINE_S = 60.0
+DEADLINE_S = 120.0
 
 
 @pytest.fixture

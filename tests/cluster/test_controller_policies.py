@@ -232,9 +232,42 @@ def test_a_worker_is_deleted(team):
 
 def test_a_worker_pod_that_no_admission_has_seen_is_deleted(team):
     orphan = worker_pod("unseen")
+    # Its workload does not exist, so that the garbage collector deletes it at some moment.
+    orphan["metadata"]["finalizers"] = ["example.com/kept"]
     team.controller.request("POST", PODS, orphan)
 
-    assert team.error("DELETE", f"{PODS}/unseen", {}, by=team.controller) == ""
+    error = team.error("DELETE", f"{PODS}/unseen", {}, by=team.controller)
+    released = {"metadata": {"finalizers": None}}
+    team.tenant.request("PATCH", f"{PODS}/unseen", released, content_type=MERGE_PATCH)
+
+    assert error == ""
+
+
+# Evicting
+
+
+def evicted(team: Team, **options: Any) -> str:
+    """Let the controller try to evict a worker; return as ``changed`` does."""
+    eviction = {
+        "apiVersion": "policy/v1",
+        "kind": "Eviction",
+        "metadata": {"name": LIVING},
+        "deleteOptions": options,
+    }
+    path = f"{PODS}/{LIVING}/eviction"
+    return team.error("POST", path, eviction, by=team.controller)
+
+
+def test_a_worker_is_evicted_by_its_uid(team):
+    uid = team.controller.get(f"{PODS}/{LIVING}")["metadata"]["uid"]
+
+    assert evicted(team, preconditions={"uid": uid}) == ""
+
+
+def test_an_eviction_names_the_uid_and_leaves_the_pod_its_time(team):
+    assert "names the UID of the pod that it evicts" in evicted(team)
+    error = evicted(team, preconditions={"uid": "x"}, gracePeriodSeconds=0)
+    assert "shortens nobody's end" in error
 
 
 # Pods that the controller makes

@@ -18,7 +18,7 @@ from tests.cluster.webhook_process import enabled_pod, is_asked
 from tests.components.processes import until
 
 TFLOPS = "100"
-DEADLINE_S = 60.0
+DEADLINE_S = 120.0
 
 
 @pytest.fixture(scope="module")
@@ -62,9 +62,10 @@ def placed_pod(space):
     return until(found, what="the pod is placed", deadline_s=DEADLINE_S)
 
 
-def cordoned_when_placed(space, plane):
-    """Return a pod whose node was cordoned when it had been placed and not yet bound."""
+def cordoned_when_placed(space, plane, obj):
+    """Apply an object of one pod, and return the pod, whose node is cordoned before its binding."""
     with no_scheduler(plane):
+        space.apply(obj).well()
         pod = placed_pod(space)
         plane.kubectl("cordon", pod["spec"]["nodeSelector"]["kubernetes.io/hostname"]).well()
         assert "nodeName" not in space.get("pod", pod["metadata"]["name"])["spec"]
@@ -97,8 +98,7 @@ def test_a_pod_whose_node_is_cordoned_before_its_binding_is_made_anew_on_another
     kind, control_plane, controller, pool, space
 ):
     released = controller.metric("placement_releases_total")
-    space.apply(owning(kind, "chat", pod_of(pool))).well()
-    refused = cordoned_when_placed(space, control_plane)
+    refused = cordoned_when_placed(space, control_plane, owning(kind, "chat", pod_of(pool)))
 
     pod = running_pod(space)
 
@@ -124,8 +124,7 @@ def test_a_pod_whose_node_is_cordoned_before_its_binding_is_made_anew_on_another
 def test_a_bare_pod_whose_node_is_cordoned_keeps_its_gpu_until_it_may_be_bound(
     control_plane, controller, pool, space
 ):
-    space.create(pod_of(pool)).well()
-    refused = cordoned_when_placed(space, control_plane)
+    refused = cordoned_when_placed(space, control_plane, pod_of(pool))
     [note] = until(
         lambda: notes_of(space, EventReason.UNSCHEDULABLE, refused["metadata"]["uid"]),
         what="an event of the pod tells that it is refused",

@@ -21,7 +21,8 @@ from autoscaler.api.names import (
 )
 from tests.cluster.rest import Rest
 
-READING = frozenset({"get", "list", "watch"})
+CACHING = frozenset({"list", "watch"})
+READING = CACHING | {"get"}
 PATCHING = frozenset({"get", "patch"})
 WRITING_STATUS = frozenset({"patch"})
 REGISTRATION = "admissionregistration.k8s.io"
@@ -33,7 +34,7 @@ OWN_NAMESPACE = {
     ServiceAccount.CONTROLLER: {
         ("", "secrets", CERTIFICATE_SECRET): frozenset({"get", "update"}),
         ("", "secrets", ""): frozenset({"create"}),
-        ("", "configmaps", CONTROL_CONFIG_MAP): READING,
+        ("", "configmaps", CONTROL_CONFIG_MAP): CACHING,
         ("coordination.k8s.io", "leases", CONTROLLER_LEASE): frozenset({"get", "update"}),
         ("coordination.k8s.io", "leases", ""): frozenset({"create"}),
         ("discovery.k8s.io", "endpointslices", ""): frozenset({"list"}),
@@ -53,19 +54,21 @@ EVERYWHERE = {
     },
     ServiceAccount.CONTROLLER: {
         ("", "pods", ""): READING | {"patch", "delete"},
-        ("", "nodes", ""): READING,
-        ("", "persistentvolumes", ""): READING,
-        ("", "persistentvolumeclaims", ""): READING,
-        ("apps", "deployments", ""): READING,
-        ("apps", "statefulsets", ""): READING,
-        ("apps", "replicasets", ""): READING,
-        ("batch", "jobs", ""): READING,
-        (GROUP, "workloadprofiles", ""): READING,
-        (GROUP, "gpupools", ""): READING,
-        (GROUP, "gpuresourcequotas", ""): READING,
-        (GROUP, "gpus", ""): READING | {"patch"},
-        (GROUP, "tensorfusionworkloads", ""): READING | {"create", "patch"},
-        (GROUP, "tensorfusionconnections", ""): READING | {"create"},
+        ("", "pods/eviction", ""): frozenset({"create"}),
+        ("policy", "poddisruptionbudgets", ""): frozenset({"list"}),
+        ("", "nodes", ""): CACHING,
+        ("", "persistentvolumes", ""): CACHING,
+        ("", "persistentvolumeclaims", ""): CACHING,
+        ("apps", "deployments", ""): CACHING,
+        ("apps", "statefulsets", ""): CACHING,
+        ("apps", "replicasets", ""): CACHING,
+        ("batch", "jobs", ""): CACHING,
+        (GROUP, "workloadprofiles", ""): CACHING,
+        (GROUP, "gpupools", ""): CACHING,
+        (GROUP, "gpuresourcequotas", ""): CACHING,
+        (GROUP, "gpus", ""): CACHING | {"patch"},
+        (GROUP, "tensorfusionworkloads", ""): CACHING | {"create", "patch"},
+        (GROUP, "tensorfusionconnections", ""): CACHING | {"create"},
         (GROUP, "gpupools/status", ""): WRITING_STATUS,
         (GROUP, "gpuresourcequotas/status", ""): WRITING_STATUS,
         (GROUP, "gpus/status", ""): WRITING_STATUS,
@@ -158,7 +161,7 @@ def test_the_webhook_may_not(control_plane, question):
         ("patch", "pods", "--subresource=ephemeralcontainers"),
         ("create", "pods", "--subresource=exec"),
         ("create", "pods", "--subresource=binding"),
-        ("create", "pods", "--subresource=eviction"),
+        ("delete", "poddisruptionbudgets.policy"),
         ("patch", "nodes"),
         ("patch", "deployments.apps"),
         ("patch", "deployments.apps", "--subresource=scale"),

@@ -189,6 +189,6 @@ def test_a_running_webhook_is_ready_and_shows_its_numbers(webhook):
 def test_the_log_tells_of_readiness_and_of_no_defect(webhook):
     text = webhook.log()
 
-    assert "autoscaler.webhook.serving ready" in text
+    assert "autoscaler.listening ready" in text
     assert "Traceback" not in text
     assert "defect" not in text

@@ -20,7 +20,7 @@ CURRENT = {
 DESIRED = {
     "requests": {"tflops": "12", "vram": "5Gi"},
     "limits": {"tflops": "3e1", "vram": "6Gi"},
-    "nextStart": {"requests": {"vram": "1Gi"}},
+    "nextStart": {"requests": {"tflops": "1"}},
     "byGPUModel": {"L4": {"limits": {"tflops": "40"}}},
 }
 REQUESTS, LIMITS = {"autoSetRequests": {"enable": True}}, {"autoSetLimits": {"enable": True}}
@@ -48,6 +48,35 @@ def amounts(*arguments, **keywords):
 
 def test_what_was_decided_comes_in_canonical_form_without_what_is_for_the_next_start():
     assert amounts(DESIRED, {**REQUESTS, **LIMITS}) == ("12", "30", "5Gi", "6Gi")
+
+
+@pytest.mark.parametrize(
+    ("has", "expected"),
+    [
+        ("1Gi", "2Gi"),
+        ("2Gi", "2Gi"),
+        ("3072Mi", "3072Mi"),
+        ("5Gi", "5Gi"),
+        ("6Gi", "5Gi"),
+        (None, "5Gi"),
+    ],
+    ids=["less", "as it started", "between", "as it ran", "more", "none"],
+)
+def test_a_worker_keeps_the_vram_that_it_started_with_where_new_ones_start_with_less(has, expected):
+    decided = {"requests": {"vram": "5Gi"}, "nextStart": {"requests": {"vram": "2Gi"}}}
+    current = {} if has is None else {"vram-request": has}
+    found, _ = running(decided, REQUESTS, current=current)
+    assert found == {"vram-request": expected}
+
+
+def test_what_new_ones_start_with_lowers_no_running_worker_and_raises_none_above_its_decision():
+    later = {"requests": {"vram": "9Gi", "tflops": "1"}, "limits": {"vram": "9Gi"}}
+    assert amounts({**DESIRED, "nextStart": later}, {**REQUESTS, **LIMITS}) == (
+        "12",
+        "30",
+        "5Gi",
+        "6Gi",
+    )
 
 
 def test_what_nobody_decides_keeps_its_spelling():

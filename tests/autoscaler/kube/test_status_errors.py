@@ -9,6 +9,7 @@ from autoscaler.errors import (
     AlreadyExistsError,
     ApiUnavailableError,
     ConflictError,
+    DisruptionError,
     ExpiredError,
     ForbiddenError,
     InvalidError,
@@ -116,3 +117,15 @@ def test_whatever_the_body_is_there_is_an_error_with_a_printable_text(body, code
 @given(st.dictionaries(st.sampled_from(["code", "reason", "message", "details"]), JSON))
 def test_whatever_an_event_says_there_is_an_error(status):
     assert isinstance(error_of_status("watch of pods", status), KubeError)
+
+
+def test_an_eviction_that_a_budget_forbids_is_no_sign_of_load():
+    status = {
+        "message": "Cannot evict pod as it would violate the pod's disruption budget.",
+        "reason": "TooManyRequests",
+        "details": {"causes": [{"reason": "DisruptionBudget", "message": "The budget needs 2"}]},
+    }
+    found = error_of_status(WHAT, status, http_status=429)
+    assert type(found) is DisruptionError
+    other = {**status, "details": {"causes": [{"reason": "Other"}, "no object"]}}
+    assert type(error_of_status(WHAT, other, http_status=429)) is ThrottledError

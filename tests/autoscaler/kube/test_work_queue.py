@@ -111,6 +111,19 @@ def test_giving_back_what_is_not_in_hand_is_a_defect(queue):
         queue.retry("a")
 
 
+def test_the_key_that_is_looked_at_longest_is_named(queue, clock):
+    assert queue.longest_in_hand() is None
+    for key in "ab":
+        queue.add(key, Priority.STATUS)
+        queue.get(0)
+        clock.wait(5.0)
+
+    assert queue.longest_in_hand() == ("a", 10.0)
+    assert queue.snapshot().longest_in_hand_s == 10.0
+    queue.done("a")
+    assert queue.longest_in_hand() == ("b", 5.0)
+
+
 def test_the_snapshot_counts_where_keys_are(queue):
     queue.add("waits", Priority.DECREASE)
     queue.add("in hand", Priority.DENIAL)

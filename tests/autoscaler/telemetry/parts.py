@@ -49,7 +49,13 @@ def cache(**changes):
 def queue():
     backlog = MappingProxyType(dict.fromkeys(Priority, 7))
     return WorkQueueSnapshot(
-        backlog=backlog, delayed=1, in_hand=2, failing=3, handed_out=40, retries=5
+        backlog=backlog,
+        delayed=1,
+        in_hand=2,
+        longest_in_hand_s=0.5,
+        failing=3,
+        handed_out=40,
+        retries=5,
     )
 
 
@@ -106,6 +112,7 @@ def controller(**changes):
     counts.adjusted(Direction.UP, AdjustOutcome.CAPPED)
     counts.worker_pod(WorkerPodAction.CREATED)
     counts.drifted(1)
+    counts.resync_failed()
     cards = PoolCards(
         pool="pool",
         gpu_model="NVIDIA A100-SXM4-80GB",

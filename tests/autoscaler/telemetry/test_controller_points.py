@@ -59,7 +59,9 @@ def test_what_was_done_is_counted():
     assert found["worker_adjusts_total", ("direction", "up"), ("outcome", "capped")] == 1.0
     assert found["worker_pods_total", ("action", "created")] == 1.0
     assert found["books_drift_total",] == 1.0
+    assert found["resync_failures_total",] == 1.0
     assert found["placement_releases_total",] == 1.0
+    assert found["preempted_workers_total", ("qos", "low")] == 0.0
 
 
 def test_the_meanings_name_every_value_of_a_label():

@@ -81,6 +81,12 @@ def test_a_vendor_is_a_name(vendor):
     assert f"annotation {PREFIX}vendor: " in refused(asking(vendor=vendor, **AMOUNTS))
 
 
+def test_a_model_is_no_longer_than_a_workload_may_name_it():
+    error = refused(asking(gpu_model="A" * 254, **AMOUNTS))
+    assert "gpu-model" in error
+    assert "allowed: the name of a GPU model of at most 253 letters" in error
+
+
 def test_an_unknown_model_is_a_warning_with_similar_ones():
     found = admitted(asking(gpu_model="H10O", is_local_gpu="true", **AMOUNTS))
     assert found.annotations["gpu-model"] == "H10O"

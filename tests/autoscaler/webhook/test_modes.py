@@ -58,7 +58,7 @@ def test_an_installation_without_workers_is_like_a_pool_without():
     snapshot = cluster(pool_with_workers())
     assert mode_of(snapshot) == "embedded"
     error = refused(asking(is_local_gpu="false", **AMOUNTS), snapshot)
-    assert "this installation runs no worker pods (standaloneWorkers.enabled is false)" in error
+    assert "this installation runs no worker pods (--standalone-workers is off)" in error
 
 
 def test_an_unset_locality_that_becomes_local_is_told():

@@ -67,6 +67,10 @@ def test_a_sound_pool_is_accepted_without_a_word():
             "spec.placement.mode: 'Random' is not valid; allowed: CompactFirst, LowLoadFirst",
         ),
         (
+            {"placement": {"preemption": "Always"}},
+            "spec.placement.preemption: 'Always' is not valid; allowed: Never, LowerQoS",
+        ),
+        (
             {"nodeSelector": {"gpu": "not a value"}},
             (
                 "spec.nodeSelector[gpu]: 'not a value' is not valid; allowed: at most 63 letters, "

@@ -101,10 +101,10 @@ class AdjustingWorld:
         self.api.edit(resource, namespace, name, edit)
         self.show()
 
-    def adjust(self):
-        """Look at the workload as the caches show it, as the controller does."""
-        shown = self.tools.cluster.store(WORKLOADS).get(TEAM, "job")
-        return self.adjusting.adjust(shown, self.tools.cluster.pods_of_workload(TEAM, "job"))
+    def adjust(self, name="job"):
+        """Look at a workload as the caches show it, as the controller does."""
+        shown = self.tools.cluster.store(WORKLOADS).get(TEAM, name)
+        return self.adjusting.adjust(shown, self.tools.cluster.pods_of_workload(TEAM, name))
 
     def settle(self):
         """Adjust until nothing is left to do, with caches that follow; return what came of it."""
@@ -123,7 +123,9 @@ class AdjustingWorld:
 
     def woken(self):
         """Return the names of the workloads that are to be looked at, and forget them."""
-        keys = self.box.work.keys()
+        work = self.box.work
+        keys = [*work.keys(), *(key for key, delay_s in work.delayed if delay_s < 1)]
+        work.delayed.clear()
         return {key.name for key in keys if key.kind is WorkKind.WORKLOAD}
 
     def patches(self):

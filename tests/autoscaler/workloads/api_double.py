@@ -9,11 +9,26 @@ import copy
 import re
 from urllib.parse import unquote
 
+from autoscaler.api.label_selector import matches
 from autoscaler.api.names import CONTROL_CONFIG_MAP
-from autoscaler.errors import AlreadyExistsError, ConflictError, InvalidError, NotFoundError
+from autoscaler.errors import (
+    AlreadyExistsError,
+    ConflictError,
+    DisruptionError,
+    InvalidError,
+    NotFoundError,
+)
 from autoscaler.kube import resource as resources
 from autoscaler.kube.api_server import APPLY_PATCH, MERGE_PATCH, STRATEGIC_PATCH, ApiServer
-from autoscaler.kube.resource import CONFIG_MAPS, GPUS, PODS, POOLS, QUOTAS, Resource
+from autoscaler.kube.resource import (
+    CONFIG_MAPS,
+    DISRUPTION_BUDGETS,
+    GPUS,
+    PODS,
+    POOLS,
+    QUOTAS,
+    Resource,
+)
 from autoscaler.kube.timestamps import time_text
 from autoscaler.workloads.cluster import KINDS
 from tests.autoscaler.workloads.api_patches import AppliedStatus, merged, strategically_merged
@@ -124,6 +139,8 @@ class ApiDouble(ApiServer):
         return copy.deepcopy(answer)
 
     def _answer(self, method, resource, namespace, name, sub, query, body, content_type):
+        if method == "POST" and sub == "eviction":
+            return self._evict(self._existing(resource, namespace, name), body)
         if method == "POST":
             return self._create(resource, namespace, body, is_dry_run=query.get("dryRun") == "All")
         if name is None:
@@ -181,6 +198,17 @@ class ApiDouble(ApiServer):
         elif new.get("spec") != old.get("spec"):
             new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
         return self._keep(key, new)
+
+    def _evict(self, key, eviction):
+        """Delete a pod within its disruption budgets, each of which allows so many."""
+        labels = self._objects[key]["metadata"].get("labels") or {}
+        for budget in self.all(DISRUPTION_BUDGETS, key[1]):
+            if matches(budget["spec"].get("selector"), labels):
+                if budget["status"]["disruptionsAllowed"] < 1:
+                    raise DisruptionError("a disruption budget forbids it", http_status=429)
+                budget["status"]["disruptionsAllowed"] -= 1
+                self._keep((DISRUPTION_BUDGETS, key[1], budget["metadata"]["name"]), budget)
+        return self._delete(key, eviction.get("deleteOptions") or {})
 
     def _delete(self, key, options):
         obj = self._objects[key]

@@ -65,7 +65,7 @@ class Room:
     def choose(
         self, demand: Demand, mode: PlacementMode = PlacementMode.COMPACT_FIRST
     ) -> Choice | Shortage:
-        return choose(demand, self.by_node(), self.free_of, self.used_of, self.misfit, mode)
+        return choose(demand, self.by_node(), self.free_of, self.misfit, mode)
 
     def misfit(self, node: str) -> str:
         return self.misfits.get(node, "")

@@ -19,7 +19,7 @@ from autoscaler.webhook.admit import admit
 from autoscaler.webhook.snapshot import Installation
 from autoscaler.workloads.connections import Connections
 from autoscaler.workloads.node_fit import HOSTNAME
-from autoscaler.workloads.pod_owners import is_live, is_made_by_controller
+from autoscaler.workloads.pod_state import is_live, is_made_by_controller
 from autoscaler.workloads.worker_pods import WorkerPods
 from tests.autoscaler.webhook.asking import patched
 from tests.autoscaler.webhook.clusters import MemorySnapshot

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autoscaler.api.condition_reasons import CapReason
 from autoscaler.workloads.adjust_plan import Amounts, Bound, Side, is_same, plan
-from autoscaler.workloads.adjusted import CapReason
 from autoscaler.workloads.gpu_amounts import GpuAmounts
 from recommender.quantities import format_quantity, parse_quantity
 

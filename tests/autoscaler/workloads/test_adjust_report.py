@@ -1,6 +1,7 @@
+from autoscaler.api.condition_reasons import CapReason
 from autoscaler.workloads.adjust_plan import Capped
 from autoscaler.workloads.adjust_report import MOST_CAPPED, MOST_LETTERS, WorkerOutcome, adjusted_of
-from autoscaler.workloads.adjusted import CapReason
+from recommender.policy.model import Mode
 
 FULL = Capped(CapReason.GPU_FULL, "vram-request: 9Gi wanted, 8Gi granted; GPU g lacks 1Gi")
 
@@ -12,9 +13,9 @@ def outcomes(count, *capped):
     ]
 
 
-def reported(found, decided=None, warnings=(), *, is_at_start_only=False):
+def reported(found, decided=None, warnings=(), *, modes=frozenset({Mode.APPLY})):
     decided = {"epoch": 1, "sequence": 2} if decided is None else decided
-    return adjusted_of(found, decided, warnings, is_at_start_only=is_at_start_only)
+    return adjusted_of(found, decided, warnings, modes=modes)
 
 
 def test_the_status_names_a_hundred_capped_workers_by_name_and_counts_all():
@@ -53,7 +54,7 @@ def test_a_decision_without_numbers_is_reported_without_them():
 
 
 def test_what_is_left_out_of_a_decision_is_told_before_all_else():
-    state = reported(outcomes(1, FULL), warnings=["a", "b"], is_at_start_only=True).state
+    state = reported(outcomes(1, FULL), warnings=["a", "b"], modes=frozenset()).state
     assert (state.is_true, state.reason, state.message) == (False, "InvalidDecision", "a; b")
 
 

@@ -2,11 +2,13 @@ from functools import partial
 
 import pytest
 
-from autoscaler.api.names import PAUSED, PREFIX
+from autoscaler.api.condition_reasons import AppliedReason
+from autoscaler.api.names import PAUSED, PREFIX, QOS
 from autoscaler.kube.resource import PODS, POOLS, WORKLOADS
-from autoscaler.workloads.adjusted import UNDECIDED, Adjusted, AppliedReason, AppliedState
+from autoscaler.workloads.adjusted import UNDECIDED, Adjusted, AppliedState
 from autoscaler.workloads.adjusting import MOST_WRITES
 from autoscaler.workloads.gpu_amounts import GpuAmounts
+from autoscaler.workloads.nominations import Nomination
 from tests.autoscaler.workloads.adjusting_world import (
     DECISION,
     ENROLLED,
@@ -16,6 +18,7 @@ from tests.autoscaler.workloads.adjusting_world import (
 )
 from tests.autoscaler.workloads.objects import GIB, gpu, placed, quota, worker
 
+LOW, HIGH = 0, 2
 AS_DECLARED = ("10", "20", "4Gi", "8Gi")
 MORE = decided(requests=amounts("12", "6Gi"), limits=amounts("24", "12Gi"))
 LESS = decided(requests=amounts("5", "4Gi"), limits=amounts("15", "8Gi"))
@@ -137,23 +140,24 @@ def test_a_decision_that_cannot_be_read_is_told_and_changes_nothing(world):
 
 
 @pytest.mark.parametrize(
-    ("config", "expected"),
+    ("config", "expected", "reason"),
     [
-        ({"autoSetRequests": {"enable": True}}, ("12", "20", "6Gi", "8Gi")),
-        ({"autoSetLimits": {"enable": True}}, ("10", "24", "4Gi", "12Gi")),
-        ({**ENROLLED, "mode": "initial"}, AS_DECLARED),
-        ({**ENROLLED, "mode": "recommend"}, AS_DECLARED),
-        ({}, AS_DECLARED),
+        ({"autoSetRequests": {"enable": True}}, ("12", "20", "6Gi", "8Gi"), "Applied"),
+        ({"autoSetLimits": {"enable": True}}, ("10", "24", "4Gi", "12Gi"), "Applied"),
+        ({**ENROLLED, "mode": "initial"}, AS_DECLARED, "AtStart"),
+        ({**ENROLLED, "mode": "recommend"}, AS_DECLARED, "NotEnrolled"),
+        ({}, AS_DECLARED, "NotEnrolled"),
     ],
 )
-def test_only_layers_that_are_enrolled_and_may_apply_change_a_running_worker(config, expected):
+def test_only_layers_that_are_enrolled_and_may_apply_change_a_running_worker(
+    config, expected, reason
+):
     world = AdjustingWorld(config=config)
     world.run("job")
     world.decide(MORE)
     state = world.adjust().state
     assert world.amounts() == expected
-    assert state.is_true
-    assert (state.reason == "AtStart") == (expected == AS_DECLARED)
+    assert (state.reason, state.is_true) == (reason, reason != "NotEnrolled")
 
 
 def test_the_decision_for_its_gpu_model_counts_and_what_is_for_the_next_start_does_not(world):
@@ -161,12 +165,22 @@ def test_the_decision_for_its_gpu_model_counts_and_what_is_for_the_next_start_do
     world.decide(
         decided(
             requests=amounts("11", "5Gi"),
-            nextStart={"requests": amounts(vram="1Gi")},
+            nextStart={"requests": amounts("1", "6Gi")},
             byGPUModel={"A100": {"requests": amounts("13")}, "H100": {"requests": amounts("14")}},
         )
     )
     world.adjust()
     assert world.amounts() == ("13", "20", "5Gi", "8Gi")
+
+
+def test_a_pod_that_started_with_less_vram_is_not_raised_to_what_older_ones_have(world):
+    world.run("job")
+    world.decide(
+        decided(requests=amounts("12", "8Gi"), nextStart={"requests": amounts(vram="3Gi")})
+    )
+    world.settle()
+    assert world.amounts() == ("12", "20", "4Gi", "8Gi")
+    assert world.adjust().state.reason == "Applied"
 
 
 def test_percent_stay_percent_and_are_held_as_tflops_of_the_card(world):
@@ -368,6 +382,19 @@ def test_a_worker_whose_gpu_is_gone_is_lowered_and_not_raised():
     assert world.amounts() == ("5", "15", "4Gi", "8Gi")
 
 
+def test_percent_of_a_gpu_that_is_gone_are_those_of_its_written_peak():
+    world = AdjustingWorld()
+    percent = {"compute-percent-request": "10", "compute-percent-limit": "20"}
+    world.run("job", gpus=("GPU-9",), amounts=percent)
+    world.decide(decided(requests=amounts(compute="15"), limits=amounts(compute="15")))
+    (entry,) = world.settle().applied["capped"]
+    assert entry["reason"] == "GPULost"
+    assert "compute-percent-request: 15 wanted, 10 granted" in entry["message"]
+    annotations = world.api.find(PODS, "team", "job")["metadata"]["annotations"]
+    assert annotations[f"{PREFIX}compute-percent-request"] == "10"
+    assert annotations[f"{PREFIX}compute-percent-limit"] == "15"
+
+
 def test_annotations_that_cannot_be_read_are_told_and_the_others_are_adjusted():
     world = AdjustingWorld(gpus=(gpu("GPU-1"), gpu("GPU-2", index=1)))
     world.run("bad", amounts={"tflops-request": "ten"})
@@ -439,3 +466,25 @@ def test_a_workload_that_is_gone_waits_for_nothing():
     world.api.remove(WORKLOADS, "team", "job")
     world.show()
     assert world.adjusting.capped_workloads_on({"gpu-1"}, set()) == set()
+
+
+def test_room_that_is_kept_for_a_pod_is_not_given_to_a_worker_that_is_not_more_important(world):
+    world.run("job", annotations={QOS: "medium"})
+    for rank in (HIGH, LOW):
+        nomination = Nomination(
+            uid="another",
+            rank=rank,
+            node="n1",
+            gpus=frozenset({"gpu-1"}),
+            request=GpuAmounts(microtflops=89_000_000),
+            awaited={},
+            until_s=300.0,
+        )
+        world.tools.nominations.put("team", "another", nomination)
+        world.decide(MORE)
+        world.adjust()
+        world.show()
+        if rank == HIGH:
+            assert world.amounts()[0] == "11"
+
+    assert world.amounts()[0] == "12"

@@ -1,5 +1,7 @@
 """What becomes of decisions, pods and books when writes fail, or nobody knows whether they did."""
 
+from contextlib import suppress
+
 import pytest
 
 from autoscaler.api.names import PREFIX
@@ -8,16 +10,20 @@ from autoscaler.errors import (
     ConflictError,
     ForbiddenError,
     InvalidError,
+    KubeError,
+    NotFoundError,
     ThrottledError,
 )
-from autoscaler.kube.resource import PODS
+from autoscaler.kube.resource import PODS, WORKLOADS
 from autoscaler.workloads.amounts_writing import LONGEST_REQUEST_S
 from autoscaler.workloads.counts import AdjustOutcome, Direction
 from autoscaler.workloads.gpu_amounts import GpuAmounts
 from autoscaler.workloads.observed_claims import observed_claims
+from autoscaler.workloads.refused_wish import AGAIN_S
+from autoscaler.workloads.work import WorkKind
 from autoscaler.workloads.writer import NotLeadingError
-from tests.autoscaler.workloads.adjusting_world import AdjustingWorld, amounts, decided
-from tests.autoscaler.workloads.objects import GIB, gpu
+from tests.autoscaler.workloads.adjusting_world import ENROLLED, AdjustingWorld, amounts, decided
+from tests.autoscaler.workloads.objects import GIB, gpu, workload
 
 MORE = decided(requests=amounts("12", "6Gi"), limits=amounts("24", "12Gi"))
 HAD = GpuAmounts(microtflops=10_000_000, vram_bytes=4 * GIB)
@@ -82,19 +88,77 @@ def test_a_pod_that_is_gone_is_left_out(world):
 
 
 @pytest.mark.parametrize("error", [InvalidError("no such value"), ForbiddenError("not yours")])
-def test_a_change_that_the_api_server_refuses_is_told_and_tried_at_the_next_look(world, error):
+def test_a_change_that_the_api_server_refuses_is_told_and_tried_again_later(world, error):
     world.api.before = failing(error)
     adjusted = world.adjust()
     assert adjusted.applied["capped"] == [
         {"worker": "job", "reason": "WriteRefused", "message": str(error)}
     ]
+    assert (("workload", "team", "job"), AGAIN_S) in world.box.work.delayed
     assert world.books.used("gpu-1") == HAD
     counts = world.tools.counts.snapshot().adjusts
     assert counts[Direction.UP, AdjustOutcome.FAILED] == 1
     world.api.before = nothing
+    assert world.settle() == adjusted
+    assert world.amounts() == AS_DECLARED
+    world.box.advance(AGAIN_S)
     world.settle()
     assert world.amounts() == IN_FORCE
     assert_books_are_true(world)
+
+
+def change_the_pod(world):
+    world.annotate(PODS, "job", {"of": "user"})
+
+
+def decide_anew(world):
+    world.decide({**MORE, "sequence": 8, "limits": amounts("25", "12Gi")})
+
+
+@pytest.mark.parametrize("change", [change_the_pod, decide_anew])
+def test_a_refused_change_is_tried_again_when_pod_or_decision_change(world, change):
+    world.api.before = failing(InvalidError("no such value"))
+    world.adjust()
+    world.api.before = nothing
+    change(world)
+    world.settle()
+    assert world.amounts()[0] == "12"
+    assert_books_are_true(world)
+
+
+def test_refused_changes_of_two_workloads_do_not_bring_each_other_without_end(world):
+    world.run("other", workload="other")
+    other = workload("other", autoScalingConfig=ENROLLED)
+    world.api.add(WORKLOADS, {**other, "status": {"desiredResources": MORE}})
+    world.show()
+    asked = []
+
+    def refuse(method, path):
+        if method == "PATCH":
+            asked.append(path.rpartition("/")[2])
+            raise ForbiddenError("a policy says no")
+
+    world.api.before = refuse
+    woken = {"job", "other"}
+    for _ in range(20):
+        world.woken()
+        for name in sorted(woken):
+            world.adjust(name)
+        woken = world.woken()
+    assert (sorted(asked), woken) == (["job", "other"], set())
+
+
+@pytest.mark.parametrize(
+    "error", [ConflictError("it changed"), ThrottledError("wait"), NotFoundError("it is gone")]
+)
+def test_what_a_failed_write_gives_back_brings_its_own_workload_a_bit_later(world, error):
+    world.box.work.added.clear()
+    world.api.before = failing(error)
+    with suppress(KubeError):
+        world.adjust()
+    at_once = {key.kind for key, _ in world.box.work.added}
+    assert WorkKind.WORKLOAD not in at_once
+    assert world.woken() == {"job"}
 
 
 @pytest.mark.parametrize("error", [ThrottledError("slow down"), NotLeadingError("not the leader")])
@@ -175,6 +239,24 @@ def test_a_write_that_never_came_is_given_back_when_no_server_works_on_it_any_mo
     world.adjust()
     assert world.books.used("gpu-1") == HAD
     assert_books_are_true(world)
+
+
+def test_a_write_of_unknown_outcome_is_looked_at_again_until_it_is_over(world):
+    world.api.before = failing(ApiUnavailableError("no answer"))
+    with pytest.raises(ApiUnavailableError):
+        world.adjust()
+    world.api.before = nothing
+    world.decide(decided(requests=amounts("10", "4Gi"), limits=amounts("20", "8Gi"), sequence=8))
+    world.box.work.delayed.clear()
+    world.box.advance(LONGEST_REQUEST_S - 1)
+    world.adjust()
+    assert world.books.used("gpu-1") == HAS
+    [(key, left_s)] = world.box.work.delayed
+    assert (key.name, round(left_s, 3)) == ("job", 1.0)
+    world.box.advance(left_s)
+    world.adjust()
+    assert_books_are_true(world)
+    assert world.books.used("gpu-1") == HAD
 
 
 def test_a_pod_that_was_made_anew_under_its_name_is_not_taken_for_the_old_one(world):

@@ -356,3 +356,16 @@ def test_a_snapshot_tells_pools_models_and_what_is_amiss():
         ),
     )
     assert (found.in_flight, found.overbooked) == (1, ("gpu-1",))
+
+
+def test_there_are_workers_of_a_level_while_one_of_them_holds_a_gpu():
+    books = books_with()
+    for each in (claim("a"), claim("b")):
+        place(books, each)
+    books.observe_gone("uid-of-a")
+    one_left = books.has_workers("pool", "medium")
+    books.observe_gone("uid-of-b")
+
+    assert one_left
+    assert not books.has_workers("pool", "medium")
+    assert not books.has_workers("pool", "low")

@@ -145,7 +145,7 @@ def test_only_nodes_with_the_gpus_are_asked_about_and_each_once():
         asked.append(node)
         return "cordoned"
 
-    choose(demand(count=2), cards.by_node(), cards.free_of, cards.used_of, cordoned, COMPACT)
+    choose(demand(count=2), cards.by_node(), cards.free_of, cordoned, COMPACT)
     assert asked == ["n1"]
 
 

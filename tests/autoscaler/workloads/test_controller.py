@@ -6,14 +6,17 @@ from contextlib import contextmanager
 import pytest
 
 from autoscaler.clock import SystemClock
-from autoscaler.errors import ApiUnavailableError, ForbiddenError
+from autoscaler.errors import ApiUnavailableError, AutoscalerError, ForbiddenError
 from autoscaler.kube.event_recorder import EventRecorder
+from autoscaler.kube.lanes import Priority
 from autoscaler.kube.resource import GPUS, NODES, PODS, POOLS
 from autoscaler.kube.work_queue import WorkQueue
 from autoscaler.kube.write_budget import WriteBudget
-from autoscaler.workloads.controller import Controller
+from autoscaler.workloads.controller import STUCK_S, Controller
 from autoscaler.workloads.parts import parts_of
 from autoscaler.workloads.rules import ControllerRules
+from autoscaler.workloads.work import WorkKey, WorkKind
+from tests.autoscaler.kube.steady_clock import SteadyClock
 from tests.autoscaler.webhook.listed_api import SilentStream
 from tests.autoscaler.workloads.api_double import ApiDouble
 from tests.autoscaler.workloads.objects import gpu, node, placed, pool, worker
@@ -69,7 +72,10 @@ class World:
             is_leader=self.election.is_leader,
             clock=SystemClock(),
         )
-        self.controller = Controller(
+        self.controller = self.made()
+
+    def made(self):
+        return Controller(
             self.parts,
             self.queue,
             election=self.election,
@@ -125,10 +131,38 @@ def test_a_standby_knows_what_is_held_and_writes_nothing(world):
         assert world.controller.problems() == ()
         [of_pool] = world.controller.snapshot().books.pools
         assert of_pool.requested.tflops == 10
-        assert world.queue.backlog() != {}
+        snapshot = world.queue.snapshot()
+        assert (sum(snapshot.backlog.values()), snapshot.delayed) == (0, 0)
 
     assert world.api.writes() == []
     assert world.log == ["start", "stop"]
+
+
+def test_a_thread_that_ends_by_itself_ends_the_controller_which_hands_over(world, caplog):
+    def fail(_stop):
+        raise ValueError("as the test wants it")
+
+    world.task = fail
+    world.election.won.set()
+
+    with pytest.raises(AutoscalerError, match="task-1 ended by a defect"):
+        world.made().run(world.stop)
+    assert "as the test wants it" in caplog.text
+    assert world.queue.is_closed
+    assert world.log == ["start", "stop"]
+
+
+def test_a_look_that_does_not_end_is_what_only_a_restart_helps_against(world):
+    clock = SteadyClock()
+    world.queue = WorkQueue(monotonic_s=clock)
+    controller = world.made()
+    world.queue.add(WorkKey(WorkKind.POD, "team", "job"), Priority.RAISE)
+    world.queue.get(0)
+    clock.wait(STUCK_S - 1.0)
+    assert controller.stuck() == ()
+    clock.wait(1.0)
+
+    assert controller.stuck() == ("a worker has looked at pod team/job for more than 600 s",)
 
 
 def test_it_does_not_campaign_before_it_knows_the_cluster(world):

@@ -5,14 +5,20 @@ from pathlib import Path
 
 import typer
 
+from autoscaler.api.condition_reasons import (
+    AppliedReason,
+    CapReason,
+    ConnectionReason,
+    PoolReason,
+    QuotaReason,
+    WorkloadReason,
+)
 from autoscaler.api.names import EventReason
 from autoscaler.cli.main import app
 from autoscaler.telemetry.controller_families import CONTROLLER_FAMILIES
-from autoscaler.workloads.adjusted import AppliedReason, CapReason
+from autoscaler.telemetry.kube_families import KUBE_FAMILIES
 
 PAGE = Path(__file__).parents[3] / "docs" / "controller.md"
-NEVER_TOLD = {EventReason.PREEMPTED}
-"""Nobody is preempted."""
 
 
 def section(title):
@@ -31,12 +37,14 @@ def words(title, column):
 
 
 def test_every_event_has_a_row():
-    assert words("Events", 1) == set(EventReason) - NEVER_TOLD
+    assert words("Events", 1) == set(EventReason)
 
 
-def test_every_reason_of_a_decision_that_is_not_applied_has_a_row():
-    assert set(AppliedReason) <= words("`TensorFusionWorkload`", 2)
+def test_every_reason_of_a_condition_has_a_row():
+    assert {*WorkloadReason, *AppliedReason} <= words("`TensorFusionWorkload`", 2)
     assert set(CapReason) <= words("`TensorFusionWorkload`", 1)
+    told = words("Pools, quotas, connections", 3)
+    assert {*PoolReason, *QuotaReason, *ConnectionReason} <= told
 
 
 def test_every_option_has_a_row():
@@ -50,4 +58,4 @@ def test_the_metrics_that_are_worth_an_alert_exist():
     named = words("Metrics", 1)
 
     assert named
-    assert named <= {family.name for family in CONTROLLER_FAMILIES}
+    assert named <= {family.name for family in (*CONTROLLER_FAMILIES, *KUBE_FAMILIES)}

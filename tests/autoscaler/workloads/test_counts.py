@@ -30,6 +30,7 @@ def test_each_kind_of_thing_is_counted_on_its_own():
     counts.adjusted(Direction.UP, AdjustOutcome.CAPPED)
     counts.worker_pod(WorkerPodAction.REPLACED)
     counts.drifted(3)
+    counts.preempted("medium")
 
     counted = counts.snapshot()
     assert counted.reconciles[WorkKind.GPU, ReconcileOutcome.RETRIED] == 1
@@ -39,6 +40,7 @@ def test_each_kind_of_thing_is_counted_on_its_own():
     assert counted.adjusts[Direction.UP, AdjustOutcome.CAPPED] == 1
     assert counted.worker_pods[WorkerPodAction.REPLACED] == 1
     assert counted.drifts == 3
+    assert counted.preempted == {"low": 0, "medium": 1, "high": 0}
 
 
 def test_a_snapshot_does_not_change_any_more():

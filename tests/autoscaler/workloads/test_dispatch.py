@@ -99,12 +99,20 @@ def test_an_api_server_that_suffers_is_left_alone_for_a_while(world, error, wait
 
 
 @pytest.mark.parametrize("error", [InvalidError("bad"), ForbiddenError("no right")])
-def test_what_the_api_server_refuses_is_not_repeated(world, error, caplog):
+def test_what_the_api_server_refuses_is_tried_again_less_and_less_often(world, error, caplog):
     world.look(error)
 
     assert world.outcome() is ReconcileOutcome.REFUSED
-    assert world.queue.snapshot().delayed == 0
     assert f"pod team/job: refused: {error}" in caplog.text
+    waits_s = []
+    for _ in range(20):
+        waited_from_s = world.now_s
+        while not world.dispatch.run_once(0.0):
+            world.now_s += 0.5
+        waits_s.append(world.now_s - waited_from_s)
+    assert waits_s[0] < 2.0
+    assert waits_s == sorted(waits_s)
+    assert waits_s[-1] > 200.0
 
 
 def test_who_does_not_lead_drops_the_key(world):

@@ -13,6 +13,7 @@ from autoscaler.api.names import (
 )
 from autoscaler.errors import AlreadyExistsError, ConflictError, InvalidError
 from autoscaler.kube.resource import POOLS, WORKLOADS
+from autoscaler.workloads.ensuring import REFUSED_S
 from tests.autoscaler.workloads.objects import TEAM, made, pool, worker, workload
 from tests.autoscaler.workloads.owning import deployment, pod_of, reference, replica_set
 from tests.autoscaler.workloads.workload_world import WorkloadWorld
@@ -146,6 +147,23 @@ def test_when_its_profile_is_deleted_a_workload_keeps_its_settings_and_says_so()
     assert ("TensorFusionWorkload", "web", "InvalidWorker", problem) in here.box.told()
 
 
+def test_what_of_a_profile_cannot_be_used_is_said_until_it_is_corrected():
+    wrong = {"autoSetRequests": {"enable": True, "percentileForAutoRequests": "many"}}
+    here = world(profile(autoScalingConfig=wrong), pod(annotations={WORKLOAD_PROFILE: "small"}))
+    assert here.look()["spec"]["autoScalingConfig"] == ENROLLED
+    here.look()
+    path = "profile small spec.autoScalingConfig.autoSetRequests.percentileForAutoRequests"
+    assert f"; not all settings are used: {path}: 'many' is not" in here.conditions()["Ready"][2]
+    [told] = [note for *_, reason, note in here.box.told() if reason == "InvalidWorker"]
+    assert told.startswith(f"{path}: 'many' is not valid")
+
+    here.edit(
+        "WorkloadProfile", "small", lambda obj: obj["spec"].update(autoScalingConfig=ENROLLED)
+    )
+    here.look()
+    assert "not all settings" not in here.conditions()["Ready"][2]
+
+
 def test_what_is_created_with_a_pod_may_be_shown_after_it():
     now = "2026-01-01T00:00:00Z"
     here = world(pod(annotations={WORKLOAD_PROFILE: "small"}, created=now))
@@ -238,7 +256,7 @@ def test_the_settings_of_a_user_s_workload_are_shown_as_its_own():
     assert effective["autoScalingConfig.autoSetRequests.enable"]["source"] == "workload web"
 
 
-def test_a_refused_workload_is_told_on_the_pod_and_not_tried_again_by_itself():
+def test_a_refused_workload_is_told_on_the_pod_and_tried_again_later():
     def refuse(method, path):
         if (method, path) == ("POST", WRITE_PATH):
             raise InvalidError("spec.qos: Unsupported value", http_status=422, reason="Invalid")
@@ -246,7 +264,7 @@ def test_a_refused_workload_is_told_on_the_pod_and_not_tried_again_by_itself():
     here = world(pod())
     here.api.before = refuse
     assert here.look() is None
-    assert here.box.work.delayed == []
+    assert here.box.work.delayed == [(("workload", TEAM, "web"), REFUSED_S)]
     assert here.box.told() == [
         (
             "Pod",
@@ -267,6 +285,7 @@ def test_a_refused_change_is_told_and_the_old_spec_stays():
     here.add(pod(WEB_2, created=LATE, annotations={QOS: "high"}))
     here.api.before = refuse
     assert here.look()["spec"] == before
+    assert here.box.work.delayed == [(("workload", TEAM, "web"), REFUSED_S)]
     assert here.conditions()["Ready"][2].endswith(
         "the API server refuses the spec of its pods: spec.qos: Unsupported value"
     )

@@ -248,6 +248,11 @@ def test_what_is_wrong_within_a_profile_is_no_reason_to_keep_the_old_spec():
     wrong = {"autoSetRequests": {"enable": True, "percentileForAutoRequests": "many"}}
     found = generated(with_profile(), named=profile(autoScalingConfig=wrong))
     assert found.all_problems == ()
+    [left_out] = found.left_out
+    assert left_out.startswith(
+        "profile small spec.autoScalingConfig.autoSetRequests.percentileForAutoRequests: 'many' is "
+        "not valid; allowed: a share from 1% to 100%"
+    )
 
 
 def test_what_a_pod_names_and_is_not_there_is_told():

@@ -104,6 +104,12 @@ BAD_RATIO = {"capacityConfig": {"oversubscription": {"tflopsOversellRatio": "50"
             PLUGIN,
             pool(),
         ),
+        (
+            "of another UUID than its name (GPU-2)",
+            gpu() | {"status": gpu("GPU-2")["status"]},
+            node(),
+            pool(),
+        ),
         ("without known TFLOPS", gpu(tflops="0"), node(), pool()),
         ("without known VRAM", gpu(capacity={"tflops": "10"}), node(), pool()),
         ("without known TFLOPS", gpu(capacity=None), node(), pool()),
@@ -161,3 +167,9 @@ def test_whatever_a_gpu_says_it_is_a_card_that_is_usable_or_says_why_not(
     has_something = card.capacity.microtflops > 0 and card.capacity.vram_bytes > 0
     assert card.problem or (has_something and phase == "Running")
     assert card.capacity.fits_in(card.allocatable)
+
+
+def test_cards_that_are_alike_share_what_they_have():
+    first, second = (card_of(gpu(uuid), node(), pool()) for uuid in ("GPU-1", "GPU-2"))
+    assert first.capacity is second.capacity
+    assert first.allocatable is second.allocatable

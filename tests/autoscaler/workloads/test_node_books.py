@@ -137,6 +137,20 @@ def test_host_ports_are_taken_while_a_pod_has_them():
     assert made.taken("n1").host_ports == frozenset()
 
 
+def test_what_is_taken_without_some_pods_is_told():
+    made = books()
+    pods = [pod(name, nodeName="n1", requests=ONE_CPU) for name in ("a", "b")]
+    elsewhere = pod("c", nodeName="n2", requests=ONE_CPU)
+    for obj in (*pods, elsewhere):
+        made.observe(obj)
+    before = made.taken("n1")
+
+    rest = made.taken("n1", {uid_of(pods[0]), uid_of(elsewhere), "unknown"})
+    assert (rest.pods, rest.amounts) == (1, {"cpu": 1000})
+    assert made.taken("n1", {uid_of(obj) for obj in pods}) == NodeTaken()
+    assert made.taken("n1") == before
+
+
 def test_what_was_taken_does_not_change_in_the_hands_of_a_reader():
     made = books()
     made.observe(pod("a", nodeName="n1", requests=ONE_CPU))

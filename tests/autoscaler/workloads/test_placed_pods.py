@@ -9,6 +9,7 @@ from tests.autoscaler.workloads.objects import TEAM, made, owned, placed
 from tests.autoscaler.workloads.placing_world import PlacingWorld
 
 OWNER = made("ReplicaSet", "r", api_version="apps/v1")
+REMEDY = "; the pod stays: look at its node, or delete the pod"
 
 
 class SteadyClock:
@@ -147,7 +148,7 @@ def test_a_gpu_that_does_not_run_under_a_pod_is_told_until_it_does_again(world, 
     world.show()
     world.reconcile()
 
-    assert world.shortage().message == message
+    assert world.shortage().message == f"{message}{REMEDY}"
     assert world.reasons() == [EventReason.GPU_LOST]
 
     world.api.edit(GPUS, None, "gpu-1", lambda gpu: gpu["status"].update(phase="Running"))
@@ -162,7 +163,7 @@ def test_a_gpu_that_vanishes_under_a_pod_is_told_and_the_pod_stays(world):
     world.show()
     world.reconcile()
 
-    assert world.shortage().message == "GPU gpu-1 is gone"
+    assert world.shortage().message == f"GPU gpu-1 is gone{REMEDY}"
     assert world.shortage().reason == EventReason.GPU_LOST
     assert world.pod() is not None
     assert world.tools.books.used("gpu-1") == amounts(10, 4)

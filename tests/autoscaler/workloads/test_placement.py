@@ -5,16 +5,13 @@ from hypothesis import strategies as st
 
 from autoscaler.api.names import GPU_IDS, GPU_PEAK_TFLOPS, GPU_PEAK_VRAM, PLACEMENT_GATE
 from autoscaler.workloads.placement import (
-    gates_of,
-    has_controller,
-    is_gated,
     placement_annotations,
     placement_patch,
     plain,
     with_annotations,
 )
 from tests.autoscaler.workloads.entries import GIB, card
-from tests.autoscaler.workloads.objects import made, owned, worker
+from tests.autoscaler.workloads.objects import worker
 
 
 def test_the_patch_names_gpus_peaks_and_node_and_removes_our_gate_alone():
@@ -50,23 +47,6 @@ def test_annotations_are_added_to_a_copy():
 
     assert with_annotations(pod, {"a": "b"})["metadata"]["annotations"]["a"] == "b"
     assert "a" not in pod["metadata"]["annotations"]
-
-
-def test_a_pod_is_gated_by_our_gate_only():
-    assert is_gated(worker())
-    assert not is_gated(worker(gates=("other",)))
-    assert not is_gated(worker(gates=()))
-    assert gates_of(worker(gates=("a", "b"))) == ("a", "b")
-
-
-def test_only_a_controlling_owner_makes_a_pod_anew():
-    pod = worker()
-    owner = made("ReplicaSet", "r", api_version="apps/v1")
-    listed = {**owned(pod, owner)["metadata"]["ownerReferences"][0], "controller": False}
-
-    assert has_controller(owned(pod, owner))
-    assert not has_controller(worker(metadata={"ownerReferences": [listed]}))
-    assert not has_controller(pod)
 
 
 @given(st.integers(0, 10**12))

@@ -1,5 +1,10 @@
 from autoscaler.api.names import EventReason
-from autoscaler.workloads.placement_problems import PlacementProblem, PlacementProblems
+from autoscaler.workloads.placement_problems import (
+    MOST_MODELS,
+    OTHER,
+    PlacementProblem,
+    PlacementProblems,
+)
 from autoscaler.workloads.shortage import Shortage
 
 LATER = "2026-01-02T00:00:00Z"
@@ -67,3 +72,16 @@ def test_pods_and_missing_gpus_are_counted_by_pool():
 
     assert counted.pods == {("pool", "NoGPUAvailable"): 3, ("other", "QuotaExceeded"): 1}
     assert counted.missing_gpus == {("pool", "A100"): 3, ("pool", ""): 4}
+
+
+def test_whatever_users_call_their_models_there_are_few_numbers():
+    problems = PlacementProblems()
+    for number in range(MOST_MODELS + 50):
+        name = f"model-{number:03}"
+        problems.note(problem(name, missing_gpus=1, model=name))
+
+    counted = problems.snapshot().missing_gpus
+
+    assert len(counted) == MOST_MODELS + 1
+    assert sum(counted.values()) == MOST_MODELS + 50
+    assert counted["pool", OTHER] == 50

@@ -1,9 +1,9 @@
 import pytest
 
 from autoscaler.api.names import GPU_PEAK_TFLOPS, GPU_PEAK_VRAM, PLACEMENT_GATE, EventReason
-from autoscaler.errors import ApiUnavailableError, ConflictError, InvalidError, ThrottledError
+from autoscaler.errors import ApiUnavailableError, ConflictError, InvalidError
 from autoscaler.kube.lanes import Priority
-from autoscaler.kube.resource import PODS, QUOTAS
+from autoscaler.kube.resource import PODS, POOLS, QUOTAS
 from autoscaler.workloads.work import WorkKey, WorkKind
 from autoscaler.workloads.writer import NotLeadingError
 from tests.autoscaler.workloads.entries import GIB, amounts
@@ -109,6 +109,20 @@ def test_a_pod_without_room_waits_with_an_event_and_comes_again_by_itself(world)
     assert world.reasons() == [EventReason.NO_GPU_AVAILABLE]
     assert (key(), world.tools.rules.waiting_s) in world.box.work.delayed
     assert world.placing.snapshot().missing_gpus == {("pool", ""): 1}
+
+
+def test_a_pod_whose_pool_is_not_there_waits_for_it_by_its_name(world):
+    pools = world.api.find(POOLS, None, "pool")
+    world.api.remove(POOLS, None, "pool")
+    world.place(worker())
+
+    assert world.shortage().message == "there is no GPUPool pool"
+    assert world.placing.snapshot().missing_gpus == {("pool", ""): 1}
+
+    world.api.add(POOLS, pools)
+    world.show()
+    world.reconcile()
+    assert world.gpus_of() == "GPU-1"
 
 
 def test_its_workload_is_looked_at_when_a_pod_begins_or_ends_to_wait(world):
@@ -235,9 +249,7 @@ def test_room_on_the_node_that_is_being_given_is_not_given_twice():
     assert "cpu" in world.shortage("b").message
 
 
-@pytest.mark.parametrize(
-    "error", [ThrottledError("slowly"), NotLeadingError("no leader"), InvalidError("refused")]
-)
+@pytest.mark.parametrize("error", [NotLeadingError("no leader"), InvalidError("refused")])
 def test_what_was_surely_not_written_is_given_back(world, error):
     def refuse(_method, _path):
         raise error

@@ -83,6 +83,18 @@ def test_the_younger_of_two_pools_is_told_which_nodes_it_does_not_have():
     )
 
 
+def test_nodes_that_an_older_pool_has_are_told_once():
+    world = PlacingWorld(pools=(pool("old"), pool("young", created=LATER)))
+    for _ in range(2):
+        PoolReconciler(world.tools).reconcile("", "young")
+        world.show()
+
+    told = ("GPUPool", "young", "NodeConflict", "pool old is older and has n1")
+    assert world.box.told() == [told]
+    PoolReconciler(world.tools).reconcile("", "old")
+    assert world.box.told() == [told]
+
+
 def test_of_two_default_pools_the_older_is_the_default():
     pools = pool("old"), pool("young", created=LATER)
 

@@ -121,3 +121,11 @@ def test_percent_are_never_counted_as_less_than_they_are(percent, peak_tflops):
     )
     exact = percent * peak_tflops * 10_000
     assert exact <= request.microtflops <= exact + 1
+
+
+@pytest.mark.parametrize("peak", ["1e999999", "1e9999999999", "9" * 100_000, "NaN", "-1", "much"])
+@pytest.mark.parametrize("key", [GPU_PEAK_TFLOPS, GPU_PEAK_VRAM])
+def test_a_peak_that_nobody_could_have_measured_costs_no_more_than_another_one(key, peak):
+    pod = placed(annotations={key: peak})
+
+    assert claim_of(pod, found_in()).request == amounts(10, 4)

@@ -6,7 +6,7 @@ from autoscaler.workloads.resync import Resync, all_keys
 from autoscaler.workloads.taking_over import learn_placements
 from autoscaler.workloads.work import WorkKey, WorkKind
 from tests.autoscaler.workloads.entries import amounts
-from tests.autoscaler.workloads.objects import TEAM, placed, pod, quota, worker, workload
+from tests.autoscaler.workloads.objects import TEAM, gpu, placed, pod, quota, worker, workload
 from tests.autoscaler.workloads.placing_world import PlacingWorld
 
 
@@ -52,6 +52,22 @@ def test_books_that_differ_are_put_right_counted_and_told(caplog):
     assert Resync(world.tools).check_books(wait_for_nothing) == ()
 
 
+def test_a_defect_of_one_look_is_counted_and_does_not_end_the_looks(caplog):
+    world = PlacingWorld(resync_s=0.01)
+    stop = threading.Event()
+
+    def fail(_key, _priority):
+        if world.tools.counts.snapshot().resync_failures == 3:
+            stop.set()
+        raise ValueError("as the test wants it")
+
+    world.tools.work.add = fail
+    Resync(world.tools).run(stop)
+
+    assert world.tools.counts.snapshot().resync_failures == 4
+    assert "as the test wants it" in caplog.text
+
+
 def test_what_agrees_at_the_second_look_was_no_drift():
     world = PlacingWorld()
     world.add(placed())
@@ -61,6 +77,19 @@ def test_what_agrees_at_the_second_look_was_no_drift():
         Resync(world.tools).rebuild_books()
 
     assert Resync(world.tools).check_books(told_late) == ()
+    assert world.tools.counts.snapshot().drifts == 0
+
+
+def test_what_differs_only_while_it_is_told_to_the_books_was_no_drift():
+    world = PlacingWorld(gpus=(gpu(), gpu("GPU-2", index=1)))
+    world.add(placed(), placed("other", gpus=("GPU-2",)))
+    world.tools.books.observe_gone("uid-of-pod-job")
+
+    def another_one_is_told_by_then(_wait_s):
+        Resync(world.tools).rebuild_books()
+        world.tools.books.observe_gone("uid-of-pod-other")
+
+    assert Resync(world.tools).check_books(another_one_is_told_by_then) == ()
     assert world.tools.counts.snapshot().drifts == 0
 
 

@@ -61,6 +61,11 @@ def test_an_overfull_gpu_has_nothing_free():
     assert said(found) == "1 GPU with 10 TFLOPS free: the best, on node n1, has 0 TFLOPS free"
 
 
+def test_a_gpu_with_less_than_nothing_of_what_is_not_asked_for_is_said_too():
+    cards = room(card("n1"), used={"gpu-n1-0": amounts(0, 90)})
+    assert "on node n1" in said(cards.choose(demand(tflops=1, gib=0)))
+
+
 def test_percent_are_said_beside_what_they_are():
     found = room(card("n1"), used={"gpu-n1-0": amounts(80, 0)}).choose(
         demand(compute_percent_request="30", vram_request="1Gi")

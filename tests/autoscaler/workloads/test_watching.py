@@ -209,6 +209,18 @@ def test_a_client_has_a_connection_and_is_looked_at_when_a_worker_pod_changes():
     assert ("connection", "app") in here.add((PODS, made_worker))
 
 
+@pytest.mark.parametrize("ending", ["gone", "ended"])
+def test_a_client_that_goes_leaves_a_worker_to_those_that_wait_for_one(ending):
+    client = worker("app", workload="web", labels=CLIENT)
+    other = worker("other", workload="web", labels=CLIENT)
+    here = WatchedWorld((WORKLOADS, workload("web")), (PODS, client), (PODS, other))
+    if ending == "gone":
+        keys = here.remove(PODS, "app")
+    else:
+        keys = here.edit(PODS, "app", status(phase="Succeeded"))
+    assert ("connection", "other") in keys
+
+
 def test_a_pod_that_moves_to_another_workload_concerns_both():
     here = WatchedWorld((PODS, worker()))
     keys = here.edit(PODS, "job", labels(**{f"{PREFIX}workload": "other"}))
@@ -371,6 +383,14 @@ def test_what_is_freed_lets_capped_workloads_be_tried():
     here.capped.found = {(TEAM, "web")}
     assert ("workload", "web") in here.remove(PODS, "job")
     assert Freed(gpus=frozenset({"gpu-1"}), namespaces=frozenset({TEAM})) in here.capped.asked
+
+
+def test_what_was_held_and_is_given_back_is_shown_by_gpu_and_quota():
+    here = WatchedWorld((PODS, placed()), (QUOTAS, quota()))
+    more = GpuAmounts(microtflops=20_000_000, vram_bytes=4 * GIB)
+    here.books.raise_claim("uid-of-pod-job", more, more)
+    here.books.cancel("uid-of-pod-job")
+    assert {("gpu", "gpu-1"), ("quota", "quota")} <= here.show()
 
 
 def test_a_worker_that_is_made_anew_under_its_name_does_not_hold_what_the_former_did():

@@ -3,8 +3,9 @@
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from autoscaler.workloads.pod_state import is_serving
 from autoscaler.workloads.rolling_update import RollingUpdate, read_rolling_update
-from autoscaler.workloads.worker_plan import is_serving, plan_workers
+from autoscaler.workloads.worker_plan import plan_workers
 
 NEW, OLD = "new", "old"
 SHARES = st.one_of(st.integers(0, 4), st.integers(0, 100).map(lambda share: f"{share}%"))

@@ -156,5 +156,5 @@ def test_an_installation_without_worker_pods_says_so():
     tools = world.box.tools
     rules = type(tools.rules)(has_standalone_workers=False)
     world.worker_pods = type(world.worker_pods)(replace(tools, rules=rules))
-    assert "standaloneWorkers.enabled" in world.look().problem.message
+    assert "--standalone-workers" in world.look().problem.message
     assert world.workers() == []

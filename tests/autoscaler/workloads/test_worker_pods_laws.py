@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from autoscaler.errors import ApiUnavailableError
-from autoscaler.workloads.pod_owners import is_live
+from autoscaler.workloads.pod_state import is_live
 from autoscaler.workloads.worker_pods import WorkerPods
 from tests.autoscaler.workloads.serving import ServingWorld
 

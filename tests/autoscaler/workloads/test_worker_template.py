@@ -87,10 +87,9 @@ def test_what_the_user_says_is_added_and_nothing_of_the_pool_is_lost():
     assert found.spec["terminationGracePeriodSeconds"] == 5
 
 
-def test_no_token_is_mounted_unless_the_pool_says_so():
-    assert template().spec["automountServiceAccountToken"] is False
-    asked = {"spec": {"automountServiceAccountToken": True}}
-    assert template(asked).spec["automountServiceAccountToken"] is True
+def test_no_token_is_mounted_whatever_the_pool_says():
+    for asked in ({}, {"spec": {"automountServiceAccountToken": True}}):
+        assert template(asked).spec["automountServiceAccountToken"] is False
 
 
 def test_the_hash_follows_what_a_running_worker_cannot_follow_and_not_the_amounts():
@@ -127,6 +126,10 @@ def test_the_hash_follows_what_a_running_worker_cannot_follow_and_not_the_amount
             "'x' is no container of the pool's template; allowed: proxy, worker",
         ),
         ({"nodeAffinity": {REQUIRED: [1]}}, "spec.nodeAffinity"),
+        (
+            {"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": [{}] * 21}}},
+            f"spec.nodeAffinity.{REQUIRED}.nodeSelectorTerms: has 21 terms; allowed: at most 20",
+        ),
     ],
 )
 def test_what_gives_no_pod_is_named_with_its_place(fields, part):

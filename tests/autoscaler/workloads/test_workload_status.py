@@ -2,9 +2,10 @@
 
 import json
 
+from autoscaler.api.condition_reasons import AppliedReason
 from autoscaler.api.names import GENERATE_WORKLOAD, MODE, PREFIX
 from autoscaler.api.workload import TensorFusionWorkload
-from autoscaler.workloads.adjusted import Adjusted, AppliedReason, AppliedState
+from autoscaler.workloads.adjusted import Adjusted, AppliedState
 from autoscaler.workloads.shortage import Shortage
 from autoscaler.workloads.worker_pods_result import WorkerPodsResult, WorkersProblem
 from tests.autoscaler.workloads.objects import placed, workload
@@ -175,13 +176,13 @@ def test_why_worker_pods_are_not_made_is_said():
 
 
 def test_an_installation_without_worker_pods_says_so():
-    here = world(pod(annotations={MODE: "remote"}))
+    client = pod(annotations={MODE: "remote"}, labels={f"{PREFIX}component": "client"}, gates=())
+    here = world(client)
     here.look()
-    assert here.conditions()["Ready"] == (
-        "False",
-        "WorkersNotCreated",
-        "this installation runs no worker pods (standaloneWorkers.enabled is false)",
-    )
+    text = "this installation runs no worker pods (--standalone-workers is off)"
+    assert here.conditions()["Ready"] == ("False", "WorkersNotCreated", text)
+    told = ("TensorFusionWorkload", "web", "WorkersNotCreated", text)
+    assert told in here.box.told()
 
 
 def test_the_status_of_a_large_workload_is_as_small_as_it_can_be():

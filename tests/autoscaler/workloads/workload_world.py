@@ -12,6 +12,7 @@ from autoscaler.kube.resource import (
     WORKLOADS,
 )
 from autoscaler.workloads.adjusted import UNDECIDED
+from autoscaler.workloads.worker_pods import WorkerPods
 from autoscaler.workloads.workload_reconciler import WorkloadReconciler
 from tests.autoscaler.workloads.objects import TEAM, pool
 from tests.autoscaler.workloads.toolbox import Toolbox
@@ -69,6 +70,7 @@ class WorkloadWorld:
         self.box = Toolbox()
         self.api, self.tools = self.box.api, self.box.tools
         self.adjusting, self.placements = AdjustingDouble(), PlacementsDouble()
+        workers = WorkerPods(self.tools) if workers is None else workers
         self.reconciler = WorkloadReconciler(self.tools, self.adjusting, self.placements, workers)
         self.add(*((pool(),) if pools is None else pools), *objects)
 
