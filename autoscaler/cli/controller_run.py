@@ -27,7 +27,7 @@ from autoscaler.listening import listening, readiness_told, stop_on_signals
 from autoscaler.logs import LogFormat, configure
 from autoscaler.telemetry.exposition import CONTENT_TYPE, registry_of, render
 from autoscaler.version import tool_version
-from autoscaler.workloads.connection_api import add_routes
+from autoscaler.workloads.connections.connection_api import add_routes
 from autoscaler.workloads.controller import Controller
 from autoscaler.workloads.parts import parts_of
 from autoscaler.workloads.rules import ControllerRules

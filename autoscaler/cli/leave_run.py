@@ -19,8 +19,8 @@ from autoscaler.errors import AutoscalerError, UsageError
 from autoscaler.kube.api_server import ApiServer
 from autoscaler.kube.lease_watch import active_leader
 from autoscaler.version import tool_version
-from autoscaler.workloads.leaving import Action, Outcome, Step, Taken, leave, steps_now
-from autoscaler.workloads.remaining import remaining
+from autoscaler.workloads.leaving.leaving import Action, Outcome, Step, Taken, leave, steps_now
+from autoscaler.workloads.leaving.remaining import remaining
 
 SENTENCES = {
     Action.EMPTY: "webhook configurations emptied",

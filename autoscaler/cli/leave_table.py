@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator, Sequence
 
 from autoscaler.printable import printable
-from autoscaler.workloads.leaving import Taken
-from autoscaler.workloads.remaining import Remaining
+from autoscaler.workloads.leaving.leaving import Taken
+from autoscaler.workloads.leaving.remaining import Remaining
 
 SCHEMA = "tensorfusion-leave/v1"
 

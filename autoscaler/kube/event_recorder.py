@@ -180,7 +180,7 @@ class EventRecorder:
             return self._stops_s is None or self._monotonic_s() < self._stops_s
 
     def _write_next(self) -> None:
-        if not self._budget.take(TAKE_S):
+        if not self._budget.take(TAKE_S, is_urgent=False):
             self._pause(LOOK_S)
             return
         with self._changed:

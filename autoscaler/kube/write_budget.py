@@ -23,6 +23,10 @@ BURST_S = 1.0
 """The bucket holds what the rate fills in so long."""
 LOWEST_SHARE = 0.05
 """Of the configured rate; it never falls below."""
+LOWEST_SLOW_SHARE = 0.25
+"""The same, where the server is slow and does not ask to wait: others may be what it suffers from."""
+LEFT_TO_URGENT_SHARE = 0.5
+"""Of the bucket; what is not urgent leaves so much for what is."""
 RISE_SHARE = 0.05
 """Of the configured rate, per calm interval."""
 THROTTLED_FACTOR = 0.5
@@ -87,13 +91,18 @@ class WriteBudget:
         self._medians_s: deque[float] = deque(maxlen=BASELINE_INTERVALS)
         self._taken = self._refused = self._throttled = 0
 
-    def take(self, timeout_s: float) -> bool:
-        """Wait until one write is allowed; False, at once, where that would take too long."""
+    def take(self, timeout_s: float, *, is_urgent: bool = True) -> bool:
+        """Wait until one write is allowed; False, at once, where that would take too long.
+
+        What is not urgent waits while the bucket is less than half full.
+        """
         end_s = self._monotonic_s() + timeout_s
         while True:
             with self._lock:
                 now_s = self._advance()
-                wait_s = max(self._paused_until_s - now_s, (1.0 - self._tokens) / self._rate_per_s)
+                left = 0.0 if is_urgent else LEFT_TO_URGENT_SHARE * (self._capacity() - 1.0)
+                lacking = 1.0 + left - self._tokens
+                wait_s = max(self._paused_until_s - now_s, lacking / self._rate_per_s)
                 if wait_s <= _TOLERANCE / self._rate_per_s:
                     self._tokens -= 1.0
                     self._taken += 1
@@ -170,7 +179,10 @@ class WriteBudget:
         if self._latencies_s:
             self._medians_s.append(latency_s)
         if latency_s > SLOW_RATIO * self._baseline_s():
-            self._change_rate(self._rate_per_s * SLOW_FACTOR)
+            slow_per_s = LOWEST_SLOW_SHARE * self._configured_per_s
+            self._change_rate(
+                max(self._rate_per_s * SLOW_FACTOR, min(self._rate_per_s, slow_per_s))
+            )
         elif not self._was_throttled and not was_paused:
             self._change_rate(self._rate_per_s + RISE_SHARE * self._configured_per_s)
         self._latencies_s = []

@@ -12,7 +12,7 @@ from autoscaler.workloads.counts import PLACEMENT_BUCKETS_S, RECONCILE_BUCKETS_S
 
 if TYPE_CHECKING:
     from autoscaler.telemetry.family import Family
-    from autoscaler.workloads.books_snapshot import BooksSnapshot
+    from autoscaler.workloads.books.books_snapshot import BooksSnapshot
     from autoscaler.workloads.controller_snapshot import ControllerSnapshot
     from autoscaler.workloads.counts import ControllerCountsSnapshot, Durations
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from autoscaler.kube.lanes import Priority
 from autoscaler.kube.resource import GPUS, POOLS
 from autoscaler.kube.store import Change, ChangeKind, key_of
-from autoscaler.workloads.card_keeping import CardKeeping
-from autoscaler.workloads.observed_claims import observed_claim
+from autoscaler.workloads.books.card_keeping import CardKeeping
+from autoscaler.workloads.books.observed_claims import observed_claim
 from autoscaler.workloads.work import WorkKey, WorkKind
 from autoscaler.workloads.workload_keys import WorkloadKeys
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from autoscaler.kube.store import Object
-    from autoscaler.workloads.node_books import NodeBooks
+    from autoscaler.workloads.nodes.node_books import NodeBooks
     from autoscaler.workloads.tools import Tools
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from autoscaler.workloads.books_snapshot import BooksSnapshot
+from autoscaler.workloads.books.books_snapshot import BooksSnapshot
 from autoscaler.workloads.counts import ControllerCountsSnapshot
-from autoscaler.workloads.placement_problems import WaitingSnapshot
+from autoscaler.workloads.placement.placement_problems import WaitingSnapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

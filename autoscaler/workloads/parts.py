@@ -8,21 +8,21 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from autoscaler.workloads.adjusting import Adjusting
-from autoscaler.workloads.books import Books
+from autoscaler.workloads.adjusting.adjusting import Adjusting
+from autoscaler.workloads.books.books import Books
 from autoscaler.workloads.cluster import Cluster
-from autoscaler.workloads.connections import Connections
+from autoscaler.workloads.connections.connections import Connections
 from autoscaler.workloads.counts import ControllerCounts
-from autoscaler.workloads.gpu_status import GpuReconciler
-from autoscaler.workloads.node_books import NodeBooks
-from autoscaler.workloads.placing import Placing
-from autoscaler.workloads.pool_status import PoolReconciler
-from autoscaler.workloads.quota_reconciler import QuotaReconciler
+from autoscaler.workloads.generation.workload_reconciler import WorkloadReconciler
+from autoscaler.workloads.nodes.node_books import NodeBooks
+from autoscaler.workloads.placement.placing import Placing
+from autoscaler.workloads.statuses.gpu_status import GpuReconciler
+from autoscaler.workloads.statuses.pool_status import PoolReconciler
+from autoscaler.workloads.statuses.quota_reconciler import QuotaReconciler
 from autoscaler.workloads.tools import Tools
 from autoscaler.workloads.watching import watch
 from autoscaler.workloads.work import LeadersWork, Work, WorkKind
-from autoscaler.workloads.worker_pods import WorkerPods
-from autoscaler.workloads.workload_reconciler import WorkloadReconciler
+from autoscaler.workloads.worker_pods.worker_pods import WorkerPods
 from autoscaler.workloads.writer import Writer
 
 if TYPE_CHECKING:

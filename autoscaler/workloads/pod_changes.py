@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 from autoscaler.api.names import IN_FORCE, Component
 from autoscaler.kube.store import Change, ChangeKind, key_of
+from autoscaler.workloads.books.observed_claims import observed_claim
 from autoscaler.workloads.cluster import gpus_of
 from autoscaler.workloads.dispatch import urgency_of
-from autoscaler.workloads.observed_claims import observed_claim
 from autoscaler.workloads.pod_state import component_of, has_ended, is_made_by_controller
 from autoscaler.workloads.work import WorkKey, WorkKind
 from autoscaler.workloads.workload_keys import workload_key_of
 
 if TYPE_CHECKING:
     from autoscaler.kube.store import Object
-    from autoscaler.workloads.node_books import NodeBooks
+    from autoscaler.workloads.nodes.node_books import NodeBooks
     from autoscaler.workloads.tools import Tools
 
 

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator
 from autoscaler.api.names import COMPONENT, WORKLOAD_LABEL, Component
 from autoscaler.kube.resource import CONNECTIONS, GPUS, PODS, POOLS, QUOTAS, WORKLOADS
 from autoscaler.kube.store import key_of
-from autoscaler.workloads.claim import Claim
+from autoscaler.workloads.books.claim import Claim
+from autoscaler.workloads.books.observed_claims import observed_claims
 from autoscaler.workloads.cluster import Cluster
 from autoscaler.workloads.dispatch import urgency_of
-from autoscaler.workloads.observed_claims import observed_claims
 from autoscaler.workloads.tools import Tools
 from autoscaler.workloads.work import WorkKey, WorkKind
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from autoscaler.api.names import COMPONENT, Component
 from autoscaler.kube.resource import PODS
+from autoscaler.workloads.books.observed_claims import observed_claim
 from autoscaler.workloads.cluster import gpus_of
-from autoscaler.workloads.observed_claims import observed_claim
 
 if TYPE_CHECKING:
     from autoscaler.kube.api_server import ApiServer
-    from autoscaler.workloads.claim import Claim
-    from autoscaler.workloads.reading_claims import FindCard
+    from autoscaler.workloads.books.claim import Claim
+    from autoscaler.workloads.books.reading_claims import FindCard
     from autoscaler.workloads.tools import Tools
 
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 from autoscaler.clock import Clock
 from autoscaler.kube.event_recorder import EventRecorder
-from autoscaler.workloads.books import Books
+from autoscaler.workloads.books.books import Books
+from autoscaler.workloads.books.nominations import Nominations
 from autoscaler.workloads.cluster import Cluster
 from autoscaler.workloads.counts import ControllerCounts
-from autoscaler.workloads.nominations import Nominations
 from autoscaler.workloads.rules import ControllerRules
 from autoscaler.workloads.work import Work
 from autoscaler.workloads.writer import Writer

@@ -32,8 +32,8 @@ from autoscaler.workloads.workload_keys import WorkloadKeys
 
 if TYPE_CHECKING:
     from autoscaler.kube.store import Change, Object
-    from autoscaler.workloads.freed import Freed
-    from autoscaler.workloads.node_books import NodeBooks
+    from autoscaler.workloads.books.freed import Freed
+    from autoscaler.workloads.nodes.node_books import NodeBooks
     from autoscaler.workloads.tools import Tools
 
 _OWNERS = (DEPLOYMENTS, STATEFUL_SETS, REPLICA_SETS, JOBS)

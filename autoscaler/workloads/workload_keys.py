@@ -11,7 +11,7 @@ from autoscaler.api.names import WORKLOAD_LABEL
 from autoscaler.kube.resource import PODS, WORKLOADS
 from autoscaler.kube.store import Object
 from autoscaler.workloads.cluster import BY_NAMESPACE, Cluster
-from autoscaler.workloads.generated import profile_of
+from autoscaler.workloads.generation.generated import profile_of
 from autoscaler.workloads.pod_state import component_of
 from autoscaler.workloads.work import WorkKey, WorkKind
 

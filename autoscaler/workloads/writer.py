@@ -18,6 +18,8 @@ from autoscaler.kube.write_budget import WriteBudget
 
 LONGEST_WAIT_S = 10.0
 """For the budget; after it the key comes again."""
+LONGEST_LATER_WAIT_S = 0.25
+"""The same of what is not urgent, so that it does not keep threads from what is."""
 Answer = TypeVar("Answer")
 
 
@@ -31,16 +33,17 @@ class Writer:
         self._budget = budget
         self._is_leader = is_leader
 
-    def write(self, request: Callable[[ApiServer], Answer]) -> Answer:
-        """Return what one writing request answers.
+    def write(self, request: Callable[[ApiServer], Answer], *, is_urgent: bool = True) -> Answer:
+        """Return what one writing request answers; what is not urgent lets others go first.
 
         Raises ``NotLeadingError`` where this process does not lead, ``ThrottledError`` where
         the budget allows nothing for long, in both cases before anything was sent, and whatever
         the request raises.
         """
         self._require_lead()
-        if not self._budget.take(LONGEST_WAIT_S):
-            raise ThrottledError(f"no write was allowed for {LONGEST_WAIT_S:g} s by the own budget")
+        wait_s = LONGEST_WAIT_S if is_urgent else LONGEST_LATER_WAIT_S
+        if not self._budget.take(wait_s, is_urgent=is_urgent):
+            raise ThrottledError(f"the own budget allows no write within {wait_s:g} s")
         self._require_lead()
         with self._budget.observing():
             return request(self._api)
@@ -54,7 +57,9 @@ class Writer:
         """
         if not is_new(shown, status, owner):
             return False
-        return self.write(lambda api: apply_status(api, resource, shown, status, owner))
+        return self.write(
+            lambda api: apply_status(api, resource, shown, status, owner), is_urgent=False
+        )
 
     def _require_lead(self) -> None:
         if not self._is_leader():

@@ -19,11 +19,11 @@ from typing import Any
 from autoscaler.api.names import PREFIX
 from autoscaler.kube.resource import PODS
 from autoscaler.kube.store import Object
-from autoscaler.workloads.choose import Choice, PlacementMode, choose
-from autoscaler.workloads.demand import demand_of
-from autoscaler.workloads.node_books import NodeBooks
-from autoscaler.workloads.observed_claims import observed_claims
-from autoscaler.workloads.placement_deciding import Placement, PlacementDeciding
+from autoscaler.workloads.books.observed_claims import observed_claims
+from autoscaler.workloads.nodes.node_books import NodeBooks
+from autoscaler.workloads.placement.choose import Choice, PlacementMode, choose
+from autoscaler.workloads.placement.demand import demand_of
+from autoscaler.workloads.placement.placement_deciding import Placement, PlacementDeciding
 from autoscaler.workloads.resync import all_keys
 from autoscaler.workloads.work import WorkKind
 from tests.benchmarks.gpu_cells import POOL, WORKERS_OF_A_NODE, pod

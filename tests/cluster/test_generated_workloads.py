@@ -9,7 +9,7 @@ import yaml
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from autoscaler.workloads.generated import generated_spec, profile_of
+from autoscaler.workloads.generation.generated import generated_spec, profile_of
 from tests.autoscaler.webhook.asking import asked, patched
 from tests.autoscaler.webhook.submissions import sensible_pods
 from tests.autoscaler.webhook.surroundings import clusters

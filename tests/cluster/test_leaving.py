@@ -14,7 +14,7 @@ from autoscaler.kube.api_server import ApiServer
 from autoscaler.kube.elector import Elector
 from autoscaler.kube.lease import LeaseTimes
 from autoscaler.kube.webhook_entries import WEBHOOKS
-from autoscaler.workloads.leaving import Outcome
+from autoscaler.workloads.leaving.leaving import Outcome
 from tests.cluster.control_plane import start_control_plane
 from tests.cluster.definitions import DEPLOY
 from tests.cluster.identities import TENANT

@@ -10,10 +10,10 @@ import pytest
 
 from autoscaler.kube.resource import NODES, PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, PODS
 from autoscaler.kube.store import Store
-from autoscaler.workloads.node_books import NodeBooks
-from autoscaler.workloads.node_fit import misfit
-from autoscaler.workloads.node_needs import needs_of
-from autoscaler.workloads.volumes import volume_terms
+from autoscaler.workloads.nodes.node_books import NodeBooks
+from autoscaler.workloads.nodes.node_fit import misfit
+from autoscaler.workloads.nodes.node_needs import needs_of
+from autoscaler.workloads.nodes.volumes import volume_terms
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.node_fit_cases import CASES, Case, asks, node_of, term
 from tests.cluster.nodes import add_node, remove_node

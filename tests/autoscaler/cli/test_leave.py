@@ -4,8 +4,8 @@ import pytest
 
 from autoscaler.cli.leave_table import SCHEMA, render_json, render_table
 from autoscaler.kube.resource import MUTATING_CONFIGURATIONS, PODS
-from autoscaler.workloads.leaving import Action, Outcome, Step, Taken
-from autoscaler.workloads.remaining import Remaining
+from autoscaler.workloads.leaving.leaving import Action, Outcome, Step, Taken
+from autoscaler.workloads.leaving.remaining import Remaining
 
 STAYS = [
     Remaining(what="running workers", names=("team/a", "team/b")),

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoscaler.errors import ApiUnavailableError, ThrottledError, UsageError
-from autoscaler.kube.write_budget import LOWEST_SHARE, WriteBudget
+from autoscaler.kube.write_budget import LOWEST_SHARE, LOWEST_SLOW_SHARE, WriteBudget
 from tests.autoscaler.kube.steady_clock import SteadyClock
 
 QUICK_S = 0.005
@@ -125,6 +125,35 @@ def test_the_rate_never_falls_below_its_floor():
         clock.wait(1.0)
     assert budget.snapshot().rate_per_s >= 200.0 * LOWEST_SHARE
     assert budget.take(1.0)
+
+
+def test_a_slow_server_that_does_not_ask_to_wait_is_still_written_to_at_a_quarter():
+    budget, clock = budget_at(200.0)
+    write_for(budget, clock, 10.0, latency_s=0.02)
+    for step in range(1, 40):
+        write_for(budget, clock, 1.0, latency_s=0.02 * 4**step)
+    assert budget.snapshot().rate_per_s == 200.0 * LOWEST_SLOW_SHARE
+
+
+def test_what_is_not_urgent_leaves_half_of_the_bucket_to_what_is():
+    budget, clock = budget_at(200.0)
+    assert sum(budget.take(0, is_urgent=False) for _ in range(500)) == 100
+    assert sum(budget.take(0) for _ in range(500)) == 100
+    clock.wait(0.25)
+    assert not budget.take(0, is_urgent=False)
+    assert budget.take(0)
+
+
+def test_what_is_not_urgent_gets_the_whole_rate_where_nothing_is_urgent():
+    budget, clock = budget_at(200.0)
+    clock.wait(1.0)
+    assert sum(budget.take(60.0, is_urgent=False) for _ in range(1000)) == 1000
+    assert clock.now_s <= 1.0 + (1000 - 100) / 200.0 + 1e-3
+
+
+def test_a_budget_of_one_write_a_second_serves_what_is_not_urgent_too():
+    budget, _ = budget_at(1.0)
+    assert sum(budget.take(3.0, is_urgent=False) for _ in range(3)) == 3
 
 
 def test_a_night_without_writes_costs_nothing_and_leaves_one_burst():

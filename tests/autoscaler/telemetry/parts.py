@@ -13,7 +13,7 @@ from autoscaler.kube.work_queue import WorkQueueSnapshot
 from autoscaler.kube.write_budget import WriteBudgetSnapshot
 from autoscaler.webhook.counts import AdmissionCounts
 from autoscaler.webhook.serving_certificate import CertificateCounts
-from autoscaler.workloads.books_snapshot import BooksSnapshot, PoolCards
+from autoscaler.workloads.books.books_snapshot import BooksSnapshot, PoolCards
 from autoscaler.workloads.controller_snapshot import ControllerSnapshot
 from autoscaler.workloads.counts import (
     AdjustOutcome,
@@ -22,7 +22,7 @@ from autoscaler.workloads.counts import (
     ReconcileOutcome,
     WorkerPodAction,
 )
-from autoscaler.workloads.placement_problems import WaitingSnapshot
+from autoscaler.workloads.placement.placement_problems import WaitingSnapshot
 from autoscaler.workloads.work import WorkKind
 from tests.autoscaler.workloads.entries import amounts
 

@@ -2,8 +2,8 @@
 
 from autoscaler.api.names import CONTROL_CONFIG_MAP, PREFIX
 from autoscaler.kube.resource import CONFIG_MAPS, GPUS, NODES, PODS, POOLS, QUOTAS, WORKLOADS
-from autoscaler.workloads.adjusting import Adjusting
-from autoscaler.workloads.node_books import NodeBooks
+from autoscaler.workloads.adjusting.adjusting import Adjusting
+from autoscaler.workloads.nodes.node_books import NodeBooks
 from autoscaler.workloads.watching import watch
 from autoscaler.workloads.work import WorkKind
 from tests.autoscaler.workloads.objects import TEAM, gpu, made, node, placed, pool, workload

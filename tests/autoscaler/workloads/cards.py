@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from autoscaler.workloads.card import Card
-from autoscaler.workloads.choose import Choice, PlacementMode, choose
-from autoscaler.workloads.demand import Demand, demand_of
-from autoscaler.workloads.gpu_amounts import GpuAmounts
-from autoscaler.workloads.shortage import Shortage
+from autoscaler.workloads.books.card import Card
+from autoscaler.workloads.books.gpu_amounts import GpuAmounts
+from autoscaler.workloads.placement.choose import Choice, PlacementMode, choose
+from autoscaler.workloads.placement.demand import Demand, demand_of
+from autoscaler.workloads.placement.shortage import Shortage
 from tests.autoscaler.workloads.objects import GIB, POOL, worker
 
 A100, L4 = "NVIDIA A100-SXM4-80GB", "NVIDIA L4"

@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from autoscaler.workloads.books import Books
-from autoscaler.workloads.card import Card
-from autoscaler.workloads.claim import Claim
-from autoscaler.workloads.gpu_amounts import GpuAmounts
+from autoscaler.workloads.books.books import Books
+from autoscaler.workloads.books.card import Card
+from autoscaler.workloads.books.claim import Claim
+from autoscaler.workloads.books.gpu_amounts import GpuAmounts
 
 GIB = 2**30
 

@@ -4,8 +4,8 @@ import time
 
 from autoscaler.api.names import GPU_IDS
 from autoscaler.kube.resource import GPUS, NODES, PODS, POOLS
-from autoscaler.workloads.node_books import NodeBooks
-from autoscaler.workloads.placing import Placing
+from autoscaler.workloads.nodes.node_books import NodeBooks
+from autoscaler.workloads.placement.placing import Placing
 from autoscaler.workloads.watching import watch
 from tests.autoscaler.workloads.objects import TEAM, gpu, node, pool
 from tests.autoscaler.workloads.toolbox import Toolbox

@@ -17,10 +17,10 @@ from autoscaler.kube.timestamps import time_text
 from autoscaler.webhook.admission import PodRequest
 from autoscaler.webhook.admit import admit
 from autoscaler.webhook.snapshot import Installation
-from autoscaler.workloads.connections import Connections
-from autoscaler.workloads.node_fit import HOSTNAME
+from autoscaler.workloads.connections.connections import Connections
+from autoscaler.workloads.nodes.node_fit import HOSTNAME
 from autoscaler.workloads.pod_state import is_live, is_made_by_controller
-from autoscaler.workloads.worker_pods import WorkerPods
+from autoscaler.workloads.worker_pods.worker_pods import WorkerPods
 from tests.autoscaler.webhook.asking import patched
 from tests.autoscaler.webhook.clusters import MemorySnapshot
 from tests.autoscaler.workloads.objects import TEAM, pod, pool, workload

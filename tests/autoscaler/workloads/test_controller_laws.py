@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autoscaler.kube.resource import PODS, WORKLOADS
-from autoscaler.workloads.observed_claims import observed_claims
+from autoscaler.workloads.books.observed_claims import observed_claims
 from tests.autoscaler.workloads.troubled_controller import TroubledWorld
 
 STEPS = 150

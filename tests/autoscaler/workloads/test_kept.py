@@ -4,10 +4,10 @@ import json
 
 from autoscaler.api.names import PREFIX
 from autoscaler.workloads.cluster import gpus_of
+from autoscaler.workloads.connections.worker_address import connection_url
 from autoscaler.workloads.kept import kept_of_pod
-from autoscaler.workloads.node_needs import needs_of
-from autoscaler.workloads.volumes import volume_terms
-from autoscaler.workloads.worker_address import connection_url
+from autoscaler.workloads.nodes.node_needs import needs_of
+from autoscaler.workloads.nodes.volumes import volume_terms
 from tests.autoscaler.workloads.objects import placed, pod
 from tests.autoscaler.workloads.toolbox import Toolbox
 

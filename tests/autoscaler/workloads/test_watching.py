@@ -17,9 +17,9 @@ from autoscaler.kube.resource import (
     WORKLOAD_PROFILES,
     WORKLOADS,
 )
-from autoscaler.workloads.freed import Freed
-from autoscaler.workloads.gpu_amounts import GpuAmounts
-from autoscaler.workloads.node_books import NodeBooks
+from autoscaler.workloads.books.freed import Freed
+from autoscaler.workloads.books.gpu_amounts import GpuAmounts
+from autoscaler.workloads.nodes.node_books import NodeBooks
 from autoscaler.workloads.pod_changes import GATHERED_S
 from autoscaler.workloads.watching import watch
 from autoscaler.workloads.work import WorkKey, WorkKind

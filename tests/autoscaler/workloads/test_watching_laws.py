@@ -4,8 +4,8 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from autoscaler.kube.resource import GPUS, NODES, PODS, POOLS
-from autoscaler.workloads.node_books import NodeBooks
-from autoscaler.workloads.observed_claims import observed_claims
+from autoscaler.workloads.books.observed_claims import observed_claims
+from autoscaler.workloads.nodes.node_books import NodeBooks
 from autoscaler.workloads.watching import watch
 from tests.autoscaler.workloads.objects import IN_POOL, gpu, node, placed, pod, pool, worker
 from tests.autoscaler.workloads.test_watching import CappedDouble, WaitingDouble

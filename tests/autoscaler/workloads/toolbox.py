@@ -4,7 +4,7 @@ from autoscaler.clock import VirtualClock
 from autoscaler.kube.event_recorder import EventRecorder
 from autoscaler.kube.resource import EVENTS
 from autoscaler.kube.write_budget import WriteBudget
-from autoscaler.workloads.books import Books
+from autoscaler.workloads.books.books import Books
 from autoscaler.workloads.cluster import Cluster
 from autoscaler.workloads.counts import ControllerCounts
 from autoscaler.workloads.rules import ControllerRules

@@ -26,11 +26,11 @@ from autoscaler.kube.resource import (
 )
 from autoscaler.kube.work_queue import WorkQueue
 from autoscaler.kube.write_budget import WriteBudget
+from autoscaler.workloads.books.gpu_amounts import GpuAmounts
+from autoscaler.workloads.books.inventory import card_of
+from autoscaler.workloads.books.observed_claims import observed_claims
 from autoscaler.workloads.cluster import KINDS
 from autoscaler.workloads.dispatch import Dispatch
-from autoscaler.workloads.gpu_amounts import GpuAmounts
-from autoscaler.workloads.inventory import card_of
-from autoscaler.workloads.observed_claims import observed_claims
 from autoscaler.workloads.parts import parts_of
 from autoscaler.workloads.resync import Resync
 from autoscaler.workloads.rules import ControllerRules

@@ -11,9 +11,9 @@ from autoscaler.kube.resource import (
     WORKLOAD_PROFILES,
     WORKLOADS,
 )
-from autoscaler.workloads.adjusted import UNDECIDED
-from autoscaler.workloads.worker_pods import WorkerPods
-from autoscaler.workloads.workload_reconciler import WorkloadReconciler
+from autoscaler.workloads.adjusting.adjusted import UNDECIDED
+from autoscaler.workloads.generation.workload_reconciler import WorkloadReconciler
+from autoscaler.workloads.worker_pods.worker_pods import WorkerPods
 from tests.autoscaler.workloads.objects import TEAM, pool
 from tests.autoscaler.workloads.toolbox import Toolbox
 

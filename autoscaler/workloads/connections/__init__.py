@@ -1,0 +1,1 @@
+"""Clients and the workers that serve them."""

@@ -1,0 +1,1 @@
+"""TensorFusionWorkloads from admitted pods, and their status."""

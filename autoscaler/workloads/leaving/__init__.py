@@ -1,0 +1,1 @@
+"""Taking the installation out of the way of pods, and what stays."""

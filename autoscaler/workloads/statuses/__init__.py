@@ -1,0 +1,1 @@
+"""What GPUs, pools and quotas show of the books."""

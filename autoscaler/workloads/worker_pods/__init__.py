@@ -1,0 +1,1 @@
+"""Worker pods of stand-alone and remote workloads: how many, from which template."""
