@@ -24,7 +24,7 @@ BURST_S = 1.0
 LOWEST_SHARE = 0.05
 """Of the configured rate; it never falls below."""
 LOWEST_SLOW_SHARE = 0.25
-"""The same, where the server is slow and does not ask to wait: others may be what it suffers from."""
+"""The same, where the server is only slow: others may be what it suffers from."""
 LEFT_TO_URGENT_SHARE = 0.5
 """Of the bucket; what is not urgent leaves so much for what is."""
 RISE_SHARE = 0.05
