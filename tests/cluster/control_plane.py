@@ -142,6 +142,14 @@ class ControlPlane:
         """Start the scheduler; it works a second or two later."""
         self._start(command_lines.scheduler(kubeconfig=self.kubeconfig(SCHEDULER)))
 
+    def outlive_scheduler(self) -> None:
+        """Start the scheduler anew where it has ended, as a kubelet would.
+
+        It ends itself where its cache disagrees with what a watch that began anew tells it.
+        """
+        if self.process("kube-scheduler").has_ended:
+            self.start_scheduler()
+
     def stop(self) -> None:
         """End everything, those who need another first; a second call does nothing."""
         with ExitStack() as stack:

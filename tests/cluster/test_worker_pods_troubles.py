@@ -20,7 +20,7 @@ from tests.cluster.serving import (
     staying,
 )
 from tests.cluster.telling import is_said, is_told
-from tests.cluster.webhook_process import enabled_pod, is_asked
+from tests.cluster.webhook_process import enabled_pod, is_asked, is_passed_by
 from tests.cluster.worker_image import worker_component
 from tests.components.processes import LOOPBACK, free_port, until
 
@@ -59,7 +59,7 @@ def test_workers_that_come_past_the_webhook_are_deleted_and_made_when_it_is_back
         controller.process.stop()
         nowhere = f"--webhook-url=https://{LOOPBACK}:{free_port()}"
         opening = installation.leading(FLAG, nowhere, "--webhook-open-after=1s")
-        until(lambda: not is_asked(control_plane), what="the API server asks no webhook")
+        until(lambda: is_passed_by(control_plane), what="the API server asks no webhook")
         space.create(enabled_pod("unadmitted", gpupool=pool.name, tflops_request="1")).well()
 
         scale(space, 2)

@@ -27,6 +27,7 @@ from autoscaler.telemetry.family import PREFIX as METRICS_PREFIX
 from tests.cluster.child_processes import ChildProcess, start_child
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.definitions import DEPLOY, install_definitions
+from tests.cluster.kubectl import Ended
 from tests.components.processes import (
     LOOPBACK,
     ServerError,
@@ -142,7 +143,7 @@ def remove_entries(plane: ControlPlane) -> None:
         kind, name = webhook.configuration.plural, webhook.configuration_name
         patch = ("--type=merge", "-p", '{"webhooks": []}')
         plane.kubectl("patch", kind, name, *patch).well()
-    until(lambda: not is_asked(plane), what="the API server asks no webhook")
+    until(lambda: is_passed_by(plane), what="the API server asks no webhook")
 
 
 def enabled_pod(name: str, **annotations: str) -> dict[str, object]:
@@ -172,8 +173,18 @@ def _wait_until_ready(webhook: WebhookProcess) -> None:
 
 def is_asked(plane: ControlPlane) -> bool:
     """Return whether the API server has pods admitted by us."""
+    made = _probe(plane)
+    return made.code == 0 and COMPONENT in made.json["metadata"]["labels"]
+
+
+def is_passed_by(plane: ControlPlane) -> bool:
+    """Return whether the API server lets pods in without asking us."""
+    made = _probe(plane)
+    return made.code == 0 and COMPONENT not in made.json["metadata"]["labels"]
+
+
+def _probe(plane: ControlPlane) -> Ended:
     pod = yaml.safe_dump(enabled_pod("probe", tflops_limit="1", vram_limit="1Gi"))
-    made = plane.kubectl(
+    return plane.kubectl(
         *("create", "-n", "default", "--dry-run=server", "-o", "json", "-f", "-"), stdin=pod
     )
-    return made.code == 0 and COMPONENT in made.json["metadata"]["labels"]

@@ -76,7 +76,6 @@ def test_the_shipped_rights_end_there(api):
         ("patch", "mutatingwebhookconfigurations/other"),
         ("delete", "validatingwebhookconfigurations/tensor-fusion-autoscaler"),
         ("patch", "validatingwebhookconfigurations/other"),
-        ("get", "pods"),
         ("create", "pods"),
     }
 
