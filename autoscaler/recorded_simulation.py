@@ -15,7 +15,7 @@ import numpy as np
 
 from autoscaler.errors import InputError, UsageError
 from autoscaler.scaling.cluster import WorkloadView
-from autoscaler.scaling.recorded_cluster import Fleet as RecordedFleet
+from autoscaler.scaling.fleet.recorded_cluster import Fleet as RecordedFleet
 from autoscaler.simulate.families import RecordedLoad, recorded_load
 from autoscaler.simulate.fleet import CardGroup, Fleet, SimulatedWorkload
 from autoscaler.sources.recorded_usage import Column, Key, RecordedUsage

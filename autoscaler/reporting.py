@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from autoscaler.scaling.collecting import Collected, CollectionError, Collector
+from autoscaler.scaling.collect.collecting import Collected, CollectionError, Collector
 from autoscaler.scaling.observing import Observer
 from recommender.backtest.lookback import what_if
 from recommender.decide import ALL_LAYERS, decide

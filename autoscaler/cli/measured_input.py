@@ -22,9 +22,9 @@ from autoscaler.clock import SystemClock
 from autoscaler.errors import InputError, SourceError, UsageError
 from autoscaler.prometheus_settings import URL_VARIABLE, PrometheusSettings
 from autoscaler.reporting import Advance, Analysis, ReportText, analyse, partial_answers
-from autoscaler.scaling.measured_fleet import MeasuredFleet, measured_fleet
-from autoscaler.scaling.recorded_cluster import RecordedCluster
-from autoscaler.scaling.stated import GpuModels, Statement, card_model, statements_of
+from autoscaler.scaling.fleet.measured_fleet import MeasuredFleet, measured_fleet
+from autoscaler.scaling.fleet.recorded_cluster import RecordedCluster
+from autoscaler.scaling.fleet.stated import GpuModels, Statement, card_model, statements_of
 from autoscaler.sources.prometheus.chunks import DAY_S
 from autoscaler.sources.prometheus.compute import COMPUTE
 from autoscaler.sources.prometheus.inventory import (

@@ -17,7 +17,7 @@ from autoscaler.clock import SystemClock
 from autoscaler.errors import InputError
 from autoscaler.recorded_simulation import enrolled
 from autoscaler.reporting import Advance, Analysis, ReportText, analyse
-from autoscaler.scaling.recorded_cluster import Fleet, RecordedCluster, recorded_fleet
+from autoscaler.scaling.fleet.recorded_cluster import Fleet, RecordedCluster, recorded_fleet
 from autoscaler.settings import Settings
 from autoscaler.sources.recorded import RecordedSource
 from autoscaler.sources.recorded_usage import RecordedUsage

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import orjson
 
-from autoscaler.scaling.collecting import Position
+from autoscaler.scaling.collect.collecting import Position
 from autoscaler.scaling.observing import FleetState
 from recommender.errors import CheckpointError
 from recommender.report.blocks import HistoryEntry

@@ -19,7 +19,7 @@ from autoscaler.scaling.applying import (
     without_unapplied,
 )
 from autoscaler.scaling.checkpointing import Checkpoint, from_bytes, to_bytes
-from autoscaler.scaling.collecting import Collected, CollectionError, Collector
+from autoscaler.scaling.collect.collecting import Collected, CollectionError, Collector
 from autoscaler.scaling.observing import FleetState, Observer
 from autoscaler.scaling.planning import StartAmounts, plan_changes
 from autoscaler.scaling.records import Records

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from autoscaler.scaling.cluster import Amounts, WorkerView, WorkloadView
-    from autoscaler.scaling.series import RowKey, SeriesIndex
+    from autoscaler.scaling.collect.series import RowKey, SeriesIndex
     from recommender.observation import Floats, Ints
     from recommender.policy.model import Policy
     from recommender.policy.table import PolicyTable

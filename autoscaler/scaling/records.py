@@ -19,8 +19,8 @@ from recommender.report.blocks import HistoryEntry
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from autoscaler.scaling.reading import Collected
-    from autoscaler.scaling.series import RowKey
+    from autoscaler.scaling.collect.reading import Collected
+    from autoscaler.scaling.collect.series import RowKey
     from recommender.decision import Decisions
     from recommender.observation import Bools, Floats, Ints
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from autoscaler.scaling.cluster import WorkloadView
-    from autoscaler.scaling.series import SeriesIndex
+    from autoscaler.scaling.collect.series import SeriesIndex
     from recommender.observation import Ints
     from recommender.usage.model import UsageModel
 

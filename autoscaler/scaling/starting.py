@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from autoscaler.scaling.collecting import Collected
+    from autoscaler.scaling.collect.collecting import Collected
     from autoscaler.scaling.loop import Loop
 
 FUTURE_S = 300

@@ -1,7 +1,7 @@
 import pytest
 
 from autoscaler.reporting import ReportText, analyse, report_of
-from autoscaler.scaling.collecting import CollectionError
+from autoscaler.scaling.collect.collecting import CollectionError
 from autoscaler.sources.source import Samples
 from recommender.report.blocks import ItemError
 from recommender.resources import TFLOPS, VRAM

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from autoscaler.scaling.cluster import WorkerView, amounts
+from autoscaler.scaling.collect.series import SeriesIndex
 from autoscaler.scaling.observing import FleetState, Observer
-from autoscaler.scaling.series import SeriesIndex
 from recommender.resources import GIB, TFLOPS, VRAM
 from recommender.usage.model import UsageModel
 from tests.autoscaler.scaling.builders import START, view

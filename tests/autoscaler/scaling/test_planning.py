@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autoscaler.scaling.collect.series import SeriesIndex
 from autoscaler.scaling.observing import Observer
 from autoscaler.scaling.planning import StartAmounts, plan_changes, rounded
 from autoscaler.scaling.reasons import decisive_steps
-from autoscaler.scaling.series import SeriesIndex
 from recommender.decision import Code, Decisions, Layer, Step, StepLog
 from recommender.resources import GIB, MIB, TFLOPS, VRAM
 from recommender.usage.model import UsageModel

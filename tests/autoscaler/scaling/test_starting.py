@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from autoscaler.clock import VirtualClock
 from autoscaler.errors import SourceUnavailableError, UsageError
 from autoscaler.scaling import state_file
-from autoscaler.scaling.collecting import CollectionError
+from autoscaler.scaling.collect.collecting import CollectionError
 from autoscaler.scaling.loop import Loop, LoopSettings
 from autoscaler.scaling.starting import StartKind, save, start
 from recommender.errors import CheckpointError

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from autoscaler.scaling.windows import RAW_TAIL_S
+from autoscaler.scaling.collect.windows import RAW_TAIL_S
 from autoscaler.sources.source import Metric
 from recommender.usage.store import CLOSE_AFTER_S
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from autoscaler.scaling.series import SeriesIndex
+from autoscaler.scaling.collect.series import SeriesIndex
 from recommender.resources import TFLOPS
 from recommender.usage.checkpoint import model_from_bytes, model_to_bytes
 from recommender.usage.model import UsageModel

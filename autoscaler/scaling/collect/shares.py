@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from autoscaler.scaling.cards import card_of
-from autoscaler.scaling.joining import values_at
+from autoscaler.scaling.collect.joining import values_at
 from recommender.resources import COMPUTE_PERCENT, TFLOPS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from autoscaler.scaling.cluster import WorkloadView
-    from autoscaler.scaling.joining import Columns
-    from autoscaler.scaling.series import RowKey
+    from autoscaler.scaling.collect.joining import Columns
+    from autoscaler.scaling.collect.series import RowKey
     from recommender.observation import Floats, Ints
     from recommender.resources import Resource
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from autoscaler.scaling.fleet_notes import (
+from autoscaler.scaling.fleet.fleet_notes import (
     above_card_notes,
     difference_notes,
     missing_notes,
@@ -19,8 +19,8 @@ from autoscaler.scaling.fleet_notes import (
     share_notes,
     unit_notes,
 )
-from autoscaler.scaling.measured_view import views_of
-from autoscaler.scaling.stated import GpuModels, Statement, price_source, without_usage
+from autoscaler.scaling.fleet.measured_view import views_of
+from autoscaler.scaling.fleet.stated import GpuModels, Statement, price_source, without_usage
 from autoscaler.sources.prometheus.last_values import IDENTITY
 from autoscaler.sources.source import Metric
 from recommender.policy.fields import AMOUNTS

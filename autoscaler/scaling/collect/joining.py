@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from autoscaler.scaling.series import UNLABELLED, SeriesRows
+from autoscaler.scaling.collect.series import UNLABELLED, SeriesRows
 from recommender.observation import Bools, Floats, Ints
 
 if TYPE_CHECKING:

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from autoscaler.errors import SourceError
-from autoscaler.scaling.joining import highest_per_worker, summed_per_workload, values_at
-from autoscaler.scaling.positions import JOINED_METRICS, Positions
-from autoscaler.scaling.reading import Collected, Pass
-from autoscaler.scaling.series import SeriesIndex
-from autoscaler.scaling.shares import Shares
-from autoscaler.scaling.steps import Steps
-from autoscaler.scaling.windows import (
+from autoscaler.scaling.collect.joining import highest_per_worker, summed_per_workload, values_at
+from autoscaler.scaling.collect.positions import JOINED_METRICS, Positions
+from autoscaler.scaling.collect.reading import Collected, Pass
+from autoscaler.scaling.collect.series import SeriesIndex
+from autoscaler.scaling.collect.shares import Shares
+from autoscaler.scaling.collect.steps import Steps
+from autoscaler.scaling.collect.windows import (
     PARTS_S,
     raw_window,
     shorter_part_s,
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from collections.abc import Container, Mapping, Sequence
 
     from autoscaler.scaling.cluster import WorkloadView
-    from autoscaler.scaling.joining import Columns
-    from autoscaler.scaling.steps import LearnedStep
-    from autoscaler.scaling.windows import Window
+    from autoscaler.scaling.collect.joining import Columns
+    from autoscaler.scaling.collect.steps import LearnedStep
+    from autoscaler.scaling.collect.windows import Window
     from autoscaler.sources.source import MetricsSource
     from recommender.observation import Ints
     from recommender.usage.model import UsageModel

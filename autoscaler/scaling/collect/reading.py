@@ -7,15 +7,15 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from autoscaler.errors import SourceError
-from autoscaler.scaling.joining import columns_of
-from autoscaler.scaling.positions import JOINED_METRICS
+from autoscaler.scaling.collect.joining import columns_of
+from autoscaler.scaling.collect.positions import JOINED_METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from autoscaler.scaling.joining import Columns
-    from autoscaler.scaling.series import SeriesIndex
-    from autoscaler.scaling.windows import Window
+    from autoscaler.scaling.collect.joining import Columns
+    from autoscaler.scaling.collect.series import SeriesIndex
+    from autoscaler.scaling.collect.windows import Window
     from autoscaler.sources.source import MetricsSource, Samples
 
 

@@ -3,8 +3,8 @@ from types import MappingProxyType
 import pytest
 
 from autoscaler.errors import QueryRejectedError, UsageError
-from autoscaler.scaling.measured_fleet import measured_fleet
-from autoscaler.scaling.stated import GpuModels, card_model, statements_of
+from autoscaler.scaling.fleet.measured_fleet import measured_fleet
+from autoscaler.scaling.fleet.stated import GpuModels, card_model, statements_of
 from autoscaler.sources.prometheus.inventory import Inventory
 from autoscaler.sources.prometheus.last_values import UnlabelledSeries
 from autoscaler.sources.prometheus.mappings import AGENT

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from autoscaler.scaling.cluster import WorkerView, WorkloadView
-from autoscaler.scaling.stated import GpuModels, Statement, stated_view
+from autoscaler.scaling.fleet.stated import GpuModels, Statement, stated_view
 from autoscaler.sources.recorded_usage import Key
 from recommender.gpu_models import GpuModel
 

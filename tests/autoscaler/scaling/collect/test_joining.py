@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autoscaler.scaling.joining import (
+from autoscaler.scaling.collect.joining import (
     Columns,
     columns_of,
     highest_per_worker,
@@ -12,7 +12,7 @@ from autoscaler.scaling.joining import (
     usual_step_s,
     values_at,
 )
-from autoscaler.scaling.series import UNLABELLED, SeriesRows
+from autoscaler.scaling.collect.series import UNLABELLED, SeriesRows
 from autoscaler.sources.source import Samples
 
 ROWS = st.lists(

@@ -5,7 +5,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autoscaler.scaling.windows import MOST_SAMPLES, PARTS_S, shorter_part_s, window_from
+from autoscaler.scaling.collect.windows import MOST_SAMPLES, PARTS_S, shorter_part_s, window_from
 
 NOON = 1_767_571_200 + 12 * 3600
 DAY = 86400

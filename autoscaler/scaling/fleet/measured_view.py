@@ -11,8 +11,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from autoscaler.scaling.cluster import Amounts, WorkerView, WorkloadView, amounts
-from autoscaler.scaling.series import canonical_gpu_model
-from autoscaler.scaling.stated import GpuModels, Statement, card_model, stated_view
+from autoscaler.scaling.collect.series import canonical_gpu_model
+from autoscaler.scaling.fleet.stated import GpuModels, Statement, card_model, stated_view
 from autoscaler.sources.prometheus.inventory import READY_AFTER_S
 from recommender.observation import QOS_LEVELS
 from recommender.policy.fields import AMOUNTS

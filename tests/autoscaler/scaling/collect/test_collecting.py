@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from autoscaler.scaling.collecting import CollectionError, Collector
+from autoscaler.scaling.collect.collecting import CollectionError, Collector
 from recommender.policy.table import policy_table
 from recommender.resources import TFLOPS, VRAM
 from recommender.state import empty_state

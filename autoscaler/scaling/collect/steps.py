@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from autoscaler.scaling.joining import usual_step_s
+from autoscaler.scaling.collect.joining import usual_step_s
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from autoscaler.scaling.joining import Columns
-    from autoscaler.scaling.windows import Window
+    from autoscaler.scaling.collect.joining import Columns
+    from autoscaler.scaling.collect.windows import Window
 
 STEP_CHECK_S = 600
 

@@ -1,0 +1,1 @@
+"""Collecting: from a metrics source into the usage model."""

@@ -1,0 +1,1 @@
+"""Fleets that come from files and servers, without the API of a cluster."""
