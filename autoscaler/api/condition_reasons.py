@@ -1,4 +1,4 @@
-"""Reasons of the controller's conditions, and of amounts that it cut.
+"""Reasons of conditions, and of amounts that the controller cut.
 
 Reasons that events have too are ``EventReason`` in ``names``; a condition that only repeats its
 type has that as its reason.
@@ -96,3 +96,54 @@ class ConnectionReason(StrEnum):
     WORKER_NOT_READY = "WorkerNotReady"
     NO_PORT = "NoPort"
     """The pool's template declares no port that a client could reach."""
+
+
+class RecommendationReason(StrEnum):
+    """Of ``RecommendationProvided``: whether use is known well enough for a number."""
+
+    RECOMMENDED = "Recommended"
+    NOT_ENOUGH_HISTORY = "NotEnoughHistory"
+    NO_SAMPLES = "NoSamples"
+    OTHER = "NotRecommended"
+    """The message says why."""
+
+
+class UpdateReason(StrEnum):
+    """Of ``ResourceUpdate``: whether decisions are stated for this workload, or why not."""
+
+    UPDATED = "Updated"
+    """What is stated is what was decided."""
+    NOT_ENROLLED = "NotEnrolled"
+    RECOMMEND_ONLY = "RecommendOnly"
+    """The process-wide mode is ``recommend``."""
+    PAUSED = "Paused"
+    HELD = "Held"
+    """The health gate is closed, or the history is still being read: only raises pass."""
+    INVALID_CONFIG = "InvalidAutoScalingConfig"
+
+
+class ReplicasReason(StrEnum):
+    """Of ``ReplicasNotScaled``: why a layer that is enrolled sets no replicas."""
+
+    NO_SCALE = "OwnerHasNoScale"
+    """The owner is a Job, a DaemonSet, a bare pod, or of a kind that is not on the list."""
+    SEVERAL_OWNERS = "SeveralOwners"
+    OTHER_AUTOSCALER = "OtherAutoscaler"
+    """A HorizontalPodAutoscaler or ScaledObject targets the owner."""
+    RESET_BY_OTHERS = "ResetByOthers"
+    """Somebody set other replicas three times in an hour; the layer rests."""
+    FORBIDDEN = "Forbidden"
+    """The API server does not let this process scale the owner."""
+
+
+class ExternalReason(StrEnum):
+    """Of ``ExternalScaler``: how the endpoint of a workload answers."""
+
+    ANSWERED = "Answered"
+    NOT_ASKED_YET = "NotAskedYet"
+    NOT_ALLOWED = "NotAllowed"
+    """The address is not on the list of the installation."""
+    NO_SECRET = "NoSecret"  # noqa: S105 - a reason
+    """The key cannot be read, or is to be read from another namespace."""
+    FAILED = "Failed"
+    """No answer, or one that cannot be used."""

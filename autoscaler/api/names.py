@@ -154,10 +154,12 @@ class Condition(StrEnum):
     ALERT_THRESHOLD_REACHED = "AlertThresholdReached"
     QUOTA_EXCEEDED = "QuotaExceeded"
     """More is in use than a quota allows, as it was lowered; nothing is taken away."""
+    EXTERNAL_SCALER = "ExternalScaler"
+    """Whether the endpoint that a workload names is asked, and answers."""
 
 
 class EventReason(StrEnum):
-    """Reasons of the controller's events, and of conditions that say the same."""
+    """Reasons of events, and of conditions that say the same."""
 
     WORKLOAD_CREATED = "WorkloadCreated"
     OWNER_CONFLICT = "OwnerConflict"
@@ -183,6 +185,17 @@ class EventReason(StrEnum):
     WORKER_REPLACED = "WorkerReplaced"
     WORKERS_NOT_CREATED = "WorkersNotCreated"
     PREEMPTED = "Preempted"
+    # of the autoscaler
+    REPLICAS_SCALED = "ReplicasScaled"
+    REPLICAS_RESET = "ReplicasReset"
+    """Somebody else set the replicas of a workload whose replicas are automatic."""
+    REPLICAS_NOT_SCALED = "ReplicasNotScaled"
+    ROLLED_BACK = "RolledBack"
+    STALE_METRICS = "StaleMetrics"
+    INVALID_AUTO_SCALING = "InvalidAutoScalingConfig"
+    CRON_RULE_ACTIVE = "CronRuleActive"
+    CRON_RULE_INACTIVE = "CronRuleInactive"
+    EXTERNAL_SCALER_FAILED = "ExternalScalerFailed"
 
 
 # Objects of an installation

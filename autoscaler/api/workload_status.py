@@ -114,19 +114,41 @@ class EffectiveValue(Shape):
     """Annotation, profile, quota, rule of the pool, or default."""
 
 
-class Guard(Shape):
-    """What guard rails must not forget; it is written together with a decision."""
+class GuardedAmounts(Shape):
+    """What guard rails must not forget of the amounts of workers on one model of GPU."""
 
     last_change: Time | None = None
     """When an amount was last changed."""
     previous: Resources | None = None
-    """What was in force before, to go back to."""
+    """What was in force before the decrease that is watched, to go back to."""
     watched_until: Time | None = None
     """Until when a decrease may be rolled back."""
     no_decrease_until: Time | None = None
     """Until when nothing is lowered."""
     changes_today: Count | None = None
-    """Changes of the last 24 hours."""
+    """Changes in the 24 hours before the last one."""
+
+
+class GuardedReplicas(Shape):
+    """What guard rails must not forget of the replicas."""
+
+    stated: Count | None = None
+    """What somebody else than the autoscaler set last."""
+    scaled: Count | None = None
+    """What the autoscaler set last."""
+    resets: Annotated[list[Time], Field(max_length=8)] | None = None
+    """When somebody else set other replicas, within the last hour."""
+    paused_until: Time | None = None
+    """Until when the replicas are left alone, after three resets in an hour."""
+
+
+class Guard(GuardedAmounts):
+    """What guard rails must not forget; it is written together with a decision."""
+
+    by_gpu_model: Annotated[Mapping[str, GuardedAmounts], Field(max_length=_MODELS)] | None = None
+    """The same for each model of GPU, where workers run on several."""
+    replicas: GuardedReplicas | None = None
+    """Of auto-replicas."""
 
 
 class WorkloadStatus(Shape):

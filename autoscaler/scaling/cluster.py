@@ -46,8 +46,27 @@ class WorkerView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Guard:
+    """What guard rails of one workload and GPU model must not forget when a process ends.
+
+    It is kept beside the decision, so that whoever goes on knows it without a state of its own.
+    """
+
+    last_change_s: int | None = None
+    """When an amount of a request was last changed."""
+    changes: int = 0
+    """Changes of a request in the 24 hours before."""
+    watched_until_s: int | None = None
+    """Until when a decrease may be rolled back."""
+    previous_request: Amounts = field(default_factory=amounts)
+    """What was in force before the decrease that is watched."""
+    previous_limit: Amounts = field(default_factory=amounts)
+    no_decrease_until_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkloadView:
-    """One workload: what is declared, what is in force, what limits it."""
+    """One workload on one GPU model: what is declared, what is in force, what limits it."""
 
     namespace: str
     workload: str
@@ -57,12 +76,17 @@ class WorkloadView:
     stated_limit: Amounts = field(default_factory=amounts)
     request: Amounts = field(default_factory=amounts)
     limit: Amounts = field(default_factory=amounts)
+    start_request: Amounts = field(default_factory=amounts)
+    """What workers that start from now on get, where a decision says so; absent: as running ones."""
+    start_limit: Amounts = field(default_factory=amounts)
     stated_sources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """``tflops-request`` and so on to where the declared value came from."""
     in_force_sources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """The same keys to where the value in force was seen; empty where the cluster itself says."""
     replicas: int | None = None
     stated_replicas: int | None = None
+    replicas_held: str = ""
+    """Why nobody may set its replicas now, as one sentence; empty: they may be set."""
     gpu_count: int = 1
     gpu_model: str = ""
     pool: str = ""
@@ -79,6 +103,8 @@ class WorkloadView:
     external_replicas: int | None = None
     workers: tuple[WorkerView, ...] = ()
     price_per_gpu_hour: float | None = None
+    guard: Guard | None = None
+    """What an earlier process left; counts where nothing is remembered of the workload."""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -88,11 +114,16 @@ class WorkloadView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What the loop wants for one workload; None or a missing resource: leave as it is."""
+    """What the loop wants for one workload on one GPU model; absent: leave as it is.
+
+    Amounts and replicas come in changes of their own: they are written in different places.
+    """
 
     namespace: str
     workload: str
     uid: str
+    gpu_model: str = ""
+    """Of the view that it was decided for."""
     decided_s: int
     request: Amounts = field(default_factory=amounts)
     limit: Amounts = field(default_factory=amounts)
@@ -100,7 +131,10 @@ class Change:
     """For workers that start from now on."""
     start_limit: Amounts = field(default_factory=amounts)
     replicas: int | None = None
+    guard: Guard | None = None
+    """To be kept with the amounts."""
     is_urgent: bool = False
+    """A raise after a denial or saturation, or a roll-back."""
     reason: str = ""
 
 
@@ -127,5 +161,8 @@ class Cluster(Protocol):
         ...
 
     def apply(self, changes: Sequence[Change]) -> Sequence[Outcome]:
-        """Apply changes in order, urgent ones first; one outcome per change."""
+        """Apply changes in order, urgent ones first; one outcome per change.
+
+        A change that says what was stated before and is not in force yet is not applied again.
+        """
         ...

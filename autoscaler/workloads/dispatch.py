@@ -19,9 +19,9 @@ from autoscaler.errors import (
 )
 from autoscaler.kube.lanes import Priority
 from autoscaler.kube.work_queue import WorkQueue
+from autoscaler.kube.writer import NotLeadingError
 from autoscaler.workloads.counts import ControllerCounts, ReconcileOutcome
 from autoscaler.workloads.work import WorkKey, WorkKind
-from autoscaler.workloads.writer import NotLeadingError
 
 Reconcile = Callable[[str, str], None]
 """Brings one object, given by namespace and name, to its desired state."""

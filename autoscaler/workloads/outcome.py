@@ -6,7 +6,7 @@ A reservation is given back only where nothing was written for sure; else the li
 from __future__ import annotations
 
 from autoscaler.errors import ApiUnavailableError, KubeError
-from autoscaler.workloads.writer import NotLeadingError
+from autoscaler.kube.writer import NotLeadingError
 
 
 def is_surely_not_written(error: KubeError) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from autoscaler.kube.writer import Writer
 from autoscaler.workloads.adjusting.adjusting import Adjusting
 from autoscaler.workloads.books.books import Books
 from autoscaler.workloads.cluster import Cluster
@@ -23,7 +24,6 @@ from autoscaler.workloads.tools import Tools
 from autoscaler.workloads.watching import watch
 from autoscaler.workloads.work import LeadersWork, Work, WorkKind
 from autoscaler.workloads.worker_pods.worker_pods import WorkerPods
-from autoscaler.workloads.writer import Writer
 
 if TYPE_CHECKING:
     from autoscaler.clock import Clock

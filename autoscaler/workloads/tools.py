@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 
 from autoscaler.clock import Clock
 from autoscaler.kube.event_recorder import EventRecorder
+from autoscaler.kube.writer import Writer
 from autoscaler.workloads.books.books import Books
 from autoscaler.workloads.books.nominations import Nominations
 from autoscaler.workloads.cluster import Cluster
 from autoscaler.workloads.counts import ControllerCounts
 from autoscaler.workloads.rules import ControllerRules
 from autoscaler.workloads.work import Work
-from autoscaler.workloads.writer import Writer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,10 +12,10 @@ from autoscaler.errors import (
 )
 from autoscaler.kube.lanes import Priority
 from autoscaler.kube.work_queue import WorkQueue
+from autoscaler.kube.writer import NotLeadingError
 from autoscaler.workloads.counts import ControllerCounts, ReconcileOutcome
 from autoscaler.workloads.dispatch import Dispatch, urgency_of
 from autoscaler.workloads.work import WorkKey, WorkKind
-from autoscaler.workloads.writer import NotLeadingError
 
 KEY = WorkKey(WorkKind.POD, "team", "job")
 

@@ -4,12 +4,12 @@ from autoscaler.clock import VirtualClock
 from autoscaler.kube.event_recorder import EventRecorder
 from autoscaler.kube.resource import EVENTS
 from autoscaler.kube.write_budget import WriteBudget
+from autoscaler.kube.writer import Writer
 from autoscaler.workloads.books.books import Books
 from autoscaler.workloads.cluster import Cluster
 from autoscaler.workloads.counts import ControllerCounts
 from autoscaler.workloads.rules import ControllerRules
 from autoscaler.workloads.tools import Tools
-from autoscaler.workloads.writer import Writer
 from tests.autoscaler.workloads.api_double import START_S, ApiDouble
 
 NAMESPACE = "tensor-fusion-autoscaler"

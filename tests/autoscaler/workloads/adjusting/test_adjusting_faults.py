@@ -15,13 +15,13 @@ from autoscaler.errors import (
     ThrottledError,
 )
 from autoscaler.kube.resource import PODS, WORKLOADS
+from autoscaler.kube.writer import NotLeadingError
 from autoscaler.workloads.adjusting.amounts_writing import LONGEST_REQUEST_S
 from autoscaler.workloads.adjusting.refused_wish import AGAIN_S
 from autoscaler.workloads.books.gpu_amounts import GpuAmounts
 from autoscaler.workloads.books.observed_claims import observed_claims
 from autoscaler.workloads.counts import AdjustOutcome, Direction
 from autoscaler.workloads.work import WorkKind
-from autoscaler.workloads.writer import NotLeadingError
 from tests.autoscaler.workloads.adjusting_world import ENROLLED, AdjustingWorld, amounts, decided
 from tests.autoscaler.workloads.objects import GIB, gpu, workload
 

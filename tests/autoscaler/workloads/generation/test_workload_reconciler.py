@@ -4,9 +4,9 @@ import pytest
 
 from autoscaler.errors import ApiUnavailableError
 from autoscaler.kube.lanes import Priority
+from autoscaler.kube.writer import NotLeadingError
 from autoscaler.workloads.adjusting.adjusted import Adjusted
 from autoscaler.workloads.work import WorkKey, WorkKind
-from autoscaler.workloads.writer import NotLeadingError
 from tests.autoscaler.workloads.objects import TEAM, workload
 from tests.autoscaler.workloads.owning import deployment, pod_of, replica_set
 from tests.autoscaler.workloads.workload_world import WorkersDouble, WorkloadWorld

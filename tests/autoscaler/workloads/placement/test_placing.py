@@ -4,8 +4,8 @@ from autoscaler.api.names import GPU_PEAK_TFLOPS, GPU_PEAK_VRAM, PLACEMENT_GATE,
 from autoscaler.errors import ApiUnavailableError, ConflictError, InvalidError
 from autoscaler.kube.lanes import Priority
 from autoscaler.kube.resource import PODS, POOLS, QUOTAS
+from autoscaler.kube.writer import NotLeadingError
 from autoscaler.workloads.work import WorkKey, WorkKind
-from autoscaler.workloads.writer import NotLeadingError
 from tests.autoscaler.workloads.entries import GIB, amounts
 from tests.autoscaler.workloads.objects import TEAM, gpu, node, placed, quota, worker
 from tests.autoscaler.workloads.placing_world import PlacingWorld

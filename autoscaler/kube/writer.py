@@ -1,4 +1,4 @@
-"""The one way in which the controller writes: by its leader, within the budget, with counts.
+"""The one way in which a process writes: by its leader, within the budget, with counts.
 
 Every write asks first whether this process still leads, then waits for the budget; how it went is
 told to the budget, so that it slows down for an API server that suffers.
@@ -49,16 +49,22 @@ class Writer:
             return request(self._api)
 
     def write_status(
-        self, resource: Resource, shown: Object, status: Object, owner: StatusOwner
+        self,
+        resource: Resource,
+        shown: Object,
+        status: Object,
+        owner: StatusOwner,
+        *,
+        is_urgent: bool = False,
     ) -> bool:
-        """Make the controller's part of a status what ``status`` says; return whether written.
+        """Make this process's part of a status what ``status`` says; return whether written.
 
         What is there already costs nothing.  Raises as ``apply_status`` and ``write`` do.
         """
         if not is_new(shown, status, owner):
             return False
         return self.write(
-            lambda api: apply_status(api, resource, shown, status, owner), is_urgent=False
+            lambda api: apply_status(api, resource, shown, status, owner), is_urgent=is_urgent
         )
 
     def _require_lead(self) -> None:
