@@ -159,7 +159,7 @@ class Condition(StrEnum):
 
 
 class EventReason(StrEnum):
-    """Reasons of events, and of conditions that say the same."""
+    """Reasons of the controller's events, and of conditions that say the same."""
 
     WORKLOAD_CREATED = "WorkloadCreated"
     OWNER_CONFLICT = "OwnerConflict"
@@ -185,7 +185,11 @@ class EventReason(StrEnum):
     WORKER_REPLACED = "WorkerReplaced"
     WORKERS_NOT_CREATED = "WorkersNotCreated"
     PREEMPTED = "Preempted"
-    # of the autoscaler
+
+
+class ScalingEvent(StrEnum):
+    """Reasons of the autoscaler's events."""
+
     REPLICAS_SCALED = "ReplicasScaled"
     REPLICAS_RESET = "ReplicasReset"
     """Somebody else set the replicas of a workload whose replicas are automatic."""

@@ -136,7 +136,13 @@ class GuardedReplicas(Shape):
     """What somebody else than the autoscaler set last."""
     scaled: Count | None = None
     """What the autoscaler set last."""
-    resets: Annotated[list[Time], Field(max_length=8)] | None = None
+    resets: (
+        Annotated[
+            list[Time],
+            Field(max_length=8, json_schema_extra={"x-kubernetes-list-type": "atomic"}),
+        ]
+        | None
+    ) = None
     """When somebody else set other replicas, within the last hour."""
     paused_until: Time | None = None
     """Until when the replicas are left alone, after three resets in an hour."""

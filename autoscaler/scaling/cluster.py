@@ -77,7 +77,7 @@ class WorkloadView:
     request: Amounts = field(default_factory=amounts)
     limit: Amounts = field(default_factory=amounts)
     start_request: Amounts = field(default_factory=amounts)
-    """What workers that start from now on get, where a decision says so; absent: as running ones."""
+    """What workers get that start from now on, where a decision says so; else as running ones."""
     start_limit: Amounts = field(default_factory=amounts)
     stated_sources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """``tflops-request`` and so on to where the declared value came from."""
