@@ -121,7 +121,7 @@ def _next(tick: Tick, targets: _Targets, roll_back: RollBack) -> tuple[_Next, De
     limit = rolled_back(tick, Layer.LIMITS, limit, roll_back.limit)
     count = workloads.replicas
     if Layer.REPLICAS in tick.due:
-        count, state = next_replicas(tick, targets.replicas.target)
+        count, state = next_replicas(tick, targets.replicas)
     is_urgent = (targets.limits.is_urgent & (limit > workloads.limit)) | roll_back.happens
     return _Next(
         requests=request,

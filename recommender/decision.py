@@ -66,6 +66,7 @@ class Code(Enum):
     RequestWins = (18, "a limit is never below its request: {transition}")
     RecentVram = (19, "VRAM in use now and p99 of the 1-h histogram are at most {after}")
     DayPeakReplicas = (20, "a fixed count has to last a day: {transition}")
+    Contended = (21, "its GPU gave it less than its limit, the demand above is hidden: {transition}")
     # bounds of the target
     Floor = (30, "smallest amount is {after}: {transition}")
     MinAllowed = (31, "minAllowed: {transition}")
@@ -129,6 +130,7 @@ class Code(Enum):
     )
     NotEvaluated = (78, "evaluated every {arg:duration}: stays at {after}")
     CronWindowEnded = (77, "the cron window is over: {transition}")
+    UseNotFollowed = (79, "only cron rules and the external scaler are enrolled: {instead}")
     # no value at all
     NotEnoughHistory = (90, "less than 30 min or 12 samples: no recommendation")
     NoSamples = (91, "no usable sample")

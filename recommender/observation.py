@@ -106,6 +106,8 @@ class UsageStatistics:
     """Highest 1-minute maximum of the last 5 minutes."""
     is_saturated: Bools
     """The latest sample of some worker was saturated."""
+    saturated_share: Floats
+    """The largest share that held such a worker down; inf: not measured, NaN: there is none."""
     saturated_minutes: Floats
     """Saturated minutes since ``watch_since_s`` (at most the last 30 minutes)."""
     saturated_share_day: Floats

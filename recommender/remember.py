@@ -19,27 +19,31 @@ from recommender.state import NEVER, DecisionState
 from recommender.usage.minutes import MINUTE_S
 from recommender.usage.statistics import WATCH_S
 
+SETTLES_S = 30
+"""A change may take so long to come into force: what applies it runs beside us."""
+
 
 def reconciled(tick: Tick) -> DecisionState:
     """Return the state in the light of what is in force.
 
-    A change that was decided but not applied is no change, and a decrease that is no longer in
-    force is not watched.  Workers that came up with a lower VRAM amount, which waited for their
-    start, make a change now, and begin to be watched.
+    A change that was decided but did not come into force is no change, and a decrease that is no
+    longer in force is not watched.  Workers that came up with a lower VRAM amount, which waited for
+    their start, make a change now, and begin to be watched.
     """
     workloads, state = tick.workloads, tick.state
     known = state.request_change_s[..., 0] > NEVER
     last = state.request_change_before[..., 0]
     undone = known & ((last == workloads.request) | (np.isnan(last) & np.isnan(workloads.request)))
+    undone &= tick.now_s - state.request_change_s[..., 0] > SETTLES_S
     at, before = _without_newest(state, undone)
     state = replace(state, request_change_s=at, request_change_before=before)
     started = _started_lower(tick, state.seen_request, workloads.request, state.start_request)
     at, before = _with_newest(state, started, tick.now_s, state.seen_request)
     request_s, request_before = _still_lowered(
-        state.request_decrease_s, state.request_before_decrease, workloads.request
+        tick, state.request_decrease_s, state.request_before_decrease, workloads.request
     )
     limit_s, limit_before = _still_lowered(
-        state.limit_decrease_s, state.limit_before_decrease, workloads.limit
+        tick, state.limit_decrease_s, state.limit_before_decrease, workloads.limit
     )
     limit_started = _started_lower(tick, state.seen_limit, workloads.limit, state.start_limit)
     state = replace(
@@ -157,8 +161,10 @@ def _watched(
     return np.where(lowered, tick.now_s, decrease_s), np.where(lowered, first, before)
 
 
-def _still_lowered(decrease_s: Ints, before: Floats, current: Floats) -> tuple[Ints, Floats]:
-    lowered = current < before
+def _still_lowered(
+    tick: Tick, decrease_s: Ints, before: Floats, current: Floats
+) -> tuple[Ints, Floats]:
+    lowered = (current < before) | (tick.now_s - decrease_s <= SETTLES_S)
     return np.where(lowered, decrease_s, NEVER), np.where(lowered, before, np.nan)
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from autoscaler.api.names import NAMESPACE
 from autoscaler.cli.options import (
     OUTPUT,
     ConfigOption,
@@ -26,7 +27,10 @@ from autoscaler.cli.prometheus_options import (
     SelectorOption,
     TimeoutOption,
 )
+from autoscaler.cli.service_options import KubeconfigOption
 from autoscaler.cli.terminal import ProgressMode, Terminal
+
+CLUSTER = "Cluster"
 
 
 class CheckFormat(StrEnum):
@@ -52,6 +56,32 @@ def command(
     timeout: TimeoutOption = None,
     selector: SelectorOption = None,
     since: SinceOption = None,
+    namespace: Annotated[
+        str,
+        typer.Option(
+            "-n",
+            "--namespace",
+            metavar="NAME",
+            rich_help_panel=CLUSTER,
+            help="Namespace of the installation.",
+        ),
+    ] = NAMESPACE,
+    kubeconfig: KubeconfigOption = None,
+    context: Annotated[
+        str | None,
+        typer.Option(
+            "--context",
+            metavar="NAME",
+            rich_help_panel=CLUSTER,
+            help="Context of the kubeconfig. Default: its current one.",
+        ),
+    ] = None,
+    no_cluster: Annotated[
+        bool,
+        typer.Option(
+            "--no-cluster", rich_help_panel=CLUSTER, help="Look at the metrics source alone."
+        ),
+    ] = False,
     output: FindingsOption = CheckFormat.TABLE,
     no_color: NoColorOption = False,
     config: ConfigOption = None,
@@ -59,11 +89,12 @@ def command(
     verbose: VerboseOption = 0,
     progress: ProgressOption = ProgressMode.AUTO,
 ) -> None:
-    """Look at the metrics source as the autoscaler would use it; changes nothing.
+    """Look at the metrics source and the cluster as the autoscaler would use them; changes nothing.
 
     Each finding is ok, warning, failed or skipped, and says what to do. Exit code 3 when something
     failed; warnings leave it at 0.
     """
+    from autoscaler.cli.check_cluster import ClusterFlags
     from autoscaler.cli.check_run import run_check
     from autoscaler.cli.prometheus_flags import PrometheusFlags
 
@@ -77,6 +108,9 @@ def command(
             ca_file=ca_file,
             timeout=timeout,
             selectors=tuple(selector or ()),
+        ),
+        ClusterFlags(
+            namespace=namespace, kubeconfig=kubeconfig, context=context, is_left_out=no_cluster
         ),
         since=since,
         config=config,

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from autoscaler.cli.live_options import AutoscalerOption, AutoscalerTokenFileOption, LiveFlags
 from autoscaler.cli.options import (
     INPUT,
     ConfigOption,
@@ -65,6 +66,8 @@ def command(
     timeout: TimeoutOption = None,
     selector: SelectorOption = None,
     step: StepOption = None,
+    autoscaler: AutoscalerOption = None,
+    autoscaler_token_file: AutoscalerTokenFileOption = None,
     workloads: WorkloadsOption = None,
     profiles: ProfilesOption = None,
     gpu_model: GpuModelOption = None,
@@ -81,6 +84,7 @@ def command(
     """Explain one workload: evidence, every step of the reasoning, back-test, plot, settings.
 
     The default format is text; -o chooses any format of tfa report for this workload alone.
+    A running autoscaler (--autoscaler) also tells what it decided and changed.
     """
     targets = destinations(output, out or [])
     from autoscaler.cli.explain_run import run_explain
@@ -98,8 +102,11 @@ def command(
         timeout=timeout,
         selectors=tuple(selector or ()),
     )
-    if report is not None and (usage is not None or server.given or step is not None):
-        raise UsageError("give either --report REPORT.json, or --from USAGE or a Prometheus")
+    others = (usage, step, autoscaler)
+    if report is not None and (server.given or any(other is not None for other in others)):
+        raise UsageError(
+            "give either --report REPORT.json, or --from USAGE, a Prometheus or --autoscaler"
+        )
     stated = StatedOptions(
         workloads=workloads,
         profiles=profiles,
@@ -111,7 +118,14 @@ def command(
     terminal = Terminal(verbosity=-1 if quiet else verbose, progress_mode=progress)
     code = run_explain(
         workload,
-        options=report_options(usage, server, stated, step=step),
+        options=report_options(
+            usage,
+            server,
+            stated,
+            step=step,
+            live=LiveFlags(url=autoscaler, token_file=autoscaler_token_file, ca_file=ca_file),
+            has_what_if=not no_what_if,
+        ),
         saved=report,
         destinations=targets,
         has_what_if=not no_what_if,

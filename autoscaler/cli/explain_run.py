@@ -9,12 +9,15 @@ from pathlib import Path
 
 from autoscaler.cli.exits import ExitCode
 from autoscaler.cli.explanation import explanation
+from autoscaler.cli.live_explanation import live_explanation
+from autoscaler.cli.live_input import live_workload
 from autoscaler.cli.output import Destination, Format, write
 from autoscaler.cli.rendering import Look, load_report, write_report
 from autoscaler.cli.report_input import ReportOptions
 from autoscaler.cli.report_run import compute_report
 from autoscaler.cli.terminal import Terminal
-from autoscaler.errors import UsageError
+from autoscaler.errors import InputError, UsageError
+from autoscaler.sources.live_server import LiveServer
 from recommender.report.model import Report
 from recommender.report.select import Selection, selected
 
@@ -28,7 +31,9 @@ def run_explain(
     has_what_if: bool,
     terminal: Terminal,
 ) -> ExitCode:
-    """Explain one workload of a saved report, else of a file or server."""
+    """Explain one workload of a saved report, else of a file, server or running autoscaler."""
+    if isinstance(options, LiveServer) and saved is None:
+        return _explain_live(options, workload, destinations)
     if saved is not None:
         report = load_report(saved)
     else:
@@ -40,6 +45,21 @@ def run_explain(
         else:
             write_report(own, [destination], Look())
     return ExitCode.PARTIAL if own.errors else ExitCode.OK
+
+
+def _explain_live(
+    server: LiveServer, workload: str, destinations: Sequence[Destination]
+) -> ExitCode:
+    answer = live_workload(server, workload)
+    for destination in destinations:
+        if destination.format is Format.TABLE:
+            write(destination, live_explanation(answer))
+        elif answer.report is not None:
+            write_report(answer.report, [destination], Look())
+        else:
+            raise InputError(f"{server.url}: no report of {workload} yet; ask again in a moment")
+    is_partial = answer.report is not None and bool(answer.report.errors)
+    return ExitCode.PARTIAL if is_partial else ExitCode.OK
 
 
 def workload_report(report: Report, workload: str) -> Report:

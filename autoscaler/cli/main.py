@@ -15,6 +15,8 @@ from typing import NoReturn
 import typer
 
 from autoscaler.cli import (
+    apply,
+    autoscaler,
     backtest,
     check,
     config,
@@ -51,11 +53,13 @@ app.command("simulate")(simulate.command)
 app.command("backtest")(backtest.command)
 app.command("render")(render.command)
 app.command("diff")(diff.command)
+app.command("apply")(apply.command)
 app.command("check")(check.command)
 app.add_typer(config.app, name="config")
 app.command("crds")(crds.command)
 app.command("webhook")(webhook.command)
 app.command("controller")(controller.command)
+app.command("autoscaler")(autoscaler.command)
 app.command("leave")(leave.command)
 app.command("version")(version.command)
 

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from autoscaler.cli.measured_options import SHORTEST_STEP_S, MeasuredOptions, Span, span_of
-from autoscaler.cli.prometheus_flags import with_flags
+from autoscaler.cli.measured_server import server_of
 from autoscaler.cli.stated_input import (
     WITHOUT_USAGE,
     StatedInput,
@@ -19,8 +19,8 @@ from autoscaler.cli.stated_input import (
 )
 from autoscaler.cli.terminal import Terminal
 from autoscaler.clock import SystemClock
-from autoscaler.errors import InputError, SourceError, UsageError
-from autoscaler.prometheus_settings import URL_VARIABLE, PrometheusSettings
+from autoscaler.errors import InputError, SourceError
+from autoscaler.prometheus_settings import PrometheusSettings
 from autoscaler.reporting import Advance, Analysis, ReportText, analyse, partial_answers
 from autoscaler.scaling.fleet.measured_fleet import MeasuredFleet, measured_fleet
 from autoscaler.scaling.fleet.recorded_cluster import RecordedCluster
@@ -135,18 +135,16 @@ class MeasuredInput:
 def open_measured(options: MeasuredOptions, terminal: Terminal) -> Iterator[MeasuredInput]:
     """Ask who was measured; what the user should know goes to stderr.
 
-    The server is left at the end.  Raises ``UsageError``, and ``InputError`` with what to do next
-    where the server cannot be asked or measured nobody.
+    Where no server is named, the one of the cluster is looked for.  It is left at the end.  Raises
+    ``UsageError``, and ``InputError`` with what to do next where the server cannot be asked or
+    measured nobody.
     """
     from autoscaler.sources.prometheus.client import PrometheusClient
 
     stated = read_stated(options.stated)
-    server = with_flags(stated.settings.prometheus, options.server)
-    if server.url is None:
-        raise UsageError(
-            "no usage is named: give --from USAGE, or a server by --prometheus-url URL, "
-            f"{URL_VARIABLE} or prometheus.url in the settings file"
-        )
+    server = server_of(
+        stated.settings.prometheus, options.server, note=terminal.note, is_file_possible=True
+    )
     span = span_of(stated, options.step)
     statements, notes = statements_of(stated.rows, stated.profiles, stated.gpu_models)
     for note in (*stated.notes, *notes):
@@ -155,7 +153,7 @@ def open_measured(options: MeasuredOptions, terminal: Terminal) -> Iterator[Meas
         try:
             yield _opened(client, server, stated, statements, span, terminal)
         except SourceError as error:
-            raise InputError(f"{error}; next: {_doctor(server.url)}") from error
+            raise InputError(f"{error}; next: {_doctor(str(server.url))}") from error
 
 
 def _opened(

@@ -1,6 +1,7 @@
 """What the flags of a Prometheus mean, together with the settings file: a flag wins.
 
-The flags themselves are ``prometheus_options``.  Nothing is opened here and no server is asked.
+The flags themselves are ``prometheus_options``.  Nothing is opened here and no server is asked; a
+server that is to be looked for in a cluster is found by ``measured_server``.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ from autoscaler.prometheus_table import PROMETHEUS_SETTINGS
 from autoscaler.prometheus_values import GROUP, looks_secret
 from autoscaler.sources.prometheus.promql import Matcher
 
+URL, AUTO = "--prometheus-url", "auto"
+"""With the value ``auto`` the server is looked for, whatever the settings name."""
 HEADER, HEADER_FILE = "--prometheus-header", "--prometheus-header-file"
 SELECTOR = "--selector"
 _READ = {setting.path: setting.read for setting in PROMETHEUS_SETTINGS}
 _FLAGS = (
-    "--prometheus-url",
+    URL,
     "--prometheus-mapping",
     HEADER,
     HEADER_FILE,
@@ -46,6 +49,11 @@ class PrometheusFlags:
     selectors: tuple[str, ...] = ()
 
     @property
+    def is_automatic(self) -> bool:
+        """Whether the server is to be looked for."""
+        return self.url == AUTO
+
+    @property
     def given(self) -> list[str]:
         """Names of the flags that were given."""
         parts = zip(_FLAGS, fields(self), strict=True)
@@ -56,12 +64,13 @@ def with_flags(settings: PrometheusSettings | None, flags: PrometheusFlags) -> P
     """Return the settings with what the flags say in its place.  Raises ``UsageError``.
 
     Flags are checked as the settings of the file are, and a credential of another kind in the file
-    gives way to one of a flag.
+    gives way to one of a flag.  Without a URL, or where it is to be looked for, the result has
+    none.
     """
     settings = settings or PrometheusSettings()
     values: dict[str, Any] = {}
     for name, flag, value in (
-        ("url", "--prometheus-url", flags.url),
+        ("url", URL, None if flags.is_automatic else flags.url),
         ("mapping", "--prometheus-mapping", flags.mapping),
         ("selector", SELECTOR, _pairs(SELECTOR, "LABEL=VALUE", flags.selectors) or None),
         ("timeout", "--timeout", flags.timeout),
@@ -77,7 +86,7 @@ def with_flags(settings: PrometheusSettings | None, flags: PrometheusFlags) -> P
             given = str(value) if isinstance(value, Path) else value
             _READ[f"{GROUP}.{name}"](given, flag, values)
     read = values.get(GROUP, {})
-    url = read.pop("url", settings.url)
+    url = None if flags.is_automatic else read.pop("url", settings.url)
     mapping = read.pop("mapping", settings.mapping)
     matchers = _matchers(settings.matchers, read.pop("matchers", ()))
     files = read.pop("header_files", {})

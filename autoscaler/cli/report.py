@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from autoscaler.cli.live_options import AutoscalerOption, AutoscalerTokenFileOption, LiveFlags
 from autoscaler.cli.options import (
     ConfigOption,
     FailOn,
@@ -59,6 +60,8 @@ def command(
     timeout: TimeoutOption = None,
     selector: SelectorOption = None,
     step: StepOption = None,
+    autoscaler: AutoscalerOption = None,
+    autoscaler_token_file: AutoscalerTokenFileOption = None,
     workloads: WorkloadsOption = None,
     profiles: ProfilesOption = None,
     gpu_model: GpuModelOption = None,
@@ -86,7 +89,8 @@ def command(
 ) -> None:
     """Compute recommendations from measured usage and explain them; changes nothing.
 
-    The usage is that of a Prometheus (--prometheus-url) or of a file (--from).
+    The usage is that of a Prometheus (--prometheus-url) or of a file (--from); a running
+    autoscaler (--autoscaler) has a report that is finished.
     stdout carries the result alone, notes and progress go to stderr.
     """
     targets = destinations(output, out or [])
@@ -119,6 +123,8 @@ def command(
                 config=config,
             ),
             step=step,
+            live=LiveFlags(url=autoscaler, token_file=autoscaler_token_file, ca_file=ca_file),
+            has_what_if=not no_what_if,
         ),
         Choice(
             namespaces=tuple(namespace or ()),

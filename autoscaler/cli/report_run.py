@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from autoscaler.cli.exits import ExitCode, strongest
+from autoscaler.cli.live_input import live_report, live_words
 from autoscaler.cli.options import FailOn, Grade, Only, SeverityName, SortBy
 from autoscaler.cli.output import Destination, Format
 from autoscaler.cli.rendering import Look, write_report
@@ -15,6 +16,7 @@ from autoscaler.cli.report_input import ReportOptions, opened
 from autoscaler.cli.terminal import Terminal
 from autoscaler.errors import UsageError
 from autoscaler.reporting import look_back, report_of
+from autoscaler.sources.live_server import LiveServer
 from recommender.report import select
 from recommender.report.blocks import Severity
 from recommender.report.grouping import grouped
@@ -65,7 +67,8 @@ def run_report(
     if not shows_totals(destinations):
         terminal.note(summary(report))
     if report.items:
-        words = ["tfa explain", *options.flags, shlex.quote(report.items[0].name)]
+        flags = live_words(options) if isinstance(options, LiveServer) else options.flags
+        words = ["tfa explain", *flags, shlex.quote(report.items[0].name)]
         terminal.hint(f"why: {' '.join(words)}   # with the same options")
     return code_of_report(report, fail_on)
 
@@ -82,7 +85,9 @@ def _tell_unmatched(report: Report, globs: Sequence[str], terminal: Terminal) ->
 
 
 def compute_report(options: ReportOptions, *, has_what_if: bool, terminal: Terminal) -> Report:
-    """Return the report of all workloads of a file or server."""
+    """Return the report of all workloads of a file or server, or that of an autoscaler."""
+    if isinstance(options, LiveServer):
+        return live_report(options, terminal)
     with terminal.progress("report") as advance, opened(options, terminal) as given:
         share = given.analysed_share if has_what_if else 1.0
         analysis = given.analyse(lambda done: advance(share * done))

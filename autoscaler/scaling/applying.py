@@ -35,6 +35,10 @@ class Applied:
 
     outcomes: tuple[tuple[PlannedChange, Outcome], ...]
 
+    def done(self) -> Iterator[PlannedChange]:
+        """Yield the changes that the cluster took."""
+        return (plan for plan, outcome in self.outcomes if outcome.applied)
+
     def refused(self) -> Iterator[tuple[PlannedChange, Outcome]]:
         """Yield the changes that the cluster did not take."""
         for plan, outcome in self.outcomes:
@@ -49,10 +53,10 @@ def apply_changes(cluster: Cluster, plans: Sequence[PlannedChange]) -> Applied:
 
 
 def history_entries(
-    applied: Applied, rejected: Iterable[Rejected], now_s: int
+    applied: Applied | None, rejected: Iterable[Rejected], now_s: int
 ) -> Iterator[tuple[tuple[str, str], HistoryEntry]]:
     """Yield (workload, entry) for every number that was tried to be changed."""
-    for plan, outcome in applied.outcomes:
+    for plan, outcome in () if applied is None else applied.outcomes:
         for effect in plan.effects:
             after, result = effect.after, outcome.reason
             if outcome.applied:
@@ -105,40 +109,54 @@ _BUDGET_COLUMNS = ("budget_s", "raise_charged_s")
 def without_unapplied(
     before: DecisionState,
     after: DecisionState,
-    plans: Iterable[PlannedChange],
+    unapplied: Iterable[PlannedChange],
     resources: Sequence[Resource],
+    *,
+    others: Iterable[PlannedChange] = (),
+    held_replicas: Bools | None = None,
 ) -> DecisionState:
-    """Return ``after`` with the changes of ``plans`` undone: they did not come into force.
+    """Return ``after`` with the changes of ``unapplied`` undone: they did not come into force.
 
-    Both states have the same rows.  Windows of wishes and targets stay, because they are about
-    what is right, not about what was written.
+    Both states have the same rows.  ``others`` are changes that stand, for which their workloads
+    stay charged to the budget; ``held_replicas`` (``[W]``) are rows whose replicas were decided and
+    not even planned.  Windows of wishes and targets stay, because they are about what is right, not
+    about what was written.
     """
     rows, columns = after.shape
     requests, limits = np.zeros((rows, columns), bool), np.zeros((rows, columns), bool)
-    replicas = np.zeros(rows, bool)
+    replicas = np.zeros(rows, bool) if held_replicas is None else held_replicas.copy()
     at = {resource.name: i for i, resource in enumerate(resources)}
-    for plan in plans:
-        for effect in plan.effects:
-            if effect.is_at_start:
-                continue
-            if effect.layer is Layer.REPLICAS:
-                replicas[plan.row] = True
-            else:
-                mask = requests if effect.layer is Layer.REQUESTS else limits
-                mask[plan.row, at[effect.resource]] = True
+    for row, effect in _of_running_workers(unapplied):
+        if effect.layer is Layer.REPLICAS:
+            replicas[row] = True
+        else:
+            mask = requests if effect.layer is Layer.REQUESTS else limits
+            mask[row, at[effect.resource]] = True
+    is_charged = np.zeros(rows, bool)
+    is_charged[[row for row, _ in _of_running_workers(others)]] = True
+    # what refused allocations ask for is answered by limits that cannot be compressed
+    answers = limits & np.array([not resource.is_compressible for resource in resources], bool)
+    is_changed = requests.any(axis=1) | limits.any(axis=1) | replicas
     undone: dict[str, object] = {}
     masks: tuple[tuple[tuple[str, ...], Bools], ...] = (
         (_REQUEST_COLUMNS, requests),
         (_LIMIT_COLUMNS, limits),
-        (_LIMIT_ROW_COLUMNS, np.asarray(limits.any(axis=1), bool)),
+        (_LIMIT_ROW_COLUMNS, np.asarray(answers.any(axis=1), bool)),
         (_REPLICA_COLUMNS, replicas),
-        (_BUDGET_COLUMNS, requests.any(axis=1) | limits.any(axis=1) | replicas),
+        (_BUDGET_COLUMNS, np.asarray(is_changed & ~is_charged, bool)),
     )
     for names, mask in masks:
         if mask.any():
             for name in names:
                 undone[name] = _restored(getattr(before, name), getattr(after, name), mask)
     return replace(after, **undone) if undone else after  # type: ignore[arg-type]
+
+
+def _of_running_workers(plans: Iterable[PlannedChange]) -> Iterator[tuple[int, Effect]]:
+    for plan in plans:
+        for effect in plan.effects:
+            if not effect.is_at_start:
+                yield plan.row, effect
 
 
 def _restored(

@@ -23,11 +23,10 @@ from recommender.usage.checkpoint import model_from_bytes, model_to_bytes
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from autoscaler.scaling.planning import StartKey
     from recommender.resources import Resource
     from recommender.usage.model import UsageModel
 
-VERSION = 2
+VERSION = 3
 _MAGIC = b"tfa-state\0"
 _STATE = "state."
 
@@ -41,7 +40,6 @@ class Checkpoint:
     position: Position
     ticked_s: Mapping[int, int]
     """Layer to the time of its last tick."""
-    stated_at_start: Mapping[StartKey, float]
     history: Mapping[tuple[str, str], tuple[HistoryEntry, ...]]
 
 
@@ -53,7 +51,6 @@ def to_bytes(checkpoint: Checkpoint) -> bytes:
         "keys": None if fleet is None else fleet.keys,
         "position": asdict(checkpoint.position),
         "ticked_s": list(checkpoint.ticked_s.items()),
-        "stated_at_start": list(checkpoint.stated_at_start.items()),
         "history": [
             (key, [asdict(entry) for entry in entries])
             for key, entries in checkpoint.history.items()
@@ -84,7 +81,6 @@ def from_bytes(data: bytes, resources: Sequence[Resource]) -> Checkpoint:
             fleet=_fleet(header["keys"], columns),
             position=Position(**header["position"]),
             ticked_s=dict(header["ticked_s"]),
-            stated_at_start={tuple(key): value for key, value in header["stated_at_start"]},
             history={
                 tuple(key): tuple(HistoryEntry(**entry) for entry in entries)
                 for key, entries in header["history"]

@@ -1,4 +1,4 @@
-"""The loop: collect, observe, decide, validate, apply, record.
+"""The loop: collect, observe, decide, plan, validate, apply, record.
 
 The same code runs live and simulated; only the cluster, the source and the clock behind it differ.
 It has no thread and no timer of its own: whoever drives it calls ``tick``.  An error of one stage
@@ -8,23 +8,22 @@ they are; without a cluster nothing is decided; a change that was not taken is n
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from autoscaler.errors import AutoscalerError, SourceError, UsageError
-from autoscaler.scaling.applying import (
-    Applied,
-    apply_changes,
-    history_entries,
-    without_unapplied,
-)
+from autoscaler.scaling.acting import Actor
+from autoscaler.scaling.applying import Applied, history_entries
 from autoscaler.scaling.checkpointing import Checkpoint, from_bytes, to_bytes
 from autoscaler.scaling.collect.collecting import Collected, CollectionError, Collector
 from autoscaler.scaling.observing import FleetState, Observer
-from autoscaler.scaling.planning import StartAmounts, plan_changes
+from autoscaler.scaling.planning import plan_changes
 from autoscaler.scaling.records import Records
 from autoscaler.scaling.retiring import Retirement
-from autoscaler.scaling.validating import Validated, rejection_counts, validate
+from autoscaler.scaling.stage_times import COLLECT, DECIDE, OBSERVE, PLAN, SNAPSHOT, StageTimes
+from autoscaler.scaling.validating import Validated, rejection_counts
 from recommender.decide import decide
 from recommender.decision import Layer
 from recommender.policy.model import Mode
@@ -32,12 +31,15 @@ from recommender.state import evaluable
 from recommender.usage.evidence_of import read_evidence
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from autoscaler.clock import Clock
     from autoscaler.scaling.cluster import Cluster, WorkloadView
+    from autoscaler.scaling.collect.collecting import Position
+    from autoscaler.scaling.holding import Hold
     from autoscaler.scaling.observing import Observed
     from autoscaler.scaling.planning import PlannedChange
+    from autoscaler.scaling.validating import Rejected
     from autoscaler.sources.source import MetricsSource
     from recommender.decision import Decisions
     from recommender.state import DecisionState
@@ -50,7 +52,7 @@ class LoopSettings:
     """How the loop runs; times in seconds."""
 
     mode: Mode = Mode.RECOMMEND
-    """``recommend`` changes nothing, ``apply`` changes what is enrolled."""
+    """The first mode: ``recommend`` changes nothing, ``apply`` changes what is enrolled."""
     period_s: Mapping[Layer, int] = field(
         default_factory=lambda: {Layer.REQUESTS: 600, Layer.LIMITS: 15, Layer.REPLICAS: 15}
     )
@@ -73,14 +75,28 @@ class Tick:
     observed: Observed | None = None
     decisions: Decisions | None = None
     planned: tuple[PlannedChange, ...] = ()
+    """All that differs from what is in force, whatever becomes of it."""
+    held: tuple[Rejected, ...] = ()
+    """What the loop's hold kept back."""
     validated: Validated | None = None
     applied: Applied | None = None
     errors: Mapping[str, AutoscalerError] = field(default_factory=dict)
     """Stage (``collect``, ``snapshot``, ``validate``, ``apply``) to its error."""
+    stages_s: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    """Stage that ran to the seconds that it took."""
+
+    @property
+    def rejected(self) -> tuple[Rejected, ...]:
+        """Return the planned changes that the cluster was not asked for."""
+        return self.held if self.validated is None else (*self.held, *self.validated.rejected)
 
 
 class Loop:
-    """Runs the layers over one fleet.  Not safe for use by several threads."""
+    """Runs the layers over one fleet.
+
+    Not safe for use by several threads, but for what ``records`` returns.  Whoever drives it sets
+    ``mode`` and ``hold`` between ticks.
+    """
 
     def __init__(
         self,
@@ -89,15 +105,23 @@ class Loop:
         clock: Clock,
         model: UsageModel,
         settings: LoopSettings | None = None,
+        *,
+        monotonic_s: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.settings = settings or LoopSettings()
+        self.mode = self.settings.mode
+        """``recommend`` or ``apply``."""
+        self.hold: Hold | None = None
+        """Why only some changes pass now; None: all do."""
         self.records = Records()
         self._cluster = cluster
         self._source = source
         self._clock = clock
+        self._monotonic_s = monotonic_s
         self._fleet: FleetState | None = None
+        self._is_outdated = False
+        """The fleet's state is that of a process that ended: others may have gone on since."""
         self._ticked_s: dict[int, int] = {}
-        self._start = StartAmounts()
         self._use(model)
 
     @property
@@ -140,24 +164,40 @@ class Loop:
 
     def tick(self, due: frozenset[Layer] | None = None) -> Tick:
         """Run once; ``due`` overrides which layers tick."""
-        seen, state = self._look(self.due() if due is None else due)
-        if seen.observed is None or state is None:
-            return self._counted(seen)
+        times = StageTimes(self._monotonic_s)
+        seen, state = self._look(self.due() if due is None else due, times)
+        if seen.observed is None or seen.decisions is None or state is None:
+            return self._counted(replace(seen, stages_s=times.seconds()))
         self._ticked_s.update(dict.fromkeys(seen.due, seen.now_s))
-        errors = dict(seen.errors)
-        validated, applied = self._act(seen.planned, seen.views, errors)
-        before = seen.observed.fleet
-        undone = _unapplied(seen.planned, applied)
-        self._fleet = FleetState(
-            before.keys, without_unapplied(before.state, state, undone, self._model.resources)
+        actor = Actor(self._cluster, seen.views, seen.observed, seen.decisions, times)
+        if self.mode is Mode.APPLY:
+            acted = actor.act(seen.planned, state, self.hold, seen.now_s)
+        else:
+            acted = actor.recommend(seen.planned, state)
+        self._fleet = FleetState(seen.observed.fleet.keys, acted.state)
+        self._is_outdated = False
+        tick = replace(
+            seen,
+            held=acted.held,
+            validated=acted.validated,
+            applied=acted.applied,
+            errors={**seen.errors, **acted.errors},
+            stages_s=times.seconds(),
         )
-        tick = replace(seen, validated=validated, applied=applied, errors=errors)
         self._record(tick)
         return self._counted(tick)
 
     def preview(self, due: frozenset[Layer] = frozenset(Layer)) -> Tick:
         """Return what a tick would decide now; nothing is changed, remembered or counted."""
-        return self._look(due, is_preview=True)[0]
+        return self._look(due, StageTimes(self._monotonic_s), is_preview=True)[0]
+
+    def swap_usage(self, model: UsageModel, position: Position) -> None:
+        """Go on with a usage model that was filled elsewhere, which was read up to ``position``.
+
+        Decision state, records and the times of the last ticks stay.
+        """
+        self._use(model)
+        self._collector.resume(position)
 
     def evidence(self) -> Evidence | None:
         """Return the evidence of the last decided fleet; None before the first decision."""
@@ -174,8 +214,7 @@ class Loop:
                 fleet=self._fleet,
                 position=self._collector.position(),
                 ticked_s=self._ticked_s,
-                stated_at_start=self._start.stated,
-                history={key: tuple(ring) for key, ring in self.records.history.items()},
+                history=self.records.histories(),
             )
         )
 
@@ -192,8 +231,8 @@ class Loop:
         self._use(checkpoint.model)
         self._collector.resume(checkpoint.position)
         self._fleet = checkpoint.fleet
+        self._is_outdated = True
         self._ticked_s = dict(checkpoint.ticked_s)
-        self._start = StartAmounts(dict(checkpoint.stated_at_start))
         self.records.restore_history(checkpoint.history)
 
     def _use(self, model: UsageModel) -> None:
@@ -203,27 +242,34 @@ class Loop:
         self._retirement = Retirement(model, self._collector.index)
 
     def _look(
-        self, due: frozenset[Layer], *, is_preview: bool = False
+        self, due: frozenset[Layer], times: StageTimes, *, is_preview: bool = False
     ) -> tuple[Tick, DecisionState | None]:
         """Collect, observe, decide and plan; the new state is None where nothing was decided."""
         now_s = self._clock.now_s()
         errors: dict[str, AutoscalerError] = {}
-        views = self._snapshot(errors)
-        collected = self._collect(now_s, views, errors)
+        with times.of(SNAPSHOT):
+            views = self._snapshot(errors)
+        with times.of(COLLECT):
+            collected = self._collect(now_s, views, errors)
         seen = Tick(now_s=now_s, due=due, views=views or (), collected=collected, errors=errors)
         if not views:
             return seen, None
-        observed = self._observer.observe(views, self._fleet, now_s)
+        with times.of(OBSERVE):
+            observed = self._observer.observe(
+                views, self._fleet, now_s, is_outdated=self._is_outdated
+            )
         state = evaluable(observed.fleet.state) if is_preview else observed.fleet.state
-        decisions, state = decide(observed.observation, observed.policies, state, now_s, due)
-        planned = tuple(plan_changes(views, observed, decisions, self._start, now_s))
+        with times.of(DECIDE):
+            decisions, state = decide(observed.observation, observed.policies, state, now_s, due)
+        with times.of(PLAN):
+            planned = tuple(plan_changes(views, observed, decisions, now_s))
         return replace(seen, observed=observed, decisions=decisions, planned=planned), state
 
     def _snapshot(self, errors: dict[str, AutoscalerError]) -> Sequence[WorkloadView] | None:
         try:
             snapshot = self._cluster.snapshot()
         except AutoscalerError as error:
-            errors["snapshot"] = error
+            errors[SNAPSHOT] = error
             return None
         # A stable order keeps rows, and so the state, where they were.
         views = sorted(snapshot, key=lambda view: (*view.key, view.gpu_model))
@@ -242,49 +288,21 @@ class Loop:
         try:
             return self._collector.collect(now_s)
         except CollectionError as error:
-            errors["collect"] = error
+            errors[COLLECT] = error
             return error.collected
         except SourceError as error:
-            errors["collect"] = error
+            errors[COLLECT] = error
             return None
-
-    def _act(
-        self,
-        plans: tuple[PlannedChange, ...],
-        views: Sequence[WorkloadView],
-        errors: dict[str, AutoscalerError],
-    ) -> tuple[Validated | None, Applied | None]:
-        """Validate and apply; nothing where the loop only recommends."""
-        if self.settings.mode is not Mode.APPLY or not plans:
-            return None, None
-        try:
-            keys = list(dict.fromkeys(views[plan.row].key for plan in plans))
-            validated = validate(plans, views, self._cluster.reread(keys))
-        except AutoscalerError as error:
-            errors["validate"] = error
-            return None, None
-        try:
-            applied = apply_changes(self._cluster, validated.accepted)
-        except AutoscalerError as error:
-            errors["apply"] = error
-            return validated, None
-        return validated, applied
 
     def _record(self, tick: Tick) -> None:
         if tick.observed is None or tick.decisions is None:
             return
         keys = tick.observed.fleet.keys
         self.records.add_decisions(keys, tick.decisions, tick.now_s)
-        if tick.applied is not None:
-            rejected = tick.validated.rejected if tick.validated is not None else ()
-            self.records.add_history(history_entries(tick.applied, rejected, tick.now_s))
-            for plan, outcome in tick.applied.outcomes:
-                if outcome.applied:
-                    self._start.note(plan.change)
+        self.records.add_history(history_entries(tick.applied, tick.rejected, tick.now_s))
         if self._retirement.advance(tick.views, tick.observed.usage_rows, tick.now_s):
             used = {key[:2] for key in self._model.workloads.keys if key is not None}
             self.records.keep(keys, used)
-            self._start.keep({view.uid for view in tick.views})
 
     def _counted(self, tick: Tick) -> Tick:
         counts = self.records.counts
@@ -293,18 +311,9 @@ class Loop:
             self.records.add_reads(tick.collected)
         for stage, error in tick.errors.items():
             counts[f"error {stage} {type(error).__name__}"] += 1
-        if tick.validated is not None:
-            for reason, count in rejection_counts(tick.validated.rejected).items():
-                counts[f"rejected {reason.name}"] += count
+        for reason, count in rejection_counts(tick.rejected).items():
+            counts[f"rejected {reason.name}"] += count
         if tick.applied is not None:
             for _, outcome in tick.applied.outcomes:
                 counts["applied" if outcome.applied else "refused"] += 1
         return tick
-
-
-def _unapplied(plans: Sequence[PlannedChange], applied: Applied | None) -> list[PlannedChange]:
-    """Return the plans that did not come into force, for whatever reason."""
-    done = set()
-    if applied is not None:
-        done = {id(plan) for plan, outcome in applied.outcomes if outcome.applied}
-    return [plan for plan in plans if id(plan) not in done]

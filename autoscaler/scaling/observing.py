@@ -13,6 +13,7 @@ import numpy as np
 
 from autoscaler.scaling.cards import card_of
 from autoscaler.scaling.cluster import is_of_job
+from autoscaler.scaling.guarding import with_guards
 from recommender.observation import QOS_LEVELS, Observation, Workers, Workloads
 from recommender.policy.table import policy_table
 from recommender.state import aligned, empty_state
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from autoscaler.scaling.cluster import Amounts, WorkerView, WorkloadView
     from autoscaler.scaling.collect.series import RowKey, SeriesIndex
-    from recommender.observation import Floats, Ints
+    from recommender.observation import Bools, Floats, Ints
     from recommender.policy.model import Policy
     from recommender.policy.table import PolicyTable
     from recommender.resources import Resource
@@ -64,14 +65,24 @@ class Observer:
         self._workloads: Workloads | None = None
 
     def observe(
-        self, views: Sequence[WorkloadView], previous: FleetState | None, now_s: int
+        self,
+        views: Sequence[WorkloadView],
+        previous: FleetState | None,
+        now_s: int,
+        *,
+        is_outdated: bool = False,
     ) -> Observed:
-        """Return what ``decide`` needs at ``now_s`` for these workloads, rows in their order."""
+        """Return what ``decide`` needs at ``now_s`` for these workloads, rows in their order.
+
+        Where ``previous`` is outdated, others may have made changes since: the guards of all views
+        count, and not only those of workloads that it does not know.
+        """
         keys = self._index.keys_of(views)
         usage_rows = self._model.workload_rows(keys)
         policies = self._policy_table([view.policy for view in views])
         workloads = self._columns(views, keys)
-        state = carried_over(previous, keys, workloads.uid, len(self._model.resources))
+        state, is_new = carried_over(previous, keys, workloads.uid, len(self._model.resources))
+        state = self._guarded(state, views, is_new | is_outdated, now_s)
         workers = self._workers(views, usage_rows, policies, now_s)
         usage = read_statistics(self._model, usage_rows, policies, state, now_s)
         return Observed(
@@ -85,6 +96,14 @@ class Observer:
             fleet=FleetState(keys, state),
             usage_rows=usage_rows,
         )
+
+    def _guarded(
+        self, state: DecisionState, views: Sequence[WorkloadView], rows: Bools, now_s: int
+    ) -> DecisionState:
+        """Return the state with what the guards of some rows' views know beyond it."""
+        seen = ((row, views[row].guard) for row in np.flatnonzero(rows).tolist())
+        guards = {row: guard for row, guard in seen if guard is not None}
+        return with_guards(state, list(guards), list(guards.values()), self._model.resources, now_s)
 
     def _columns(self, views: Sequence[WorkloadView], keys: Sequence[RowKey]) -> Workloads:
         """Return the views as columns; views that are the same objects are not read again."""
@@ -177,16 +196,21 @@ def carried_over(
     keys: Sequence[RowKey],
     uid: NDArray[np.str_],
     resources: int,
-) -> DecisionState:
-    """Return the state for ``keys``: old rows moved, new and re-created workloads empty."""
+) -> tuple[DecisionState, Bools]:
+    """Return the state for ``keys``, and which rows, ``[W]``, are new or created anew.
+
+    Old rows are moved, new ones are empty.
+    """
     if previous is None:
-        return empty_state(uid, resources)
+        return empty_state(uid, resources), np.ones(len(uid), bool)
     is_same_fleet = previous.keys == tuple(keys) and np.array_equal(previous.state.uid, uid)
     if is_same_fleet:
-        return previous.state
+        return previous.state, np.zeros(len(uid), bool)
     row_of = {key: row for row, key in enumerate(previous.keys)}
     previous_row = np.array([row_of.get(key, -1) for key in keys], np.int64)
-    return aligned(previous.state, previous_row, uid)
+    is_new = previous_row < 0
+    is_new[~is_new] = previous.state.uid[previous_row[~is_new]] != uid[~is_new]
+    return aligned(previous.state, previous_row, uid), is_new
 
 
 def _replica_rows(views: Sequence[WorkloadView]) -> Ints:

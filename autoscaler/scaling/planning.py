@@ -1,39 +1,37 @@
 """Planning: from decisions to the changes that a cluster is asked for.
 
 Only enrolled layers that were due, and only amounts that differ from what is in force after
-rounding to what the API can carry.  Whether a change is still right is ``validating``'s question.
+rounding to what the API can carry.  Amounts and replicas of a workload are changes of their own.
+Whether a change is still right is ``validating``'s question.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from autoscaler.scaling.cluster import Change, amounts
+from autoscaler.scaling.differing import held_scalings, layer_columns, scaled_rows
 from autoscaler.scaling.reasons import StepIndex, decisive_steps
 from recommender.decision import REPLICAS_COLUMN, Code, Layer
 from recommender.resources import COMPUTE_PERCENT, MIB, TFLOPS, VRAM
 from recommender.sentences import sentence
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from autoscaler.scaling.cluster import WorkloadView
+    from autoscaler.scaling.cluster import Amounts, WorkloadView
+    from autoscaler.scaling.differing import LayerColumns
     from autoscaler.scaling.observing import Observed
     from recommender.decision import Decisions
-    from recommender.observation import Bools, Floats
-    from recommender.resources import Resource
 
 REPLICAS = "replicas"
 _STEPS_PER_UNIT = {TFLOPS.name: 1e3, COMPUTE_PERCENT.name: 1e3, VRAM.name: 1.0 / MIB}
 """What a quantity resolves: milli-TFLOPS, thousandths of a percent, whole MiB."""
 _ROUNDING_SLACK = 1e-6
-
-StartKey = tuple[str, str, str]
-"""(uid, ``request`` or ``limit``, resource)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,11 +42,19 @@ class Effect:
     resource: str
     """Name of the resource, or ``replicas``."""
     before: float | None
+    """What is replaced: in force, or what workers would start with; None: nothing."""
     after: float
     reason: str
     code: Code | None
     is_at_start: bool = False
     """Only for workers that start from now on."""
+
+    @property
+    def is_raise(self) -> bool:
+        """Return whether it gives more; a first limit takes away."""
+        if self.before is None:
+            return self.layer is not Layer.LIMITS
+        return self.after > self.before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,26 +65,10 @@ class PlannedChange:
     change: Change
     effects: tuple[Effect, ...]
 
-
-@dataclass(slots=True)
-class StartAmounts:
-    """What was last stated for starting workers, so that it is stated once."""
-
-    stated: dict[StartKey, float] = field(default_factory=dict)
-
-    def needs(self, key: StartKey, value: float, running: float) -> bool:
-        """Return whether ``value`` must be stated, given what running workers have."""
-        return self.stated.get(key, running) != value
-
-    def note(self, change: Change) -> None:
-        """Remember what an applied change stated."""
-        for kind, values in (("request", change.start_request), ("limit", change.start_limit)):
-            for resource, value in values.items():
-                self.stated[change.uid, kind, resource] = value
-
-    def keep(self, uids: set[str]) -> None:
-        """Forget workloads that are gone."""
-        self.stated = {key: value for key, value in self.stated.items() if key[0] in uids}
+    @property
+    def is_of_replicas(self) -> bool:
+        """Return whether it sets replicas, and not amounts."""
+        return self.change.replicas is not None
 
 
 def rounded(resource: str, value: float) -> float:
@@ -92,26 +82,46 @@ def rounded(resource: str, value: float) -> float:
 
 
 def plan_changes(
-    views: Sequence[WorkloadView],
-    observed: Observed,
-    decisions: Decisions,
-    start: StartAmounts,
-    now_s: int,
+    views: Sequence[WorkloadView], observed: Observed, decisions: Decisions, now_s: int
 ) -> list[PlannedChange]:
-    """Return the changes in the order in which they are to be applied: urgent ones first.
+    """Return the changes in the order in which they are to be applied.
 
-    ``views`` are those that ``observed`` was made of, row by row.
+    Urgent ones come first, then raises, then decreases, and amounts before replicas.  ``views`` are
+    those that ``observed`` was made of, row by row.  Replicas that are held are not planned.
     """
-    planner = _Planner(views, observed, decisions, start, now_s)
-    plans = [plan for row in planner.rows() if (plan := planner.plan(row)) is not None]
+    planner = _Planner(views, observed, decisions, now_s)
+    plans = [plan for row in planner.rows() for plan in planner.plan(row)]
     return sorted(plans, key=_priority)
 
 
-def _priority(plan: PlannedChange) -> tuple[int, int]:
+def change_with(change: Change, effects: Sequence[Effect]) -> Change:
+    """Return the part of a change that these of its effects make."""
+
+    def kept(values: Amounts, layer: Layer, *, is_at_start: bool) -> Amounts:
+        names = {e.resource for e in effects if (e.layer, e.is_at_start) == (layer, is_at_start)}
+        return amounts({name: value for name, value in values.items() if name in names})
+
+    return replace(
+        change,
+        request=kept(change.request, Layer.REQUESTS, is_at_start=False),
+        limit=kept(change.limit, Layer.LIMITS, is_at_start=False),
+        start_request=kept(change.start_request, Layer.REQUESTS, is_at_start=True),
+        start_limit=kept(change.start_limit, Layer.LIMITS, is_at_start=True),
+        replicas=change.replicas if any(e.layer is Layer.REPLICAS for e in effects) else None,
+        is_urgent=change.is_urgent and any(effect.is_raise for effect in effects),
+        reason=_reason(effects),
+    )
+
+
+def _reason(effects: Sequence[Effect]) -> str:
+    return "; ".join(dict.fromkeys(effect.reason for effect in effects))
+
+
+def _priority(plan: PlannedChange) -> tuple[int, bool, int]:
     if plan.change.is_urgent:
-        return 0, plan.row
-    is_raise = any(e.before is None or e.after > e.before for e in plan.effects)
-    return (1 if is_raise else 2), plan.row
+        return 0, plan.is_of_replicas, plan.row
+    is_raise = any(effect.is_raise for effect in plan.effects)
+    return (1 if is_raise else 2), plan.is_of_replicas, plan.row
 
 
 class _Planner:
@@ -120,18 +130,17 @@ class _Planner:
         views: Sequence[WorkloadView],
         observed: Observed,
         decisions: Decisions,
-        start: StartAmounts,
         now_s: int,
     ) -> None:
         self._views = views
         self._resources = observed.observation.resources
         self._decisions = decisions
-        self._start = start
         self._now_s = now_s
         self._steps = StepIndex(decisions.steps)
         self._replicas = observed.observation.workloads.replicas
-        self._layers = _layers(views, observed, decisions, start)
-        self._scales = _scaled_rows(observed, decisions)
+        self._layers = layer_columns(views, observed, decisions)
+        held = held_scalings(views, observed, decisions)
+        self._scales = scaled_rows(observed, decisions) & ~held
 
     def rows(self) -> list[int]:
         """Return the rows that may need a change, found without a loop."""
@@ -140,63 +149,75 @@ class _Planner:
             rows |= layer.may_change.any(axis=1)
         return [int(row) for row in np.flatnonzero(rows)]
 
-    def plan(self, row: int) -> PlannedChange | None:
+    def plan(self, row: int) -> Iterator[PlannedChange]:
+        amounts_change = self._amounts(row)
+        if amounts_change is not None:
+            yield amounts_change
+        if self._scales[row]:
+            yield self._scaling(row)
+
+    def _amounts(self, row: int) -> PlannedChange | None:
         view = self._views[row]
         written: dict[str, dict[str, float]] = {}
         effects: list[Effect] = []
         for layer in self._layers:
             for i in np.flatnonzero(layer.may_change[row]):
                 effects += self._amount(row, int(i), view, layer, written)
-        replicas = None
-        if self._scales[row]:
-            replicas = round(float(self._decisions.next_replicas[row]))
-            before = float(self._replicas[row])
-            effects.append(
-                self._effect(row, REPLICAS_COLUMN, Layer.REPLICAS, before, float(replicas))
-            )
         if not effects:
             return None
-        change = Change(
-            namespace=view.namespace,
-            workload=view.workload,
-            uid=view.uid,
-            decided_s=self._now_s,
+        change = replace(
+            self._empty(view),
             request=amounts(written.get("request")),
             limit=amounts(written.get("limit")),
             start_request=amounts(written.get("start_request")),
             start_limit=amounts(written.get("start_limit")),
-            replicas=replicas,
             is_urgent=bool(self._decisions.is_urgent[row].any()),
-            reason="; ".join(dict.fromkeys(effect.reason for effect in effects)),
+            reason=_reason(effects),
         )
         return PlannedChange(row=row, change=change, effects=tuple(effects))
+
+    def _scaling(self, row: int) -> PlannedChange:
+        before = float(self._replicas[row])
+        replicas = round(float(self._decisions.next_replicas[row]))
+        effect = self._effect(row, REPLICAS_COLUMN, Layer.REPLICAS, before, float(replicas))
+        change = replace(self._empty(self._views[row]), replicas=replicas, reason=effect.reason)
+        return PlannedChange(row=row, change=change, effects=(effect,))
+
+    def _empty(self, view: WorkloadView) -> Change:
+        return Change(
+            namespace=view.namespace,
+            workload=view.workload,
+            uid=view.uid,
+            gpu_model=view.gpu_model,
+            decided_s=self._now_s,
+        )
 
     def _amount(
         self,
         row: int,
         i: int,
         view: WorkloadView,
-        layer: _LayerColumns,
+        layer: LayerColumns,
         written: dict[str, dict[str, float]],
     ) -> list[Effect]:
         name = self._resources[i].name
-        in_force = float(layer.in_force[row, i])
-        before = None if math.isnan(in_force) else in_force
-        running = in_force
-        effects = []
+        before = _known(layer.in_force[row, i])
+        running, effects = before, []
         if layer.acts[row, i] and np.isfinite(layer.running[row, i]):
             wanted = rounded(name, float(layer.running[row, i]))
             if before is None or wanted != rounded(name, before):
                 running = wanted
-                written.setdefault(layer.kind, {})[name] = running
-                effects.append(self._effect(row, i, layer.layer, before, running))
-        starting = float(layer.starting[row, i])
-        if math.isnan(starting):
+                written.setdefault(layer.kind, {})[name] = wanted
+                effects.append(self._effect(row, i, layer.layer, before, wanted))
+        starting = _known(layer.starting[row, i])
+        if starting is None:
             return effects
         starting = rounded(name, starting)
-        if self._start.needs((view.uid, layer.kind, name), starting, running):
+        stated = layer.stated_at_start(view).get(name)
+        if starting != _rounded(name, running if stated is None else stated):
             written.setdefault(f"start_{layer.kind}", {})[name] = starting
-            effects.append(self._effect(row, i, layer.layer, before, starting, is_at_start=True))
+            at_start = before if stated is None else stated
+            effects.append(self._effect(row, i, layer.layer, at_start, starting, is_at_start=True))
         return effects
 
     def _effect(
@@ -222,74 +243,9 @@ class _Planner:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _LayerColumns:
-    """One layer that sets amounts, ``[W, R]``."""
-
-    layer: Layer
-    kind: str
-    in_force: Floats
-    running: Floats
-    starting: Floats
-    acts: Bools
-    may_change: Bools
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
 
 
-def _layers(
-    views: Sequence[WorkloadView], observed: Observed, decisions: Decisions, start: StartAmounts
-) -> list[_LayerColumns]:
-    workloads, policies = observed.observation.workloads, observed.policies
-    is_written = _is_written(
-        observed.observation.resources,
-        (workloads.request, workloads.limit, decisions.next_request, decisions.next_limit),
-    )
-    stated = {uid for uid, _, _ in start.stated}
-    has_stated = np.array([view.uid in stated for view in views], bool)[:, None]
-    layers = []
-    for layer, kind, rules, in_force, running, starting in (
-        (Layer.REQUESTS, "request", policies.requests, workloads.request,
-         decisions.next_request, decisions.start_request),
-        (Layer.LIMITS, "limit", policies.limits, workloads.limit,
-         decisions.next_limit, decisions.start_limit),
-    ):  # fmt: skip
-        if layer not in decisions.due:
-            continue
-        acts = rules.acts & is_written
-        runs = acts & np.isfinite(running) & (running != in_force)
-        starts = np.isfinite(starting) & ((starting != in_force) | has_stated)
-        starts &= acts | (rules.is_initial & is_written)
-        layers.append(
-            _LayerColumns(
-                layer=layer,
-                kind=kind,
-                in_force=in_force,
-                running=running,
-                starting=starting,
-                acts=acts,
-                may_change=runs | starts,
-            )
-        )
-    return layers
-
-
-def _scaled_rows(observed: Observed, decisions: Decisions) -> Bools:
-    workloads = observed.observation.workloads
-    wanted = decisions.next_replicas
-    if Layer.REPLICAS not in decisions.due:
-        return np.zeros(len(wanted), bool)
-    is_own_row = workloads.replica_row == np.arange(len(wanted))
-    differs = np.isfinite(wanted) & (wanted != workloads.replicas)
-    scaled: Bools = observed.policies.replicas.acts & is_own_row & differs
-    return scaled
-
-
-def _is_written(resources: Sequence[Resource], tables: Sequence[Floats]) -> Bools:
-    """Return which amounts the API can carry: known resources, percent only without TFLOPS."""
-    names = [resource.name for resource in resources]
-    rows = len(tables[0])
-    is_written = np.tile([resource.is_known for resource in resources], (rows, 1))
-    if TFLOPS.name in names and COMPUTE_PERCENT.name in names:
-        tflops = names.index(TFLOPS.name)
-        has_tflops = np.any([np.isfinite(table[:, tflops]) for table in tables], axis=0)
-        is_written[:, names.index(COMPUTE_PERCENT.name)] &= ~has_tflops
-    return is_written
+def _rounded(resource: str, value: float | None) -> float | None:
+    return None if value is None else rounded(resource, value)

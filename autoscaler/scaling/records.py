@@ -7,11 +7,15 @@ having no value, another amount to be written, or a target that moved by a tenth
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from autoscaler.scaling.collect.series import RowKey
+from autoscaler.scaling.validating import Rejection
 from autoscaler.sources.prometheus.query_counts import Outcome, outcome_of
 from recommender.decision import CODES_BY_NUMBER, Step
 from recommender.report.blocks import HistoryEntry
@@ -20,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from autoscaler.scaling.collect.reading import Collected
-    from autoscaler.scaling.collect.series import RowKey
     from recommender.decision import Decisions
     from recommender.observation import Bools, Floats, Ints
 
@@ -30,6 +33,8 @@ CAPPED = "capped"
 ROLLED_BACK = "rolled back"
 DECISIONS_KEPT = 32
 TARGET_MOVED = 0.1
+
+_HELD = frozenset({str(Rejection.WARMING), str(Rejection.UNHEALTHY)})
 
 WorkloadKey = tuple[str, str]
 
@@ -58,11 +63,18 @@ class DecisionRecord:
     steps: tuple[StepRecord, ...]
 
 
+DecisionListener = Callable[[RowKey, DecisionRecord], None]
+HistoryListener = Callable[[WorkloadKey, HistoryEntry], None]
+
+
 class Records:
-    """Histories and decision records of a fleet, and counters over all time."""
+    """Histories and decision records of a fleet, and counters over all time.
+
+    One thread adds; what is returned may be read by any other.
+    """
 
     def __init__(self) -> None:
-        self.history: dict[WorkloadKey, deque[HistoryEntry]] = {}
+        self._history: dict[WorkloadKey, deque[HistoryEntry]] = {}
         self.counts: Counter[str] = Counter()
         self.failed_reads: Counter[tuple[str, Outcome]] = Counter()
         """(metric, how its query ended) to reads that brought nothing from there on."""
@@ -70,6 +82,17 @@ class Records:
         """Metric to reads that were answered in part."""
         self._decisions: dict[RowKey, deque[DecisionRecord]] = {}
         self._last: _Last | None = None
+        self._decision_listeners: list[DecisionListener] = []
+        self._history_listeners: list[HistoryListener] = []
+        self._lock = Lock()
+
+    def on_decision(self, listener: DecisionListener) -> None:
+        """Call ``listener`` for each decision that is recorded, on the loop's thread."""
+        self._decision_listeners.append(listener)
+
+    def on_history(self, listener: HistoryListener) -> None:
+        """Call ``listener`` for each tried change that is recorded, on the loop's thread."""
+        self._history_listeners.append(listener)
 
     def add_reads(self, collected: Collected) -> None:
         """Count the metrics that could not be read, and those that were answered in part."""
@@ -80,51 +103,82 @@ class Records:
 
     def add_history(self, entries: Iterable[tuple[WorkloadKey, HistoryEntry]]) -> None:
         """Append tried changes; of one that fails again in the same way the first is kept."""
-        for key, entry in entries:
-            ring = self.history.setdefault(key, deque(maxlen=HISTORY_KEPT))
-            last = next((e for e in reversed(ring) if _subject(e) == _subject(entry)), None)
-            is_repeated = last is not None and _result(last) == _result(entry)
-            if not (is_repeated and entry.outcome not in {APPLIED, ROLLED_BACK}):
-                ring.append(entry)
+        new = []
+        with self._lock:
+            for key, entry in entries:
+                ring = self._history.setdefault(key, deque(maxlen=HISTORY_KEPT))
+                last = next((e for e in reversed(ring) if _subject(e) == _subject(entry)), None)
+                if last is None or not _is_repeated(last, entry):
+                    ring.append(entry)
+                    new.append((key, entry))
+        for listener in self._history_listeners:
+            for key, entry in new:
+                listener(key, entry)
 
     def add_decisions(self, keys: Sequence[RowKey], decisions: Decisions, now_s: int) -> None:
         """Record the decisions that differ from the last ones of their workload."""
-        new = _Last.of(tuple(keys), decisions)
-        last = new.unknown() if self._last is None else self._last.aligned(new.keys)
-        is_new = new.differs_from(last)
-        self._last = new.where(is_new, last)
+        at = _Last.of(tuple(keys), decisions)
+        last = at.unknown() if self._last is None else self._last.aligned(at.keys)
+        is_new = at.differs_from(last)
+        self._last = at.where(is_new, last)
         order = np.argsort(decisions.steps.row, kind="stable")
         by_row = decisions.steps.row[order]
+        new = []
         for row in np.flatnonzero(is_new).tolist():
-            ring = self._decisions.setdefault(keys[row], deque(maxlen=DECISIONS_KEPT))
             first, end = np.searchsorted(by_row, [row, row + 1])
-            ring.append(_record(decisions, row, order[first:end], now_s))
+            new.append((keys[row], _record(decisions, row, order[first:end], now_s)))
+        with self._lock:
+            for key, record in new:
+                self._decisions.setdefault(key, deque(maxlen=DECISIONS_KEPT)).append(record)
+        for listener in self._decision_listeners:
+            for key, record in new:
+                listener(key, record)
+
+    def row_keys(self) -> tuple[RowKey, ...]:
+        """Return the workloads, by GPU model, whose decisions are recorded."""
+        with self._lock:
+            return tuple(self._decisions)
 
     def decisions_of(self, key: RowKey) -> tuple[DecisionRecord, ...]:
         """Return the recorded decisions of one workload, oldest first."""
-        return tuple(self._decisions.get(key, ()))
+        with self._lock:
+            return tuple(self._decisions.get(key, ()))
 
     def history_of(self, key: WorkloadKey) -> tuple[HistoryEntry, ...]:
         """Return the tried changes of one workload, oldest first."""
-        return tuple(self.history.get(key, ()))
+        with self._lock:
+            return tuple(self._history.get(key, ()))
+
+    def histories(self) -> Mapping[WorkloadKey, tuple[HistoryEntry, ...]]:
+        """Return the tried changes of all workloads, oldest first."""
+        with self._lock:
+            return {key: tuple(ring) for key, ring in self._history.items()}
 
     def keep(self, keys: Iterable[RowKey], known: Iterable[WorkloadKey]) -> None:
         """Forget the decisions of all but ``keys``, and the history of all but ``known``."""
         wanted, with_history = set(keys), set(known)
-        self._decisions = {key: ring for key, ring in self._decisions.items() if key in wanted}
-        self.history = {key: ring for key, ring in self.history.items() if key in with_history}
+        with self._lock:
+            self._decisions = {key: ring for key, ring in self._decisions.items() if key in wanted}
+            self._history = {
+                key: ring for key, ring in self._history.items() if key in with_history
+            }
 
     def restore_history(self, history: Mapping[WorkloadKey, Iterable[HistoryEntry]]) -> None:
-        """Take over a checkpoint's history."""
-        self.history = {key: deque(list_, HISTORY_KEPT) for key, list_ in history.items()}
+        """Take over a checkpoint's history; nobody is told of it again."""
+        with self._lock:
+            self._history = {key: deque(list_, HISTORY_KEPT) for key, list_ in history.items()}
 
 
 def _subject(entry: HistoryEntry) -> tuple[str, str]:
     return entry.resource, entry.layer
 
 
-def _result(entry: HistoryEntry) -> tuple[float | None, float | None, str]:
-    return entry.before, entry.after, entry.outcome
+def _is_repeated(last: HistoryEntry, entry: HistoryEntry) -> bool:
+    """Return whether an entry says nothing new; what a hold keeps back moves with each tick."""
+    if entry.outcome in {APPLIED, ROLLED_BACK} or last.outcome != entry.outcome:
+        return False
+    is_same = (last.before, last.after) == (entry.before, entry.after)
+    return is_same or entry.outcome in _HELD
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from autoscaler.scaling.checkpointing import Checkpoint
     from autoscaler.scaling.collect.collecting import Collected
     from autoscaler.scaling.loop import Loop
 
@@ -82,11 +83,18 @@ def save(loop: Loop, state_path: Path) -> int:
     return len(data)
 
 
-def _restored(loop: Loop, path: Path, since_s: int, now_s: int) -> tuple[StartKind, str]:
+def usable_checkpoint(
+    loop: Loop, path: Path, since_s: int, *, now_s: int
+) -> tuple[Checkpoint | None, str]:
+    """Return what a state file holds, or None and why it cannot be used.
+
+    A file that cannot be used is set aside; one that is not there is no reason.  Errors as those of
+    ``start``.
+    """
     data = state_file.load(path)
     if data is None:
         _log.info("There is no state file %s yet; the history is read from the source.", path)
-        return StartKind.NEW, ""
+        return None, ""
     try:
         checkpoint = loop.read_checkpoint(data)
         reason = _age_problem(checkpoint.position.read_until_s, since_s, now_s)
@@ -94,9 +102,7 @@ def _restored(loop: Loop, path: Path, since_s: int, now_s: int) -> tuple[StartKi
         reason = str(error)
     else:
         if not reason:
-            loop.go_on_from(checkpoint)
-            _log.info("The state of %s was restored.", path)
-            return StartKind.RESTORED, ""
+            return checkpoint, ""
     _log.warning(
         "The state file %s cannot be used: %s.  It was kept%s, and the history is read from the "
         "source again.",
@@ -104,7 +110,16 @@ def _restored(loop: Loop, path: Path, since_s: int, now_s: int) -> tuple[StartKi
         reason,
         _aside(path),
     )
-    return StartKind.REBUILT, reason
+    return None, reason
+
+
+def _restored(loop: Loop, path: Path, since_s: int, now_s: int) -> tuple[StartKind, str]:
+    checkpoint, reason = usable_checkpoint(loop, path, since_s, now_s=now_s)
+    if checkpoint is None:
+        return StartKind.REBUILT if reason else StartKind.NEW, reason
+    loop.go_on_from(checkpoint)
+    _log.info("The state of %s was restored.", path)
+    return StartKind.RESTORED, ""
 
 
 def _age_problem(read_until_s: Mapping[str, int], since_s: int, now_s: int) -> str:

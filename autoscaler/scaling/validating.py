@@ -37,7 +37,10 @@ class Rejection(StrEnum):
     STATED_CHANGED = "the stated values were changed"
     ABOVE_CARD = "the amount is more than one GPU of the workload has"
     REQUEST_ABOVE_LIMIT = "the request would be above the limit"
-    SEVERAL_GPU_MODELS = "the workload runs on several GPU models, which one change cannot name"
+    MOVED = "no worker of the workload runs on this GPU model any more"
+    REPLICAS_HELD = "somebody else sets the replicas"
+    WARMING = "the history is still being read"
+    UNHEALTHY = "the webhook or the metrics are unhealthy"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,15 +68,17 @@ def validate(
 
     ``decided_from`` are the views of the decision, by row; ``current`` the workloads read again.
     """
-    now = {(view.namespace, view.workload, view.gpu_model): view for view in current}
-    models: dict[tuple[str, str], int] = {}
-    for view in decided_from:
-        models[view.key] = models.get(view.key, 0) + 1
-    accepted, rejected = [], []
+    now = {(*view.key, view.gpu_model): view for view in current}
+    existing = {view.key for view in now.values()}
+    accepted: list[PlannedChange] = []
+    rejected: list[Rejected] = []
     for plan in plans:
         before = decided_from[plan.row]
-        after = now.get((before.namespace, before.workload, before.gpu_model))
-        reason = _reason_against(plan, before, after, models[before.key])
+        after = now.get((*before.key, before.gpu_model))
+        if after is not None:
+            reason = _reason_against(plan, before, after)
+        else:
+            reason = Rejection.MOVED if before.key in existing else Rejection.GONE
         if reason is None:
             accepted.append(plan)
         else:
@@ -90,18 +95,15 @@ def rejection_counts(rejected: Iterable[Rejected]) -> Mapping[Rejection, int]:
 
 
 def _reason_against(
-    plan: PlannedChange, before: WorkloadView, after: WorkloadView | None, gpu_models: int
+    plan: PlannedChange, before: WorkloadView, after: WorkloadView
 ) -> Rejection | None:
-    if after is None:
-        return Rejection.GONE
-    is_vertical = any(effect.layer is not Layer.REPLICAS for effect in plan.effects)
     checks = (
         (after.uid != plan.change.uid, Rejection.RECREATED),
         (after.is_paused, Rejection.PAUSED),
-        (gpu_models > 1 and is_vertical, Rejection.SEVERAL_GPU_MODELS),
+        (plan.is_of_replicas and bool(after.replicas_held), Rejection.REPLICAS_HELD),
         (not all(_is_enrolled(e, after) for e in plan.effects), Rejection.NOT_ENROLLED),
         (_stated_differs(before, after), Rejection.STATED_CHANGED),
-        (not all(_is_in_force(e, after) for e in plan.effects), Rejection.IN_FORCE_CHANGED),
+        (not all(_is_replaced(e, after) for e in plan.effects), Rejection.IN_FORCE_CHANGED),
     )
     reason = next((reason for holds, reason in checks if holds), None)
     return reason or _impossible(plan, after)
@@ -117,12 +119,15 @@ def _is_enrolled(effect: Effect, view: WorkloadView) -> bool:
     return layers[dimension].is_enrolled and layers[dimension].mode in modes
 
 
-def _is_in_force(effect: Effect, view: WorkloadView) -> bool:
+def _is_replaced(effect: Effect, view: WorkloadView) -> bool:
     """Return whether the number that the decision started from is still there."""
     if effect.layer is Layer.REPLICAS:
         return view.replicas is not None and view.replicas == effect.before
-    values = view.request if effect.layer is Layer.REQUESTS else view.limit
-    value = values.get(effect.resource)
+    is_request = effect.layer is Layer.REQUESTS
+    value = (view.request if is_request else view.limit).get(effect.resource)
+    if effect.is_at_start:
+        stated = view.start_request if is_request else view.start_limit
+        value = stated.get(effect.resource, value)
     if value is None or effect.before is None:
         return value is None and effect.before is None
     return math.isclose(value, effect.before, rel_tol=_EQUAL)

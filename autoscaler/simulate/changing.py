@@ -19,7 +19,7 @@ from autoscaler.simulate.slots import Slots, no_slots
 from recommender.observation import QOS_LEVELS
 
 if TYPE_CHECKING:
-    from autoscaler.scaling.cluster import Change
+    from autoscaler.scaling.cluster import Change, Guard
     from autoscaler.simulate.devices import Course
     from autoscaler.simulate.fleet import Fleet, SimulatedWorkload
     from autoscaler.simulate.metrics import SimulatedMetrics
@@ -41,6 +41,8 @@ class Standing:
     start_request: dict[int, float] = field(default_factory=dict)
     """Column to amount for workers that start from now on."""
     start_limit: dict[int, float] = field(default_factory=dict)
+    guard: Guard | None = None
+    """What guard rails must not forget, as the last change said."""
     is_paused: bool = False
     created: int = 0
     """Workers made so far."""
@@ -93,6 +95,7 @@ class Changes:
             (standing.start_limit, change.start_limit),
         ):
             column_of.update({_COLUMN[name]: value for name, value in values.items()})
+        standing.guard = change.guard or standing.guard
         capped = self._set_amounts(row, change)
         reason = f"the GPUs have no room for more {', '.join(capped)}" if capped else ""
         after = (standing.request, standing.limit, standing.replicas)

@@ -21,7 +21,7 @@ from autoscaler.simulate.placement import cards_of, free_requests, largest_place
 from autoscaler.sources.source import Metric
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from autoscaler.scaling.cluster import Amounts, Change, Outcome
     from recommender.observation import Floats, Ints
@@ -178,6 +178,8 @@ class SimulatedCluster:
             stated_limit=_named(item.limit),
             request=_named(state.request),
             limit=_named(state.limit),
+            start_request=_by_name(state.start_request),
+            start_limit=_by_name(state.start_limit),
             stated_sources=item.stated_sources,
             replicas=state.replicas if item.is_scalable else None,
             stated_replicas=item.replicas if item.is_scalable else None,
@@ -190,6 +192,7 @@ class SimulatedCluster:
             largest_placeable=_named((float(placeable[0]), float(placeable[1]))),
             is_paused=state.is_paused,
             workers=self._workers(row),
+            guard=state.guard,
             price_per_gpu_hour=self._price.get((item.pool, model.name)),
         )
 
@@ -211,3 +214,7 @@ class SimulatedCluster:
 
 def _named(values: tuple[float, float]) -> Amounts:
     return amounts({resource.name: v for resource, v in zip(RESOURCES, values, strict=True)})
+
+
+def _by_name(values: Mapping[int, float]) -> Amounts:
+    return amounts({RESOURCES[column].name: value for column, value in values.items()})

@@ -142,7 +142,7 @@ def _result(
         decisions=last.decisions,
         policies=tuple(view.policy for view in last.views),
         evidence=evidence,
-        history={key: tuple(entries) for key, entries in loop.records.history.items()},
+        history=loop.records.histories(),
         start_s=start_s,
         now_s=now_s,
         ticks=ticks,

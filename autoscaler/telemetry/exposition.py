@@ -13,8 +13,15 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
-from autoscaler.telemetry import controller_points, kube_points, snapshots, webhook_points
+from autoscaler.telemetry import (
+    autoscaler_points,
+    controller_points,
+    kube_points,
+    snapshots,
+    webhook_points,
+)
 from autoscaler.telemetry import kube_families as kube
+from autoscaler.telemetry.autoscaler_families import AUTOSCALER_FAMILIES
 from autoscaler.telemetry.controller_families import CONTROLLER_FAMILIES
 from autoscaler.telemetry.families import LOOP_FAMILIES, SOURCE_FAMILIES
 from autoscaler.telemetry.family import Distribution, Kind
@@ -31,6 +38,7 @@ if TYPE_CHECKING:
     from autoscaler.kube.reflector import CacheCounts
     from autoscaler.kube.work_queue import WorkQueueSnapshot
     from autoscaler.kube.write_budget import WriteBudgetSnapshot
+    from autoscaler.scaling.running.autoscaler_snapshot import AutoscalerSnapshot
     from autoscaler.sources.prometheus.query_counts import QueryCountsSnapshot
     from autoscaler.telemetry.family import Family, Point
     from autoscaler.telemetry.snapshots import LoopSnapshot
@@ -57,6 +65,7 @@ def registry_of(
     events: Callable[[], EventCounts] | None = None,
     keeper: Callable[[], KeeperSnapshot] | None = None,
     controller: Callable[[], ControllerSnapshot] | None = None,
+    autoscaler: Callable[[], AutoscalerSnapshot] | None = None,
 ) -> CollectorRegistry:
     """Return a registry of the parts that there are; each is asked once per scrape.
 
@@ -84,6 +93,7 @@ def registry_of(
     add(kube.EVENT_FAMILIES, events, kube_points.event_points)
     add(kube.KEEPER_FAMILIES, keeper, kube_points.keeper_points)
     add(CONTROLLER_FAMILIES, controller, controller_points.controller_points)
+    add(AUTOSCALER_FAMILIES, autoscaler, autoscaler_points.autoscaler_points)
     return registry
 
 

@@ -8,10 +8,12 @@ the metrics source and of the loop, and the list of all.  Values come from snaps
 
 from __future__ import annotations
 
+from autoscaler.telemetry.autoscaler_families import AUTOSCALER_FAMILIES
 from autoscaler.telemetry.controller_families import CONTROLLER_FAMILIES
 from autoscaler.telemetry.family import Kind, family
 from autoscaler.telemetry.kube_families import KUBE_FAMILIES
 from autoscaler.telemetry.webhook_families import WEBHOOK_FAMILIES
+from autoscaler.telemetry.workload_families import WORKLOAD_FAMILIES
 
 SOURCE_QUERIES = family(
     "source_queries_total",
@@ -113,6 +115,8 @@ LOOP_FAMILIES = (
 FAMILIES = (
     *SOURCE_FAMILIES,
     *LOOP_FAMILIES,
+    *AUTOSCALER_FAMILIES,
+    *WORKLOAD_FAMILIES,
     *WEBHOOK_FAMILIES,
     *CONTROLLER_FAMILIES,
     *KUBE_FAMILIES,

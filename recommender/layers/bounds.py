@@ -11,6 +11,7 @@ import numpy as np
 from recommender.decision import Code, Layer
 from recommender.layers.context import Tick
 from recommender.observation import Bools, Floats
+from recommender.policy.table import LimitColumns, RequestColumns
 
 RESOLUTION_RATIO = 0.002
 """A smaller difference is none: amounts are rounded to what the API carries (1/1000 TFLOPS, 1 MiB),
@@ -25,6 +26,31 @@ def raised_to(tick: Tick, layer: Layer, code: Code, value: Floats, floor: Floats
 def asked_for(tick: Tick, layer: Layer, code: Code, value: Floats, floor: Floats) -> Floats:
     """Raise ``value`` to ``floor``, also where there is no value of our own yet."""
     return tick.log.changed(layer, code, value, np.fmax(value, floor))
+
+
+def asked_alone(tick: Tick, layer: Layer, value: Floats, asked: Floats, unasked: Floats) -> Floats:
+    """Where use is not followed, put what is asked for, ``[W, R]``, in place of ``value``.
+
+    An answer of the external scaler counts as it is, be it lower; a cron window only raises.  Where
+    nothing is asked for it is ``unasked`` if the external scaler may ask, else what is stated.
+    """
+    workloads, policies = tick.workloads, tick.policies
+    if layer is Layer.REQUESTS:
+        rule: RequestColumns | LimitColumns = policies.requests
+        current, stated, answer = (
+            workloads.request, workloads.stated_request, workloads.external_request
+        )  # fmt: skip
+        highest = highest_request(tick)
+    else:
+        rule = policies.limits
+        current, stated, answer = workloads.limit, workloads.stated_limit, workloads.external_limit
+        highest = highest_limit(tick)
+    otherwise = np.where(rule.keeps_unasked, unasked, stated)
+    alone = np.fmax(asked, np.where(np.isnan(answer), otherwise, np.nan))
+    alone = at_most(np.maximum(alone, floors(tick)), highest)
+    alone = np.where(np.isnan(alone), current, alone)
+    moves = rule.is_asked_only & (rule.acts | rule.is_initial)
+    return tick.log.changed(layer, Code.UseNotFollowed, value, np.where(moves, alone, value))
 
 
 def lowered_to(tick: Tick, layer: Layer, code: Code, value: Floats, ceiling: Floats) -> Floats:

@@ -6,6 +6,7 @@ import numpy as np
 
 from recommender.decision import Code, Layer
 from recommender.layers.bounds import (
+    asked_alone,
     at_most,
     floors,
     highest_limit,
@@ -39,9 +40,11 @@ def next_limits(
     current, rule = tick.workloads.limit, tick.policies.limits
     acts = (rule.acts | rule.is_initial) & ~np.isnan(targets.wanted)
     value = np.where(acts, targets.wanted, current)
+    value = asked_alone(tick, LAYER, value, targets.asked, current)
     beside = np.where(rule.is_initial, request.starting, request.running)
     value = raised_to(tick, LAYER, Code.RequestWins, value, np.where(acts, beside, np.nan))
     small = (np.abs(value - current) <= rule.ignored_delta * current) & ~targets.is_urgent
+    small &= ~rule.is_asked_only
     value = _keep(tick, Code.InsideUpdateThreshold, value, small, rule.ignored_delta)
     value = _smallest_raise(tick, value)
     value = _bounded_by_statement(tick, value, acts)
@@ -105,6 +108,7 @@ def _trusted(tick: Tick, value: Floats, targets: LimitTargets, confidence: Float
     on_demand = targets.is_urgent | (value <= targets.asked)
     raises = (value > current) & is_long & (confidence < TO_RAISE) & ~on_demand
     held = (tick.policies.limits.acts | tick.policies.limits.is_initial) & (lowers | raises)
+    held &= ~tick.policies.limits.is_asked_only
     return _keep(tick, Code.LowConfidence, value, held, confidence)
 
 
@@ -113,7 +117,7 @@ def _lowered_with_care(tick: Tick, value: Floats) -> Floats:
     current, state, rule = tick.workloads.limit, tick.state, tick.policies.limits
     blocked = _is_lower(value, current) & (state.no_decrease_until_s > tick.now_s)
     value = _keep(tick, Code.NoDecreaseAfterRollBack, value, blocked)
-    is_paced = rule.acts & ~tick.is_vram
+    is_paced = rule.acts & ~tick.is_vram & ~rule.is_asked_only
     # a margin of less than a ninth leaves no room for 90 %: there, calm is what fits
     calm_share = np.maximum(CALM_SHARE, (1 + ROUNDING) / rule.factor)
     restless = ~(tick.usage.recent_minutes < calm_share * value)
@@ -141,7 +145,9 @@ def _smallest_raise(tick: Tick, value: Floats) -> Floats:
 
 
 def _raised_at_pace(tick: Tick, value: Floats) -> Floats:
-    most = np.where(tick.policies.limits.acts, RAISE_PER_TICK * tick.workloads.limit, np.nan)
+    rule = tick.policies.limits
+    is_paced = rule.acts & ~rule.is_asked_only
+    most = np.where(is_paced, RAISE_PER_TICK * tick.workloads.limit, np.nan)
     return tick.log.changed(LAYER, Code.RaisePace, value, at_most(value, most), RAISE_PER_TICK)
 
 
@@ -156,6 +162,7 @@ def _when_stale(tick: Tick, value: Floats, targets: LimitTargets, stale: Bools) 
     safe = np.fmax(safe, current)
     safe = np.fmax(safe, at_most(targets.asked, value))
     stale = stale & (rule.acts | rule.is_initial) & ~(targets.is_urgent & (value > current))
+    stale &= ~rule.is_asked_only
     after = np.where(stale, np.where(rule.is_initial, current, safe), value)
     relaxed = stale & (after > current)
     tick.log.add(LAYER, Code.SafeLimit, relaxed, value, after)

@@ -13,6 +13,7 @@ from recommender.layers.confidence import reason_of_kept, unknown_reason
 from recommender.layers.context import Tick
 from recommender.observation import Bools, Floats
 from recommender.resources import GIB
+from recommender.usage.quality import SATURATED_SHARE
 from recommender.usage.statistics import COARSE_STEP_S
 
 LAYER = Layer.LIMITS
@@ -50,9 +51,7 @@ def limit_targets(tick: Tick, request: Floats, cron_floor: Floats) -> LimitTarge
     external = tick.workloads.external_limit
     value = asked_for(tick, LAYER, Code.ExternalRecommendation, value, external)
     value = asked_for(tick, LAYER, Code.CronFloor, value, cron_floor)
-    saturated = tick.usage.is_saturated & ~tick.is_vram & ~np.isnan(tick.workloads.limit)
-    raised = np.where(saturated, SATURATED_RAISE * tick.workloads.limit, np.nan)
-    value = asked_for(tick, LAYER, Code.Saturated, value, raised)
+    value, saturated = _saturation(tick, value)
     value, pressed = _vram_pressure(tick, value)
     asked = np.fmax(external, cron_floor)
     known = ((unknown == 0) | ~np.isnan(asked)) & ~np.isnan(value)
@@ -122,6 +121,21 @@ def _explain_source(tick: Tick, value: Floats, coarse: Bools, has_risk: Bools) -
     )
     for code, where, arg in sources:
         tick.log.add(LAYER, code, where, nothing, value, arg)
+
+
+def _saturation(tick: Tick, value: Floats) -> tuple[Floats, Bools]:
+    """Raise a limit that use reached, and return where that is so.
+
+    Where use ended at a smaller share of a contended GPU, a higher limit is no remedy; it is not
+    lowered either, as what would be used is hidden.
+    """
+    limit, usage = tick.workloads.limit, tick.usage
+    saturated = usage.is_saturated & ~tick.is_vram & ~np.isnan(limit)
+    contended = saturated & (usage.saturated_share < SATURATED_SHARE * limit)
+    value = asked_for(tick, LAYER, Code.Contended, value, np.where(contended, limit, np.nan))
+    saturated &= ~contended
+    raised = np.where(saturated, SATURATED_RAISE * limit, np.nan)
+    return asked_for(tick, LAYER, Code.Saturated, value, raised), saturated
 
 
 def _keep_opaque(tick: Tick, value: Floats) -> Floats:

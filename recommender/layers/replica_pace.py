@@ -14,7 +14,7 @@ import numpy as np
 
 from recommender.decision import Code, Layer
 from recommender.layers.context import Tick
-from recommender.layers.replicas import replica_bounds
+from recommender.layers.replicas import ReplicaTargets, replica_bounds
 from recommender.observation import Bools, Floats, Ints
 from recommender.state import NEVER, DecisionState
 
@@ -24,10 +24,11 @@ UP_PERIOD_S = 15
 DOWN_PERIOD_S = 60
 
 
-def next_replicas(tick: Tick, target: Floats) -> tuple[Floats, DecisionState]:
+def next_replicas(tick: Tick, targets: ReplicaTargets) -> tuple[Floats, DecisionState]:
     """Return the replicas that may be set now, ``[W]``, and the state with this tick's wishes."""
     current, rule, log = tick.workloads.replicas, tick.policies.replicas, tick.log
     tick = replace(tick, state=_seeded(tick))
+    target = _asked_alone(tick, targets)
     wanted = np.where(rule.acts & ~np.isnan(target), target, current)
     value = _stabilized(tick, wanted)
     value = _at_rate(tick, value)
@@ -37,6 +38,17 @@ def next_replicas(tick: Tick, target: Floats) -> tuple[Floats, DecisionState]:
     state = _remember_wish(tick, wish)
     paused = np.where(tick.workloads.is_paused, current, value)
     return log.changed(LAYER, Code.Paused, value, paused), state
+
+
+def _asked_alone(tick: Tick, targets: ReplicaTargets) -> Floats:
+    """Where demand is not followed, want what a cron rule asks for, else what is stated."""
+    workloads, rule = tick.workloads, tick.policies.replicas
+    is_scaled = rule.acts & rule.is_asked_only & (workloads.replicas > 0)
+    is_scaled &= workloads.replica_row == np.arange(len(workloads.replicas))
+    alone = np.fmax(targets.asked, workloads.stated_replicas)
+    alone = np.where(np.isnan(alone), workloads.replicas, alone)
+    wanted = np.where(is_scaled, alone, targets.target)
+    return tick.log.changed(LAYER, Code.UseNotFollowed, targets.target, wanted)
 
 
 def remember_scaling(

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.decision import Code, Layer
+from recommender.layers.bounds import at_most
 from recommender.layers.confidence import reason_of_kept
 from recommender.layers.context import Tick
 from recommender.observation import Bools, Floats
@@ -31,6 +32,8 @@ class ReplicaTargets:
 
     raw: Floats
     target: Floats
+    asked: Floats
+    """What the external scaler or a cron rule asks for, inside the bounds."""
     unknown: NDArray[np.int16]
 
 
@@ -63,14 +66,21 @@ def replica_targets(tick: Tick, cron_floor: Floats, limit: Floats) -> ReplicaTar
     raw = _asked(tick, desired, unknown, cron_floor)
     known = ~np.isnan(raw)
     reason = np.where(known, 0, unknown).astype(np.int16)
-    return ReplicaTargets(raw=raw, target=_bounded(tick, raw), unknown=reason)
+    target = _bounded(tick, raw)
+    asked = at_most(np.fmax(tick.workloads.external_replicas, cron_floor), target)
+    return ReplicaTargets(raw=raw, target=target, asked=asked, unknown=reason)
 
 
 def kept_targets(tick: Tick) -> ReplicaTargets:
     """Return the targets of the last tick, while this layer is not due."""
     state = tick.state
     reason = reason_of_kept(state.target_replicas, _unknown(tick, _census(tick)))
-    return ReplicaTargets(raw=state.raw_replicas, target=state.target_replicas, unknown=reason)
+    return ReplicaTargets(
+        raw=state.raw_replicas,
+        target=state.target_replicas,
+        asked=np.full(len(reason), np.nan),
+        unknown=reason,
+    )
 
 
 def _census(tick: Tick) -> _Census:

@@ -12,6 +12,7 @@ import numpy as np
 
 from recommender.decision import Code, Layer
 from recommender.layers.bounds import (
+    asked_alone,
     at_most,
     floors,
     highest_request,
@@ -53,10 +54,13 @@ def next_requests(
     current, rule = tick.workloads.request, tick.policies.requests
     acts = (rule.acts | rule.is_initial) & ~np.isnan(targets.target)
     wanted = np.where(acts, targets.target, current)
+    unasked = _known(tick.state.request_before_cron, current)
+    wanted = asked_alone(tick, LAYER, wanted, targets.asked, unasked)
     wanted = _ratio_bounds(tick, wanted, acts)
     wanted = _limit_in_force(tick, wanted, acts)
     value = _trusted(tick, wanted, targets, confidence, stale)
     small = np.abs(value - current) <= rule.update_threshold * current
+    small &= ~rule.is_asked_only
     value = _keep(tick, Code.InsideUpdateThreshold, value, small, rule.update_threshold)
     value = _paced(tick, value)
     period_s = rule.evaluation_s.astype(np.float64)
@@ -64,6 +68,7 @@ def next_requests(
     value = np.where(is_same(value, current), current, value)
     unplanned, value = value, _planned(tick, value, wanted, targets, acts)
     is_planned = (value != unplanned) & ~np.isnan(value)
+    is_planned |= rule.is_asked_only & _at_edge(tick, value, targets.planned)
     value = _keep(tick, Code.Paused, value, tick.is_paused)
     return NextRequests(
         running=_of_running_workers(tick, value),
@@ -108,6 +113,18 @@ def _of_starting_workers(tick: Tick, value: Floats, stale: Bools) -> Floats:
     return np.where(frozen & ~np.isnan(before), before, value)
 
 
+def _at_edge(tick: Tick, value: Floats, planned: Floats) -> Bools:
+    """Return where a cron window begins or ends for amounts that need no pace."""
+    current = tick.workloads.request
+    begins = (value > current) & (value <= planned)
+    ends = (value < current) & np.isnan(planned) & ~np.isnan(tick.state.request_before_cron)
+    return np.asarray(begins | ends, np.bool_)
+
+
+def _known(value: Floats, otherwise: Floats) -> Floats:
+    return np.where(np.isnan(value), otherwise, value)
+
+
 def _ratio_bounds(tick: Tick, value: Floats, acts: Bools) -> Floats:
     """Bound by multiples of the stated value; the smallest amount and the hard bounds win."""
     rule, stated = tick.policies.requests, tick.workloads.stated_request
@@ -145,11 +162,12 @@ def _trusted(
     unsure = ~(value <= current) & (confidence < TO_RAISE)
     unsure |= (value < current) & (confidence < TO_LOWER)
     unsure |= span_s < rule.initial_delay_s
+    follows_use = ~rule.is_asked_only
     for code, where, arg in (
         (Code.StaleMetrics, stale, np.nan),
         (Code.LowConfidence, unsure, confidence),
     ):
-        held = np.where(where, least, value)
+        held = np.where(where & follows_use, least, value)
         differs = ~((value == held) | (np.isnan(value) & np.isnan(held)))
         tick.log.add(LAYER, code, differs, value, held, arg)
         value = held
@@ -157,7 +175,8 @@ def _trusted(
 
 
 def _paced(tick: Tick, value: Floats) -> Floats:
-    current, state, acts = tick.workloads.request, tick.state, tick.policies.requests.acts
+    current, state, rule = tick.workloads.request, tick.state, tick.policies.requests
+    acts = rule.acts & ~rule.is_asked_only
     blocked = (value < current) & (state.no_decrease_until_s > tick.now_s)
     value = _keep(tick, Code.NoDecreaseAfterRollBack, value, blocked)
     age_s = tick.now_s - state.request_change_s

@@ -39,6 +39,17 @@ class LimitBasis(StrEnum):
     UPPER_PERCENTILE = "upper_percentile"
 
 
+class Follows(StrEnum):
+    """What moves the amounts of a layer."""
+
+    USE = "use"
+    """Use, and what cron rules and the external scaler ask for beside it."""
+    CRON = "cron"
+    """Cron rules alone; outside their windows what is stated."""
+    ANSWERS = "answers"
+    """The external scaler and cron rules; what neither asks for stays as it is."""
+
+
 @dataclass(frozen=True, slots=True)
 class Buffer:
     """Margin on a raw value: ``value * factor``, and at least ``value + least``."""
@@ -82,6 +93,7 @@ class RequestRule:
     initial_delay_s: int
     evaluation_s: int
     prediction: Prediction = field(default_factory=Prediction)
+    follows: Follows = Follows.USE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +117,7 @@ class LimitRule:
     max_allowed: float | None
     evaluation_s: int
     prediction: Prediction = field(default_factory=Prediction)
+    follows: Follows = Follows.USE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +141,7 @@ class ReplicaRule:
     """None: 10 x the stated replicas."""
     evaluation_s: int
     """Demand is the mean over this period."""
+    follows: Follows = Follows.USE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

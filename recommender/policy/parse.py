@@ -10,6 +10,7 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from recommender.errors import Problem
+from recommender.policy.asked_only import asked_amounts, asked_replicas
 from recommender.policy.generations import governing
 from recommender.policy.horizontal import cron_rules, external_scaler, replica_rule, scale_to_zero
 from recommender.policy.model import Dimension, Policy
@@ -53,9 +54,10 @@ def policy_from(
     limits = {
         dimension: limit_rule(taking, dimension, chosen[dimension]) for dimension in Dimension
     }
-    replicas = replica_rule(taking)
     cron = cron_rules(taking, gpu_model=gpu_model)
     external = external_scaler(taking)
+    requests, limits = asked_amounts(taking, requests, limits, cron, external)
+    replicas = asked_replicas(taking, replica_rule(taking), cron)
     to_zero = scale_to_zero(taking)
     return Policy(
         requests=MappingProxyType(requests),

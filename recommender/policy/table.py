@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.observation import Bools, Floats, Ints
-from recommender.policy.model import CronRule, Dimension, LimitBasis, Mode
+from recommender.policy.model import CronRule, Dimension, Follows, LimitBasis, Mode
 from recommender.resources import TFLOPS, VRAM, Resource
 
 if TYPE_CHECKING:
@@ -48,6 +48,10 @@ class RequestColumns:
     max_allowed: Floats
     initial_delay_s: Ints
     evaluation_s: Ints
+    is_asked_only: Bools
+    """Use moves nothing: only cron rules and the external scaler do."""
+    keeps_unasked: Bools
+    """Of those: what nobody asks for stays as it is; else it is what is stated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +74,8 @@ class LimitColumns:
     min_allowed: Floats
     max_allowed: Floats
     evaluation_s: Ints
+    is_asked_only: Bools
+    keeps_unasked: Bools
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +94,7 @@ class ReplicaColumns:
     max_replicas: Floats
     """NaN: 10 x the stated replicas."""
     evaluation_s: Ints
+    is_asked_only: Bools
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +166,7 @@ def _request(rule: RequestRule, resource: Resource) -> dict[str, object]:
         "max_allowed": _amount(rule.max_allowed, resource),
         "initial_delay_s": rule.initial_delay_s,
         "evaluation_s": rule.evaluation_s,
+        **_asked(rule),
     }
 
 
@@ -179,6 +187,14 @@ def _limit(rule: LimitRule, resource: Resource) -> dict[str, object]:
         "min_allowed": _amount(rule.min_allowed, resource),
         "max_allowed": _amount(rule.max_allowed, resource),
         "evaluation_s": rule.evaluation_s,
+        **_asked(rule),
+    }
+
+
+def _asked(rule: RequestRule | LimitRule) -> dict[str, object]:
+    return {
+        "is_asked_only": rule.follows is not Follows.USE,
+        "keeps_unasked": rule.follows is Follows.ANSWERS,
     }
 
 
@@ -196,6 +212,7 @@ def _replicas(policy: Policy) -> dict[str, object]:
         "min_replicas": float(rule.min_replicas),
         "max_replicas": _unset(rule.max_replicas),
         "evaluation_s": rule.evaluation_s,
+        "is_asked_only": rule.follows is not Follows.USE,
     }
 
 

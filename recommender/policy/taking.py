@@ -64,6 +64,14 @@ class Taking:
         """Let a block only recommend, because of a problem at ``path``."""
         self._held.setdefault(block, path)
 
+    def whole_mode(self, *lands: str) -> Mode:
+        """Return how far what belongs to no block may go: as the whole configuration."""
+        held = {**self._held, **self.settings.held}
+        if EVERYTHING in held:
+            self.note(f"problem at {held[EVERYTHING]}", *lands)
+            return Mode.RECOMMEND
+        return Mode(str(self.take("mode", *lands)))
+
     def mode(self, block: str, *lands: str) -> Mode:
         """Return how far a block may go.
 

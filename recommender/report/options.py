@@ -20,3 +20,5 @@ class RenderOptions:
     """``namespace``, ``pool`` or ``label:NAME``."""
     has_color: bool = False
     """Table: severities in ANSI colours."""
+    live: str = ""
+    """Page: one line below its head, of the process that serves it."""

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 def render_page(report: Report, options: RenderOptions | None = None) -> str:
     """Return the complete page, all items shown, most urgent first as the items come."""
-    del options
     style, script = _asset("report.css"), _asset("report.js")
     groups = by_workload(report.items)
     return _template().render(
@@ -45,7 +44,16 @@ def render_page(report: Report, options: RenderOptions | None = None) -> str:
         data=_embeddable(compact_json(report)),
         style=style,
         script=script,
-        policy=_security_policy(style, script),
+        policy=security_policy(),
+        live=options.live if options is not None else "",
+    )
+
+
+def security_policy() -> str:
+    """Return the content security policy of the page, for whoever serves it over HTTP."""
+    return (
+        "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; "
+        f"style-src '{_hash(_asset('report.css'))}'; script-src '{_hash(_asset('report.js'))}'"
     )
 
 
@@ -71,13 +79,6 @@ def _embeddable(text: str) -> Any:
 
     safe = text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
     return Markup(safe)  # noqa: S704  every "<" is escaped above
-
-
-def _security_policy(style: str, script: str) -> str:
-    return (
-        "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; "
-        f"style-src '{_hash(style)}'; script-src '{_hash(script)}'"
-    )
 
 
 def _hash(text: str) -> str:

@@ -232,6 +232,7 @@ class UsageModel:
             ts,
             demands.demand,
             demands.saturated,
+            share=demands.share,
             top=demands.top,
             now_s=now_s,
             known_before_s=known_before_s,

@@ -34,6 +34,8 @@ class RecentSamples:
         """Oldest first, whatever the step."""
         self.last_sample_s: Ints = np.full(0, -1, np.int64)
         self.last_is_saturated: Bools = np.zeros(0, np.bool_)
+        self.last_share: Floats = np.empty(0)
+        """What held the newest sample down at most; NaN: not known."""
 
     def grow(self, workers: int) -> None:
         """Append workers until there are so many."""
@@ -45,6 +47,7 @@ class RecentSamples:
         self.last_three = np.concatenate([self.last_three, np.full((3, more), np.nan)], axis=1)
         self.last_sample_s = np.append(self.last_sample_s, np.full(more, -1, np.int64))
         self.last_is_saturated = np.append(self.last_is_saturated, np.zeros(more, np.bool_))
+        self.last_share = np.append(self.last_share, np.full(more, np.nan))
 
     def clear(self, workers: Ints) -> None:
         """Empty some workers for reuse."""
@@ -53,6 +56,7 @@ class RecentSamples:
         self.last_three[:, workers] = np.nan
         self.last_sample_s[workers] = -1
         self.last_is_saturated[workers] = False
+        self.last_share[workers] = np.nan
 
     def put(self, worker: Ints, ts: Ints, demand: Floats, saturated: Bools) -> int:
         """Lay samples on the grid; return how many fell on one that was there already."""
@@ -68,7 +72,9 @@ class RecentSamples:
         filled = empty_before - np.count_nonzero(np.isnan(values))
         return int(len(worker) - filled)
 
-    def remember(self, worker: Ints, ts: Ints, demand: Floats, saturated: Bools) -> None:
+    def remember(
+        self, worker: Ints, ts: Ints, demand: Floats, saturated: Bools, share: Floats
+    ) -> None:
         """Update what the newest samples said; older samples change nothing.
 
         A sample that comes again under the newest stamp counts where it is larger: it may have been
@@ -77,6 +83,7 @@ class RecentSamples:
         again = ts == self.last_sample_s[worker]
         np.fmax.at(self.last_three[-1], worker[again], demand[again])
         np.logical_or.at(self.last_is_saturated, worker[again], saturated[again])
+        np.fmax.at(self.last_share, worker[again], share[again])
         newer = np.flatnonzero(ts > self.last_sample_s[worker])
         if len(newer) == 0:
             return
@@ -87,7 +94,8 @@ class RecentSamples:
             order = newer[np.lexsort((demand[newer], ts[newer], worker[newer]))]
             changes = (np.diff(worker[order]) != 0) | (np.diff(ts[order]) != 0)
             order = order[np.append(changes, [True])]
-        worker, ts, demand, saturated = worker[order], ts[order], demand[order], saturated[order]
+        worker, ts, demand = worker[order], ts[order], demand[order]
+        saturated, share = saturated[order], share[order]
         from_end = _rank_from_end(worker)
         for rank in (2, 1, 0):
             pick = from_end == rank
@@ -97,6 +105,7 @@ class RecentSamples:
         newest = from_end == 0
         self.last_sample_s[worker[newest]] = ts[newest]
         self.last_is_saturated[worker[newest]] = saturated[newest]
+        self.last_share[worker[newest]] = share[newest]
 
     def closed_minutes(self, first_minute: int, limit_minute: int) -> Minutes | None:
         """Return the minutes ``first <= minute < limit`` that hold samples."""

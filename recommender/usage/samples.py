@@ -21,6 +21,8 @@ class Demands:
     ts: Ints
     demand: Floats
     saturated: Bools
+    share: Floats
+    """What held the use down at most; NaN: not known."""
     top: Floats | None
     """Largest demand of the minute where the source aggregated; ``demand`` is then its mean."""
 
@@ -62,6 +64,7 @@ class UsageSamples:
             ts=self.ts[chosen],
             demand=_rounded(demand[chosen]),
             saturated=saturated[chosen],
+            share=self.share[chosen],
             top=None if top is None else _rounded(top[chosen]),
         )
 

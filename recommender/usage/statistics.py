@@ -53,6 +53,8 @@ def _column(
     step_s = np.maximum(store.step_s[rows], 1)
     span_s = store.last_sample_s[rows] - store.first_sample_s[rows]
     live = _Live(model, store, now_s)
+    raised_s = _spread(model, rows, state.limit_raise_s[:, r])
+    saturated_share = live.saturated_share(raised_s)[rows]
     return {
         "points": store.points[rows],
         "expected_points": span_s / np.maximum(step_s, MINUTE_S) + 1.0,
@@ -67,7 +69,8 @@ def _column(
         "burst": live.burst()[rows],
         "last_three": live.last_three()[rows],
         "recent_minutes": live.highest(RECENT_S)[rows],
-        "is_saturated": live.is_saturated(_spread(model, rows, state.limit_raise_s[:, r]))[rows],
+        "is_saturated": ~np.isnan(saturated_share),
+        "saturated_share": saturated_share,
         "saturated_minutes": _saturated_minutes(store, rows, watch_s, now_s),
         "day_mean": store.day.highest_mean(store)[rows],
         "saturated_share_day": store.day.saturated_share(store)[rows],
@@ -199,16 +202,18 @@ class _Live:
         last_three = np.fmax.reduce(self._store.recent.last_three, axis=0)
         return self._most(np.where(coarse, last_three, value))
 
-    def is_saturated(self, limit_raise_s: Ints) -> Bools:
-        """Whether some worker's newest sample is saturated, and not older than two steps.
+    def saturated_share(self, limit_raise_s: Ints) -> Floats:
+        """Return the largest share of a worker whose newest sample is saturated; NaN: none is.
 
-        A sample from before the last raise speaks of an earlier limit: else a worker that is gone
-        would raise the limit of the others again at every tick.
+        A share that is not known counts as the largest of all.  Samples older than two steps do not
+        count, and none from before the last raise, which speaks of an earlier limit: else a worker
+        that is gone would raise the limit of the others again at every tick.
         """
         recent = self._store.recent
         new = self._now_s - recent.last_sample_s <= np.maximum(60, 2 * self._step_s)
         new &= recent.last_sample_s >= limit_raise_s[self._row]
-        return self._any(recent.last_is_saturated & new)
+        share = np.where(np.isnan(recent.last_share), np.inf, recent.last_share)
+        return self._most(np.where(recent.last_is_saturated & new, share, np.nan))
 
     def resident_peak(self) -> Floats:
         """Highest use of the last hour of any running worker; incompressible resources only."""

@@ -150,6 +150,7 @@ class ResourceUsage:
         demand: Floats,
         saturated: Bools,
         *,
+        share: Floats,
         now_s: int,
         known_before_s: int = 0,
         top: Floats | None = None,
@@ -163,12 +164,12 @@ class ResourceUsage:
         """
         if top is not None:
             # stamped by its start, a minute gives way to the single samples that follow
-            self.recent.remember(worker, ts, top, saturated)
+            self.recent.remember(worker, ts, top, saturated, share)
             self.backlog.add(worker, ts // MINUTE_S * MINUTE_S, demand, saturated, top)
             known = int((ts < known_before_s).sum())
             self._waiting_again += known
             return Taken(again=known)
-        self.recent.remember(worker, ts, demand, saturated)
+        self.recent.remember(worker, ts, demand, saturated, share)
         # the ring may be ahead: a time that could not be read whole is read again from earlier on
         newest_s = max(now_s, (self.recent.demand.newest + 1) * GRID_S)
         reach_s = (newest_s - KEPT_S) // GRID_S * GRID_S

@@ -14,6 +14,7 @@ from functools import partial
 
 from tests.benchmarks.cluster import ClusterSizes, on_a_cluster
 from tests.benchmarks.controller import ControllerSizes, on_controllers
+from tests.benchmarks.live import LiveSizes, on_a_live_cluster
 from tests.benchmarks.measuring import decision_tick, replays, report_page, start_up
 from tests.benchmarks.own_process import ROOT
 from tests.benchmarks.prometheus import FULL, SHORT, usage_from_prometheus
@@ -43,6 +44,10 @@ def subjects(*, is_full: bool) -> dict[str, tuple[str, Callable[[], Iterable[Mea
         "controller": (
             "placement, start, raises of the controller, some minutes",
             partial(on_controllers, ControllerSizes()),
+        ),
+        "live": (
+            "the whole loop on a large cluster, about a quarter of an hour and 12 GB of memory",
+            partial(on_a_live_cluster, LiveSizes()),
         ),
     }
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from typing import Any
+from typing import Any, Protocol
 
 from autoscaler.api.names import CONTROL_CONFIG_MAP, GPU_IDS, FieldManager
 from autoscaler.api.names import NAMESPACE as INSTALLATION
@@ -62,13 +62,13 @@ def add_node(plane: ControlPlane) -> None:
         api.merge_patch(CONFIG_MAPS, CONTROL_CONFIG_MAP, mode, INSTALLATION)
         api.create(NAMESPACES, {"metadata": {"name": NAMESPACE}})
         api.create(POOLS, gpu_cells.pool())
-        uid = _with_status(api, NODES, gpu_cells.node(0))
+        uid = with_status(api, NODES, gpu_cells.node(0))
         # Admission taints every new node as not ready.
         api.merge_patch(NODES, gpu_cells.node_name(0), {"spec": {"taints": None}})
         for number in range(GPUS_OF_A_NODE):
             gpu = gpu_cells.gpu(number, uid)
             api.create(GPUS, {key: part for key, part in gpu.items() if key != "status"})
-            _apply(api, GPUS, gpu, FieldManager.AGENT)
+            apply_status(api, GPUS, gpu, FieldManager.AGENT)
         for number in range(WORKERS_OF_A_NODE):
             add_worker(api, number)
 
@@ -84,14 +84,14 @@ def settle(plane: ControlPlane, controller: ControllerProcess) -> None:
     with closing(administrator(plane)) as api:
         until(lambda: _all_placed(api), what="all pods are placed", deadline_s=DEADLINE_S)
         for pod in _pods(api):
-            _run(api, pod["metadata"]["name"])
+            run_pod(api, pod["metadata"]["name"], gpu_cells.node_name(0))
         until(
             lambda: len(_workloads(api)) == WORKERS_OF_A_NODE,
             what="all workloads are there",
             deadline_s=DEADLINE_S,
         )
         for workload in _workloads(api):
-            _apply(
+            apply_status(
                 api,
                 WORKLOADS,
                 {**workload, "status": {"desiredResources": DECIDED}},
@@ -105,12 +105,28 @@ def settle(plane: ControlPlane, controller: ControllerProcess) -> None:
     wait_until_idle(controller)
 
 
-def copy_nodes(plane: ControlPlane, nodes: int) -> None:
-    """Copy the first node and all that belongs to it, so that there are so many."""
+class CopiesStored(Protocol):
+    """Makes stored bytes of a copy from those of the original."""
+
+    def copied(self, stored: bytes, number: int) -> bytes:
+        """Return the bytes of the copy of a number."""
+        ...
+
+
+def copy_nodes(
+    plane: ControlPlane,
+    nodes: int,
+    *,
+    copying_of: Callable[[Iterable[str]], CopiesStored] = Copying,
+) -> None:
+    """Copy the first node and all that belongs to it, so that there are so many.
+
+    ``copying_of`` says how a copy is made, given all UIDs of the original.
+    """
     stored = {resource: list(_stored(plane, prefix)) for resource, prefix in PREFIXES.items()}
     with closing(administrator(plane)) as api:
-        made = (obj for resource in PREFIXES for obj in _listed(api, resource))
-        copying = Copying(obj["metadata"]["uid"] for obj in made)
+        made = (obj for resource in PREFIXES for obj in listed(api, resource))
+        copying = copying_of(obj["metadata"]["uid"] for obj in made)
         puts: list[dict[str, object]] = []
         for number in range(1, nodes):
             for pairs in stored.values():
@@ -168,7 +184,7 @@ def administrator(plane: ControlPlane) -> ApiServer:
     return ApiServer.from_environment(kubeconfig=plane.admin_kubeconfig, user_agent="benchmark")
 
 
-def _with_status(api: ApiServer, resource: Resource, obj: dict[str, Any]) -> str:
+def with_status(api: ApiServer, resource: Resource, obj: dict[str, Any]) -> str:
     """Create an object and then its status; return its UID."""
     created = api.create(resource, {key: part for key, part in obj.items() if key != "status"})
     status = {"status": obj["status"]}
@@ -176,7 +192,7 @@ def _with_status(api: ApiServer, resource: Resource, obj: dict[str, Any]) -> str
     return str(created["metadata"]["uid"])
 
 
-def _apply(api: ApiServer, resource: Resource, obj: dict[str, Any], manager: str) -> None:
+def apply_status(api: ApiServer, resource: Resource, obj: dict[str, Any], manager: str) -> None:
     identity = {
         key: obj["metadata"][key] for key in ("name", "namespace") if key in obj["metadata"]
     }
@@ -189,9 +205,9 @@ def _apply(api: ApiServer, resource: Resource, obj: dict[str, Any], manager: str
     api.apply(resource, body, field_manager=manager, subresource="status")
 
 
-def _run(api: ApiServer, name: str) -> None:
-    """Do what scheduler and kubelet do of a pod of the first node."""
-    target = {"apiVersion": "v1", "kind": "Node", "name": gpu_cells.node_name(0)}
+def run_pod(api: ApiServer, name: str, node: str) -> None:
+    """Do what scheduler and kubelet do of a pod."""
+    target = {"apiVersion": "v1", "kind": "Node", "name": node}
     binding = {
         "apiVersion": "v1",
         "kind": "Binding",
@@ -205,14 +221,14 @@ def _run(api: ApiServer, name: str) -> None:
 
 
 def _pods(api: ApiServer) -> list[dict[str, Any]]:
-    return _listed(api, PODS, NAMESPACE)
+    return listed(api, PODS, NAMESPACE)
 
 
 def _workloads(api: ApiServer) -> list[dict[str, Any]]:
-    return _listed(api, WORKLOADS, NAMESPACE)
+    return listed(api, WORKLOADS, NAMESPACE)
 
 
-def _listed(
+def listed(
     api: ApiServer, resource: Resource, namespace: str | None = None
 ) -> list[dict[str, Any]]:
     return [obj for objects, _ in api.pages(resource, namespace=namespace) for obj in objects]

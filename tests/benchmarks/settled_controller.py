@@ -33,9 +33,9 @@ from autoscaler.workloads.parts import Parts, parts_of
 from autoscaler.workloads.resync import all_keys
 from autoscaler.workloads.rules import ControllerRules
 from autoscaler.workloads.work import WorkKey
+from tests.autoscaler.api_double import START_S, ApiDouble
 from tests.autoscaler.webhook.asking import patched
 from tests.autoscaler.webhook.clusters import APPLY, MemorySnapshot
-from tests.autoscaler.workloads.api_double import START_S, ApiDouble
 from tests.autoscaler.workloads.toolbox import WorkDouble
 from tests.benchmarks import gpu_cells
 from tests.benchmarks.gpu_cells import (

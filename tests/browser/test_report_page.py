@@ -1,37 +1,11 @@
 """The page in a real browser, from a file and without a network."""
 
-import os
-
 import pytest
-from playwright.sync_api import sync_playwright
 
 from recommender.report.page import render_page
-from tests.components.chromium import MISSING, find_chromium
 from tests.recommender.report.fleets import varied_report
 
 WORKLOADS = 7
-ARGUMENTS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    path = find_chromium()
-    if path is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail(MISSING)
-        pytest.skip(MISSING)
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")

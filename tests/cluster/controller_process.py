@@ -11,59 +11,39 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import urllib3
-from prometheus_client.parser import text_string_to_metric_families
-
 from autoscaler.api.names import CONTROLLER_LEASE, NAMESPACE, ServiceAccount
-from autoscaler.telemetry.family import PREFIX
-from tests.cluster.child_processes import ChildProcess, start_child
+from tests.cluster.autoscaler_process import (
+    AutoscalerProcess,
+    release_autoscaler_lease,
+    start_autoscaler,
+)
+from tests.cluster.child_processes import start_child
 from tests.cluster.control_plane import ControlPlane
+from tests.cluster.elected_process import ElectedProcess
 from tests.cluster.webhook_process import ROOT, install, is_asked, remove_entries, start_webhook
-from tests.components.processes import LOOPBACK, ServerError, free_port, status_of, until
+from tests.components.processes import LOOPBACK, free_port, until
 
 RESYNC = "30s"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ControllerProcess:
+class ControllerProcess(ElectedProcess):
     """A running controller."""
-
-    process: ChildProcess
-    health_url: str
-
-    def log(self) -> str:
-        """Return all that it wrote."""
-        return self.process.log()
-
-    @property
-    def is_ready(self) -> bool:
-        """Return what the kubelet would see."""
-        return status_of(f"{self.health_url}/readyz") == 200
-
-    @property
-    def is_leader(self) -> bool:
-        """Return whether it says that it leads."""
-        return self.metric("leader") == 1.0
-
-    def metric(self, name: str, **labels: str) -> float:
-        """Return the sum of the samples of ``/metrics`` with these labels, without our prefix."""
-        answer = urllib3.request("GET", f"{self.health_url}/metrics", retries=False, timeout=5.0)
-        return sum(
-            sample.value
-            for family in text_string_to_metric_families(answer.data.decode())
-            for sample in family.samples
-            if sample.name == PREFIX + name and labels.items() <= sample.labels.items()
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installed:
-    """The processes of one installation; controllers are started and ended by the tests."""
+    """The processes of one installation; the tests start and end controllers and autoscalers."""
 
     plane: ControlPlane
     folder: Path
     webhook_port: int
     stack: ExitStack
+
+    @property
+    def webhook_url(self) -> str:
+        """Return where the webhook answers."""
+        return f"https://{LOOPBACK}:{self.webhook_port}"
 
     def start(self, *arguments: str) -> ControllerProcess:
         """Start a controller; it is not ready yet."""
@@ -73,7 +53,7 @@ class Installed:
             f"--kubeconfig={self.plane.kubeconfig(ServiceAccount.CONTROLLER)}",
             f"--bind-address={LOOPBACK}",
             f"--health-port={health_port}",
-            f"--webhook-url=https://{LOOPBACK}:{self.webhook_port}",
+            f"--webhook-url={self.webhook_url}",
             "--webhook-replicas=1",
             f"--resync={RESYNC}",
             *arguments,
@@ -94,6 +74,14 @@ class Installed:
         until(lambda: controller.is_leader, what="the controller leads")
         return controller
 
+    def start_autoscaler(self, *arguments: str) -> AutoscalerProcess:
+        """Start an autoscaler; it is not ready yet.  ``arguments`` name the metrics source."""
+        autoscaler = start_autoscaler(
+            self.plane, self.folder, webhook_url=self.webhook_url, arguments=arguments
+        )
+        self.stack.enter_context(autoscaler.process)
+        return autoscaler
+
 
 @contextmanager
 def installed(
@@ -102,6 +90,7 @@ def installed(
     """Install, and run the webhook; nobody fills its entries until a controller is started."""
     install(plane)
     release_lease(plane)
+    release_autoscaler_lease(plane)
     port = free_port()
     webhook, _ = start_webhook(plane, folder, port=port, arguments=webhook_arguments)
     with ExitStack() as stack:
@@ -132,9 +121,4 @@ def release_lease(plane: ControlPlane) -> None:
 
 def wait_until_ready(controller: ControllerProcess) -> None:
     """Wait for a controller.  Raises ``ServerError`` with the end of its log where it ended."""
-    until(
-        lambda: not controller.process.is_running or controller.is_ready,
-        what="the controller is ready",
-    )
-    if not controller.process.is_running:
-        raise ServerError(f"it ended; its log ends:\n{controller.process.end_of_log()}")
+    controller.wait_until_ready()

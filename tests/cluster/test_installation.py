@@ -30,6 +30,8 @@ from tests.components.programs import CLUSTER_PROGRAMS
 INSTALLATION = DEPLOY / "kustomize"
 CONTROLLER = "tensor-fusion-controller"
 """Name of its Deployment, its Service and its disruption budget."""
+AUTOSCALER = "tensor-fusion-autoscaler"
+"""The same of the autoscaler."""
 ONE_ENTRY = entry_of(WEBHOOKS[0], ServiceAddress(), "")
 
 
@@ -86,7 +88,7 @@ def test_applying_again_keeps_the_mode_and_the_entries(fresh):
     assert [entry["name"] for entry in kept["webhooks"]] == [ONE_ENTRY["name"]]
 
 
-@pytest.mark.parametrize("name", [WEBHOOK_SERVICE, CONTROLLER])
+@pytest.mark.parametrize("name", [WEBHOOK_SERVICE, CONTROLLER, AUTOSCALER])
 def test_our_pods_pass_the_strictest_pod_security(fresh, objects, name):
     pod = objects["Deployment", name]["spec"]["template"]
     made = {
@@ -114,7 +116,7 @@ def test_the_service_leads_to_the_webhook_where_the_entries_expect_it(objects):
     assert port["targetPort"] in {each["name"] for each in container["ports"]}
 
 
-@pytest.mark.parametrize("name", [WEBHOOK_SERVICE, CONTROLLER])
+@pytest.mark.parametrize("name", [WEBHOOK_SERVICE, CONTROLLER, AUTOSCALER])
 def test_one_process_of_each_is_kept_while_nodes_are_drained(objects, name):
     deployment = objects["Deployment", name]["spec"]
     budget = objects["PodDisruptionBudget", name]["spec"]
@@ -125,7 +127,8 @@ def test_one_process_of_each_is_kept_while_nodes_are_drained(objects, name):
 
 
 @pytest.mark.parametrize(
-    ("name", "command"), [(WEBHOOK_SERVICE, "webhook"), (CONTROLLER, "controller")]
+    ("name", "command"),
+    [(WEBHOOK_SERVICE, "webhook"), (CONTROLLER, "controller"), (AUTOSCALER, "autoscaler")],
 )
 def test_our_processes_are_commands_of_the_one_program(objects, name, command):
     [container] = objects["Deployment", name]["spec"]["template"]["spec"]["containers"]

@@ -10,6 +10,7 @@ from collections import defaultdict
 import pytest
 
 from autoscaler.api.names import (
+    AUTOSCALER_LEASE,
     CERTIFICATE_SECRET,
     CONTROL_CONFIG_MAP,
     CONTROLLER_LEASE,
@@ -38,6 +39,12 @@ OWN_NAMESPACE = {
         ("coordination.k8s.io", "leases", CONTROLLER_LEASE): frozenset({"get", "update"}),
         ("coordination.k8s.io", "leases", ""): frozenset({"create"}),
         ("discovery.k8s.io", "endpointslices", ""): frozenset({"list"}),
+    },
+    ServiceAccount.AUTOSCALER: {
+        ("", "configmaps", CONTROL_CONFIG_MAP): CACHING,
+        ("discovery.k8s.io", "endpointslices", ""): frozenset({"list"}),
+        ("coordination.k8s.io", "leases", AUTOSCALER_LEASE): frozenset({"get", "update"}),
+        ("coordination.k8s.io", "leases", ""): frozenset({"create"}),
     },
 }
 """Process to what it may do in the namespace of the installation: (group, resource, name)."""
@@ -78,6 +85,23 @@ EVERYWHERE = {
         (REGISTRATION, "mutatingwebhookconfigurations", WEBHOOK_CONFIGURATION): PATCHING,
         (REGISTRATION, "validatingwebhookconfigurations", WEBHOOK_CONFIGURATION): PATCHING,
         (REGISTRATION, "validatingwebhookconfigurations", TEMPLATE_WEBHOOK_CONFIGURATION): PATCHING,
+    },
+    ServiceAccount.AUTOSCALER: {
+        (GROUP, "tensorfusionworkloads", ""): READING,
+        (GROUP, "tensorfusionworkloads/status", ""): WRITING_STATUS,
+        (GROUP, "tensorfusionworkloads/scale", ""): PATCHING,
+        (GROUP, "gpus", ""): CACHING,
+        (GROUP, "gpupools", ""): CACHING,
+        (GROUP, "gpuresourcequotas", ""): CACHING,
+        ("", "pods", ""): CACHING,
+        ("", "namespaces", ""): CACHING,
+        ("", "services", ""): frozenset({"list"}),
+        ("autoscaling", "horizontalpodautoscalers", ""): CACHING,
+        ("keda.sh", "scaledobjects", ""): frozenset({"list"}),
+        ("apps", "deployments/scale", ""): PATCHING,
+        ("apps", "statefulsets/scale", ""): PATCHING,
+        ("events.k8s.io", "events", ""): frozenset({"create", "patch"}),
+        (REGISTRATION, "mutatingwebhookconfigurations", WEBHOOK_CONFIGURATION): frozenset({"get"}),
     },
 }
 """Process to what it may do in every namespace; an empty name: with all of them."""
@@ -185,6 +209,65 @@ def test_the_controller_may_not(control_plane, question):
     )
 
     assert ended.out.strip() == "no"
+
+
+@pytest.mark.usefixtures("webhook")
+@pytest.mark.parametrize(
+    "question",
+    [
+        ("get", "pods"),
+        ("create", "pods"),
+        ("patch", "pods"),
+        ("update", "pods"),
+        ("delete", "pods"),
+        ("patch", "pods", "--subresource=status"),
+        ("patch", "pods", "--subresource=resize"),
+        ("create", "pods", "--subresource=eviction"),
+        ("create", "pods", "--subresource=exec"),
+        ("patch", "deployments.apps"),
+        ("get", "deployments.apps"),
+        ("patch", "replicasets.apps", "--subresource=scale"),
+        ("create", f"tensorfusionworkloads.{GROUP}"),
+        ("patch", f"tensorfusionworkloads.{GROUP}"),
+        ("delete", f"tensorfusionworkloads.{GROUP}"),
+        ("patch", f"gpus.{GROUP}", "--subresource=status"),
+        ("patch", f"gpupools.{GROUP}"),
+        ("patch", f"gpuresourcequotas.{GROUP}"),
+        ("get", "secrets"),
+        ("list", "secrets"),
+        ("get", "configmaps"),
+        ("patch", "configmaps"),
+        ("patch", "mutatingwebhookconfigurations"),
+        ("get", "nodes"),
+        ("create", "serviceaccounts", "--subresource=token"),
+        ("impersonate", "users"),
+    ],
+    ids=" ".join,
+)
+def test_the_autoscaler_may_not(control_plane, question):
+    ended = control_plane.kubectl(
+        "auth", "can-i", "-n", NAMESPACE, *question, user=ServiceAccount.AUTOSCALER
+    )
+
+    assert ended.out.strip() == "no"
+
+
+@pytest.mark.usefixtures("webhook")
+def test_keys_of_external_scalers_are_read_where_the_owner_of_a_namespace_says_so(
+    control_plane, namespace
+):
+    question = ("auth", "can-i", "get", "secrets", "-n")
+    account = f"--serviceaccount={NAMESPACE}:{ServiceAccount.AUTOSCALER}"
+    role = "--clusterrole=tensor-fusion-external-scaler-key"
+    words = ("create", "rolebinding", "external-scaler-key", "-n", namespace, role, account)
+    before = control_plane.kubectl(*question, namespace, user=ServiceAccount.AUTOSCALER)
+    control_plane.kubectl(*words).well()
+
+    after = control_plane.kubectl(*question, namespace, user=ServiceAccount.AUTOSCALER)
+    elsewhere = control_plane.kubectl(*question, "default", user=ServiceAccount.AUTOSCALER)
+
+    answers = [each.out.strip() for each in (before, after, elsewhere)]
+    assert answers == ["no", "yes", "no"]
 
 
 def test_nothing_was_forbidden_to_the_webhook_that_runs(webhook):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from autoscaler.api.crd import definition_yaml
 from autoscaler.api.kinds import KINDS
+from autoscaler.scaling.page.openapi import render_description
 from recommender.report.diff import compare, render_diff_json, render_diff_table
 from recommender.report.jsonform import render_schema
 from recommender.report.options import RenderOptions
@@ -18,6 +19,7 @@ FOLDER = Path(__file__).parent
 REFERENCE = FOLDER.parents[1] / "docs" / "reference"
 DEPLOY = FOLDER.parents[1] / "deploy"
 SCHEMA = DEPLOY / "schema" / "report-v1.schema.json"
+OPENAPI = DEPLOY / "schema" / "openapi-v1.json"
 CRDS = DEPLOY / "crds"
 
 
@@ -49,4 +51,5 @@ def golden_files() -> dict[Path, str]:
         "kinds.md": kinds_page(),
     }
     files |= {CRDS / f"{kind.plural}.yaml": definition_yaml(kind) for kind in KINDS}
-    return files | {SCHEMA: render_schema()} | {REFERENCE / k: v for k, v in pages.items()}
+    files |= {SCHEMA: render_schema(), OPENAPI: render_description()}
+    return files | {REFERENCE / k: v for k, v in pages.items()}

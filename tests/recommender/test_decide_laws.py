@@ -62,6 +62,8 @@ def uses(draw, rows):
         name: draw(amounts(rows, flags)) * np.array([1, 0]).astype(bool)
         for name in ("is_saturated",)
     }
+    shares = st.sampled_from([np.nan, np.inf, 1.0, 100.0])
+    use["saturated_share"] = np.where(use["is_saturated"], draw(amounts(rows, shares)), np.nan)
     vram_only = np.array([0.0, 1.0])
     use["is_opaque"] = draw(amounts(rows, flags)) * vram_only.astype(bool)
     use["denials"] = draw(amounts(rows, counts)) * vram_only

@@ -6,6 +6,7 @@ import numpy as np
 
 from autoscaler.errors import AutoscalerError
 from autoscaler.simulate.cluster import SimulatedCluster
+from recommender.decision import Code
 from tests.scenarios.days import CHAT, START, Days, course, workload
 
 ALL = ("auto-requests", "auto-limits", "auto-replicas")
@@ -194,6 +195,29 @@ def test_a_service_on_contended_cards_keeps_its_workers():
     usage = days.ticks[-1].observed.observation.usage
     assert usage.is_saturated[0, 0]
     assert days.view().replicas == before >= 3
+
+
+def test_a_limit_that_contended_cards_cannot_serve_stays_until_they_can():
+    chat = workload(course((0, 400, 8)), "auto-limits", replicas=4, amounts=(40, 200, 10, 16))
+    neighbours = [
+        workload(
+            course((0, 5, 8), (0.5, 300, 8), (2, 5, 8)),
+            name=f"team/n{i}",
+            amounts=(255, 312, 10, 16),
+            is_shared_load=False,
+        )
+        for i in range(4)
+    ]
+    days = Days(chat, *neighbours, cards=4, length_h=3).until(0.6)
+    before = days.limit()
+
+    contended = days.until(2).limit()
+    usage = days.ticks[-1].observed.observation.usage
+
+    assert usage.is_saturated[0, 0]
+    assert usage.saturated_share[0, 0] < 0.5 * before
+    assert contended == before
+    assert Code.Contended in days.ticks[-1].decisions.steps.counts()
 
 
 def test_a_refused_allocation_is_answered_when_the_cluster_answers_again():

@@ -80,6 +80,7 @@ def adjusted_of(
         else _state_of_running(modes),
         replicas_with_all=with_all,
         has_more=any(each.is_left for each in outcomes),
+        has_raised=any(each.changes and each.has_raise for each in outcomes),
     )
 
 

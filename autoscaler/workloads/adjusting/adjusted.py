@@ -36,6 +36,8 @@ class Adjusted:
     field is left out."""
     has_more: bool
     """Whether workers are left to be changed, so that the workload is to be looked at again."""
+    has_raised: bool = False
+    """Whether running workers got more just now, as those of other workloads may wait to."""
 
 
 UNDECIDED = Adjusted(applied=None, state=None, replicas_with_all=None, has_more=False)

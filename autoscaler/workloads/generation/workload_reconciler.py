@@ -91,6 +91,10 @@ class WorkloadReconciler:
         adjusted = self._adjusting.adjust(ensured.workload, pods)
         if adjusted.has_more:
             self._tools.work.add(_key(view), Priority.RAISE)
+        if adjusted.has_raised:
+            # What is said of it waits until the workers of other workloads have theirs too.
+            self._tools.work.add(_key(view), Priority.STATUS)
+            return
         self._show(view, ensured, adjusted, made)
 
     def _workers(self, view: WorkloadView, ensured: Ensured) -> WorkerPodsResult | None:

@@ -50,7 +50,7 @@ def world():
 def check(tfa):
     def check(world, *arguments):
         with serving(world) as url:
-            return tfa("check", "--prometheus-url", url, *arguments)
+            return tfa("check", "--no-cluster", "--prometheus-url", url, *arguments)
 
     return check
 
@@ -60,7 +60,7 @@ def on_terminal(world, *, columns):
     ours, theirs = pty.openpty()
     with serving(world) as url:
         ended = subprocess.run(
-            [sys.executable, "-m", "autoscaler", "check", "--prometheus-url", url],
+            [sys.executable, "-m", "autoscaler", "check", "--no-cluster", "--prometheus-url", url],
             stdout=theirs,
             stderr=subprocess.DEVNULL,
             env={**os.environ, "COLUMNS": str(columns)},
@@ -113,7 +113,7 @@ def test_a_server_that_is_down_ends_with_3_and_is_a_result_not_an_error(tfa, wor
     with serving(world) as url:
         pass
 
-    ended = tfa("check", "--prometheus-url", url, "--timeout", "1s")
+    ended = tfa("check", "--no-cluster", "--prometheus-url", url, "--timeout", "1s")
 
     assert (ended.code, ended.err) == (3, "")
     assert "failed   reachable" in ended.out
@@ -217,8 +217,8 @@ def test_labels_of_others_cannot_turn_a_line_of_json(check, world):
 def test_without_a_terminal_each_finding_is_one_line_whatever_columns_says(tfa, world, monkeypatch):
     monkeypatch.setenv("COLUMNS", "40")
     with serving(without(world, "vram_denied_total")) as url:
-        table = tfa("check", "--prometheus-url", url).out
-        document = tfa("check", "--prometheus-url", url, "-o", "json").json
+        table = tfa("check", "--no-cluster", "--prometheus-url", url).out
+        document = tfa("check", "--no-cluster", "--prometheus-url", url, "-o", "json").json
 
     [section] = document["sections"]
     head, *lines, blank, _ = table.splitlines()

@@ -70,13 +70,24 @@ class StandingCluster:
         self.applied.append(change)
         for i, item in enumerate(self.views):
             if item.key == (change.namespace, change.workload):
-                self.views[i] = replace(
-                    item,
-                    request=amounts({**item.request, **change.request}),
-                    limit=amounts({**item.limit, **change.limit}),
-                    replicas=item.replicas if change.replicas is None else change.replicas,
-                )
+                self.views[i] = _after(item, change)
         return Outcome(change=change, applied=True)
+
+
+def _after(item, change):
+    """Return a view after a change: replicas are the workload's, amounts those of one GPU model."""
+    if change.replicas is not None:
+        return replace(item, replicas=change.replicas)
+    if item.gpu_model != change.gpu_model:
+        return item
+    return replace(
+        item,
+        request=amounts({**item.request, **change.request}),
+        limit=amounts({**item.limit, **change.limit}),
+        start_request=amounts({**item.start_request, **change.start_request}),
+        start_limit=amounts({**item.start_limit, **change.start_limit}),
+        guard=change.guard,
+    )
 
 
 class ListSource:

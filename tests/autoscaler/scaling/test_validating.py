@@ -76,12 +76,39 @@ def test_a_change_of_another_number_does_not_matter():
     assert _reason(_plan(), now) is None
 
 
-def test_vertical_changes_of_a_workload_on_several_gpu_models_are_dropped():
-    other = replace(CHAT, gpu_model="H100")
+def test_each_gpu_model_of_a_workload_is_compared_with_itself():
+    other = replace(CHAT, gpu_model="H100", limit=amounts({"tflops": 90.0}))
+    plan = _plan(row=1, before=90.0)
 
-    validated = validate([_plan()], [CHAT, other], [CHAT, other])
+    validated = validate([_plan(), plan], [CHAT, other], [other, CHAT])
 
-    assert [item.reason for item in validated.rejected] == [Rejection.SEVERAL_GPU_MODELS]
+    assert validated.accepted == (_plan(), plan)
+
+
+def test_a_gpu_model_that_no_worker_runs_on_any_more_is_told_from_a_workload_that_is_gone():
+    assert _reason(_plan(), replace(CHAT, gpu_model="H100")) is Rejection.MOVED
+
+
+def test_replicas_that_are_held_meanwhile_are_left_alone_and_amounts_are_not():
+    held = replace(CHAT, replicas_held="HorizontalPodAutoscaler team/chat sets its replicas")
+    scaling = _plan(Layer.REPLICAS, "replicas", before=1.0, after=2.0)
+
+    assert _reason(scaling, held) is Rejection.REPLICAS_HELD
+    assert _reason(_plan(), held) is None
+
+
+@pytest.mark.parametrize(
+    ("stated", "before", "expected"),
+    [
+        ({}, 16 * GIB, None),
+        ({"vram_bytes": 12 * GIB}, 12 * GIB, None),
+        ({"vram_bytes": 12 * GIB}, 16 * GIB, Rejection.IN_FORCE_CHANGED),
+    ],
+)
+def test_an_amount_at_a_start_replaces_what_was_stated_for_starts(stated, before, expected):
+    plan = _plan(resource="vram_bytes", before=before, after=14 * GIB, is_at_start=True)
+
+    assert _reason(plan, replace(CHAT, start_limit=amounts(stated))) is expected
 
 
 def test_one_bad_change_does_not_cost_the_others():

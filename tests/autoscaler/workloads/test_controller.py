@@ -16,9 +16,9 @@ from autoscaler.workloads.controller import STUCK_S, Controller
 from autoscaler.workloads.parts import parts_of
 from autoscaler.workloads.rules import ControllerRules
 from autoscaler.workloads.work import WorkKey, WorkKind
+from tests.autoscaler.api_double import ApiDouble
 from tests.autoscaler.kube.steady_clock import SteadyClock
 from tests.autoscaler.webhook.listed_api import SilentStream
-from tests.autoscaler.workloads.api_double import ApiDouble
 from tests.autoscaler.workloads.objects import gpu, node, placed, pool, worker
 from tests.components.processes import until
 

@@ -10,7 +10,7 @@ from autoscaler.workloads.cluster import Cluster
 from autoscaler.workloads.counts import ControllerCounts
 from autoscaler.workloads.rules import ControllerRules
 from autoscaler.workloads.tools import Tools
-from tests.autoscaler.workloads.api_double import START_S, ApiDouble
+from tests.autoscaler.api_double import START_S, ApiDouble
 
 NAMESPACE = "tensor-fusion-autoscaler"
 

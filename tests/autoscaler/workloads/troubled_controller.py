@@ -35,7 +35,7 @@ from autoscaler.workloads.parts import parts_of
 from autoscaler.workloads.resync import Resync
 from autoscaler.workloads.rules import ControllerRules
 from autoscaler.workloads.taking_over import learn_placements
-from tests.autoscaler.workloads.api_double import START_S, ApiDouble
+from tests.autoscaler.api_double import START_S, ApiDouble
 from tests.autoscaler.workloads.objects import (
     gpu,
     made,

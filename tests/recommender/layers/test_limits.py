@@ -60,6 +60,15 @@ def test_a_saturated_limit_is_raised_by_half_at_once_without_margin_on_top():
     assert made.steps(LAYER)[Code.Saturated] == pytest.approx((12.0, 30.0))
 
 
+@pytest.mark.parametrize(
+    ("share", "is_raised"), [(19.6, True), (19.5, False), (np.inf, True), (np.nan, True)]
+)
+def test_a_limit_that_the_gpu_cannot_serve_is_neither_raised_nor_lowered(share, is_raised):
+    made = fleet(usage={"is_saturated": (True, False), "saturated_share": (share, np.nan)})
+    assert target(made) == (30.0 if is_raised else 20.0)
+    assert (Code.Contended in made.steps(LAYER)) != is_raised
+
+
 def test_a_demand_above_one_and_a_half_times_the_limit_counts_for_more():
     assert target(fleet(usage={"is_saturated": True, "burst": (40.0, GIB)})) == pytest.approx(48.0)
 

@@ -156,6 +156,17 @@ def test_a_change_that_was_not_applied_is_no_change():
     assert (made.state.request_change_s[0, 0] > 0).tolist() == [True, False, False, False]
 
 
+def test_a_change_that_comes_into_force_a_moment_later_is_one():
+    made = fleet(75.0, 10.0)
+    assert next_request(made) == 20.0
+    made.now_s += 30
+    made.decide(frozenset())
+    assert (made.state.request_change_s[0, 0] > 0).sum() == 1
+    made.now_s += 1
+    made.decide(frozenset())
+    assert (made.state.request_change_s[0, 0] > 0).sum() == 0
+
+
 def test_a_first_amount_that_was_not_applied_is_no_change():
     made = fleet(20.0, np.nan)
     for _ in range(6):

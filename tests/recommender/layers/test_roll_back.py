@@ -128,6 +128,17 @@ def test_a_decrease_that_was_not_applied_is_not_taken_back():
     assert (made.state.no_decrease_until_s <= made.now_s).all()
 
 
+@pytest.mark.parametrize(("after_s", "is_watched"), [(30, True), (31, False)])
+def test_a_decrease_that_comes_into_force_a_moment_later_is_watched(after_s, is_watched):
+    made = lowered_fleet()
+    made.set(request=(10.0, np.nan), limit=(20.0, np.nan))
+    made.now_s += after_s
+    made.decide(frozenset())
+    made.set(request=(8.0, np.nan), limit=(16.0, np.nan))
+    made.now_s += 600
+    assert (made.decide(**TROUBLE).next_request[0, 0] == 10.0) == is_watched
+
+
 def test_a_denial_after_workers_started_with_less_vram_brings_it_back():
     made = StatedFleet(
         policy(is_enrolled=True),

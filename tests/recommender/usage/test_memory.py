@@ -22,7 +22,7 @@ PER_WORKER_AND_RESOURCE = (
     64 * (4 + 1)  # recent samples and which were saturated
     + 2 * 64 * 4  # minute maxima and means
     + 3 * 8
-    + 8
+    + 2 * 8
     + 1  # the last three samples
     + 2 * 8  # the open peak
     + 5 * 8

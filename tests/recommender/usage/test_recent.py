@@ -21,9 +21,9 @@ def recent(*samples, workers=1):
     return made
 
 
-def put(into, ts, demand, *, worker=0, saturated=False):
+def put(into, ts, demand, *, worker=0, saturated=False, share=np.nan):
     columns = np.array([worker]), np.array([ts]), np.array([demand]), np.array([saturated])
-    into.remember(*columns)
+    into.remember(*columns, np.array([share]))
     return into.put(*columns)
 
 
@@ -76,8 +76,21 @@ def test_the_last_three_samples_are_kept_whatever_their_distance():
 def test_samples_of_one_call_are_remembered_in_the_order_of_time():
     made = recent()
     ts = NOW_S - np.array([30, 120, 60, 90])
-    made.remember(np.zeros(4, np.int64), ts, np.array([4.0, 1.0, 3.0, 2.0]), np.zeros(4, np.bool_))
+    demand, saturated = np.array([4.0, 1.0, 3.0, 2.0]), np.zeros(4, np.bool_)
+    made.remember(np.zeros(4, np.int64), ts, demand, saturated, 10.0 * demand)
     assert made.last_three[:, 0].tolist() == [2.0, 3.0, 4.0]
+    assert made.last_share.tolist() == [40.0]
+
+
+def test_the_share_of_the_newest_sample_is_kept():
+    made = recent()
+    for ts, share in ((60, 5.0), (30, 8.0), (45, 9.0)):
+        put(made, NOW_S - ts, 1.0, share=share)
+    assert made.last_share.tolist() == [8.0]
+    put(made, NOW_S - 30, 1.0, share=np.nan)
+    assert made.last_share.tolist() == [8.0]
+    made.clear(np.array([0]))
+    assert np.isnan(made.last_share).tolist() == [True]
 
 
 def test_older_samples_do_not_displace_the_last_three():

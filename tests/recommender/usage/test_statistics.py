@@ -131,6 +131,18 @@ def test_saturation_now_is_that_of_the_newest_sample():
     assert one.statistic("is_saturated", 61) is False
 
 
+def test_of_saturated_workers_the_largest_share_is_told_and_an_unknown_one_is_the_largest():
+    three = OneWorkload(workers=3)
+    for worker, used in ((0, 10.0), (1, 8.0), (2, 4.0)):
+        three.feed_constant(used, 0, 60, share=max(used, 6.0), worker=worker)
+    assert three.statistic("saturated_share", 61) == 10.0
+    three.feed([(75, 4.0)], throttled_ratio=0.5, worker=2)
+    assert three.statistic("saturated_share", 76) == np.inf
+    three = OneWorkload()
+    three.feed_constant(4.0, 0, 60, share=6.0)
+    assert np.isnan(three.statistic("saturated_share", 61))
+
+
 def test_a_sample_from_before_a_raise_of_the_limit_says_nothing_of_it():
     two = OneWorkload(workers=2)
     two.feed_constant(10.0, 0, 60, share=10.0)

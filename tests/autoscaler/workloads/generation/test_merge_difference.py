@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoscaler.workloads.generation.merge_difference import merge_difference
-from tests.autoscaler.workloads.api_patches import merged
+from tests.autoscaler.api_patches import merged
 
 _SCALARS = st.booleans() | st.integers(0, 3) | st.sampled_from(("", "a"))
 _KEYS = st.sampled_from(("a", "b", "c"))

@@ -1,5 +1,7 @@
 """One look at a workload."""
 
+from dataclasses import replace
+
 import pytest
 
 from autoscaler.errors import ApiUnavailableError
@@ -41,6 +43,26 @@ def test_where_workers_are_left_the_workload_is_looked_at_again_at_once():
     )
     here.look()
     assert here.box.work.added == [(KEY, Priority.RAISE)]
+
+
+def test_what_is_said_of_raised_workers_waits_until_others_had_their_turn():
+    here = WorkloadWorld(WEB, WEB_1, pod())
+    here.look()
+    before = here.workload()
+    raised = Adjusted(
+        applied={"epoch": 1, "sequence": 1, "workers": 1},
+        state=None,
+        replicas_with_all=1,
+        has_more=False,
+        has_raised=True,
+    )
+    here.adjusting.answer = raised
+    here.look()
+    assert here.box.work.added == [(KEY, Priority.STATUS)]
+    assert here.workload() == before
+
+    here.adjusting.answer = replace(raised, has_raised=False)
+    assert here.look()["status"]["applied"] == raised.applied
 
 
 def test_a_pod_whose_owner_is_not_shown_yet_is_looked_at_again():

@@ -16,7 +16,7 @@ from autoscaler.kube.webhook_address import ServiceAddress
 from autoscaler.kube.webhook_entries import WEBHOOKS, entry_of
 from autoscaler.workloads.leaving.leaving import Action, Outcome, leave, steps_now
 from autoscaler.workloads.leaving.remaining import remaining
-from tests.autoscaler.workloads.api_double import ApiDouble
+from tests.autoscaler.api_double import ApiDouble
 from tests.autoscaler.workloads.objects import gpu, placed, pod, pool, worker, workload
 
 OTHER_GATE = "example.com/licence"

@@ -13,7 +13,7 @@ from autoscaler.errors import (
 from autoscaler.kube.resource import NODES, PODS, WORKLOADS
 from autoscaler.kube.status_apply import StatusOwner, apply_status
 from autoscaler.workloads.cluster import Cluster
-from tests.autoscaler.workloads.api_double import ApiDouble
+from tests.autoscaler.api_double import ApiDouble
 
 CONTROLLER = StatusOwner(
     field_manager="one", fields=frozenset({"phase"}), conditions=frozenset({"Ready"})

@@ -31,8 +31,8 @@ from autoscaler.kube.resource import (
 )
 from autoscaler.kube.timestamps import time_text
 from autoscaler.workloads.cluster import KINDS
-from tests.autoscaler.workloads.api_patches import AppliedStatus, merged, strategically_merged
-from tests.autoscaler.workloads.api_pod_rules import require_allowed
+from tests.autoscaler.api_patches import AppliedStatus, merged, strategically_merged
+from tests.autoscaler.api_pod_rules import require_allowed
 
 _BY_PLURAL = {
     (each.api_version, each.plural): each
@@ -139,7 +139,7 @@ class ApiDouble(ApiServer):
         return copy.deepcopy(answer)
 
     def _answer(self, method, resource, namespace, name, sub, query, body, content_type):
-        if method == "POST" and sub == "eviction":
+        if sub == "eviction":
             return self._evict(self._existing(resource, namespace, name), body)
         if method == "POST":
             return self._create(resource, namespace, body, is_dry_run=query.get("dryRun") == "All")
@@ -147,8 +147,8 @@ class ApiDouble(ApiServer):
             items = self.all(resource, namespace or None)
             return {"items": items, "metadata": {"resourceVersion": str(self._version)}}
         key = self._existing(resource, namespace, name)
-        if method == "GET":
-            return self._objects[key]
+        if method == "GET" or sub == "scale":
+            return self._scale(key, body) if sub == "scale" else self._objects[key]
         if method == "DELETE":
             return self._delete(key, body or {})
         return self._patch(key, sub, body, content_type, query)
@@ -198,6 +198,25 @@ class ApiDouble(ApiServer):
         elif new.get("spec") != old.get("spec"):
             new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
         return self._keep(key, new)
+
+    def _scale(self, key, patch):
+        """Return the scale of an object, after a merge patch if one is given."""
+        obj = self._objects[key]
+        if patch is not None:
+            self._require_version(obj, patch)
+            spec = {**(obj.get("spec") or {}), "replicas": patch["spec"]["replicas"]}
+            generation = obj["metadata"].get("generation", 0) + 1
+            metadata = {**obj["metadata"], "generation": generation}
+            obj = self._keep(key, {**obj, "metadata": metadata, "spec": spec})
+        identity = ("name", "namespace", "uid", "resourceVersion")
+        replicas = (obj.get("spec") or {}).get("replicas", 1)
+        return {
+            "apiVersion": "autoscaling/v1",
+            "kind": "Scale",
+            "metadata": {name: obj["metadata"].get(name) for name in identity},
+            # as the API does, which leaves a zero out
+            "spec": {"replicas": replicas} if replicas else {},
+        }
 
     def _evict(self, key, eviction):
         """Delete a pod within its disruption budgets, each of which allows so many."""

@@ -1,0 +1,179 @@
+"""What ``tfa autoscaler`` does, after its arguments were read: puts the parts together and runs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from autoscaler.cli.autoscaler_flags import AutoscalerFlags, AutoscalerInput
+from autoscaler.cli.measured_server import server_of
+from autoscaler.clock import SystemClock
+from autoscaler.health import Readiness, add_health
+from autoscaler.kube.api_server import ApiServer
+from autoscaler.listening import listening, readiness_told, stop_on_signals
+from autoscaler.logs import configure
+from autoscaler.scaling.external.serving import add_external_scaler
+from autoscaler.scaling.external.token_file import TokenFile
+from autoscaler.scaling.page.about import About
+from autoscaler.scaling.page.application import page_application
+from autoscaler.scaling.running.forwarding import forward
+from autoscaler.scaling.running.full_profile import FullProfile, Writing
+from autoscaler.scaling.running.lead import elsewhere
+from autoscaler.scaling.running.metrics_access import MetricsAccess
+from autoscaler.scaling.running.process import Process
+from autoscaler.scaling.running.profile import Profile
+from autoscaler.telemetry.exposition import CONTENT_TYPE, registry_of, render
+from autoscaler.telemetry.workload_text import workload_text
+from autoscaler.version import tool_version
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Served:
+    """What the ports show of one process."""
+
+    process: Process
+    registry: CollectorRegistry
+    leader: Callable[[], str]
+    """Returns the address of the process that leads, where it is another one."""
+
+
+def run_autoscaler(flags: AutoscalerFlags) -> None:
+    """Run until a signal ends it.  Raises ``UsageError`` and ``InvalidValueError``."""
+    given = flags.read()
+    page_token = None if flags.page_token_file is None else TokenFile(flags.page_token_file)
+    scaler_token = None if flags.scaler_token_file is None else TokenFile(flags.scaler_token_file)
+    configure(flags.log_format)
+    with _OPENED[flags.profile](flags, given) as served:
+        page = page_application(served.process.board, token=page_token)
+        add_external_scaler(page, served.process.answer, scaler_token)
+        forward(page, served.leader, flags.page_port)
+        asyncio.run(_run(flags, served, page))
+
+
+async def _run(flags: AutoscalerFlags, served: _Served, page: web.Application) -> None:
+    """Serve the ports while the autoscaler runs."""
+    autoscaler = served.process.autoscaler
+    stopping, stop = asyncio.Event(), threading.Event()
+    stop_on_signals(stopping)
+    readiness = Readiness(autoscaler.problems)
+    async with (
+        listening(_health(flags, served, readiness), flags.address, flags.health_port, None),
+        listening(page, flags.address, flags.page_port, None),
+        readiness_told(readiness),
+    ):
+        running = asyncio.create_task(asyncio.to_thread(autoscaler.run, stop))
+        waiting = asyncio.create_task(stopping.wait())
+        # An autoscaler that ends by itself has failed: the process ends with its error.
+        await asyncio.wait((running, waiting), return_when=asyncio.FIRST_COMPLETED)
+        readiness.is_draining = True
+        stop.set()
+        waiting.cancel()
+        await running
+
+
+def _health(flags: AutoscalerFlags, served: _Served, readiness: Readiness) -> web.Application:
+    """Return the pages of health; those of large fleets are made on a thread."""
+
+    def metrics() -> bytes:
+        text = render(served.registry)
+        table = served.process.exported.table() if flags.has_workload_metrics else None
+        return text if table is None else text + workload_text(table, time.time())
+
+    async def show_metrics(_request: web.Request) -> web.Response:
+        body = await asyncio.to_thread(metrics)
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
+
+    application = web.Application()
+    add_health(application, readiness, stuck=served.process.autoscaler.stuck)
+    application.router.add_get("/metrics", show_metrics)
+    return application
+
+
+@contextmanager
+def _full(flags: AutoscalerFlags, given: AutoscalerInput) -> Iterator[_Served]:
+    api = _api(flags)
+    with closing(api):
+        profile = FullProfile(
+            api,
+            given.rules,
+            SystemClock(),
+            gpu_models=given.stated.gpu_models,
+            webhook=given.webhook,
+            writing=Writing(
+                rate_per_s=flags.write_rate_per_s,
+                workers=flags.writers,
+                scalable=flags.scalable,
+                page_address=flags.page_address,
+            ),
+            scaler_allow=flags.scaler_allow,
+        )
+        access = _access(flags, given, api)
+        process = Process(
+            given.rules,
+            profile.surroundings(_about(given, access)),
+            access,
+            SystemClock(),
+            decision_log=flags.decision_log,
+        )
+        with closing(process):
+            yield _Served(
+                process=process,
+                leader=elsewhere(profile.elector),
+                registry=registry_of(
+                    source=access.counts,
+                    loop=process.exported.loop,
+                    caches=profile.caches.counts,
+                    queue=lambda: profile.stating.snapshot().queue,
+                    budget=profile.budget.snapshot,
+                    elector=profile.elector.snapshot,
+                    events=profile.events.snapshot,
+                    autoscaler=process.snapshot,
+                ),
+            )
+
+
+def _api(flags: AutoscalerFlags) -> ApiServer:
+    return ApiServer.from_environment(
+        kubeconfig=flags.kubeconfig, user_agent=f"tfa-autoscaler/{tool_version()}"
+    )
+
+
+def _access(flags: AutoscalerFlags, given: AutoscalerInput, api: ApiServer | None) -> MetricsAccess:
+    """Return the metrics server that is named, or that the cluster has."""
+    server = server_of(
+        given.stated.settings.prometheus,
+        flags.server,
+        note=lambda text: _log.info("%s", text),
+        api=api,
+    )
+    return MetricsAccess(server, given.stated.gpu_models)
+
+
+def _about(given: AutoscalerInput, access: MetricsAccess) -> About:
+    settings = given.stated.settings
+    return About(
+        source=access.title,
+        tool_version=tool_version(),
+        since_s=given.rules.since_s,
+        currency=settings.currency,
+        thresholds=settings.thresholds,
+        price_source="settings file",
+        promql=access.source.promql,
+        notes=access.limits,
+    )
+
+
+_OPENED = {Profile.FULL: _full}

@@ -1,0 +1,100 @@
+"""The cluster of the loop, live: what is decided is stated, and the controller carries it out.
+
+Amounts are stated in the status of the workload, and replicas set in its one scale; no worker is
+ever touched.  How a change becomes a statement is ``preparing``, how it is written ``stating``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from autoscaler.scaling.cluster import Outcome
+
+if TYPE_CHECKING:
+    from autoscaler.kube.store import Key, Object
+    from autoscaler.scaling.cluster import Change, WorkloadView
+    from autoscaler.scaling.live.preparing import Prepared, Preparing, Views
+    from autoscaler.scaling.live.replica_guards import ReplicaGuards
+    from autoscaler.scaling.live.statement_writing import Find
+    from autoscaler.scaling.live.stating import Stating
+    from autoscaler.scaling.live.telling import Telling
+    from autoscaler.scaling.live.write_results import Result
+
+APPLY_WITHIN_S = 10.0
+
+
+class LiveCluster:
+    """The loop's ``Cluster`` over an API server; for the loop's thread."""
+
+    def __init__(
+        self,
+        *,
+        views: Views,
+        find: Find,
+        workloads: Callable[[], Iterable[Object]],
+        preparing: Preparing,
+        stating: Stating,
+        guards: ReplicaGuards,
+        telling: Telling,
+        apply_within_s: float = APPLY_WITHIN_S,
+    ) -> None:
+        """``find`` returns a workload as the cache shows it, ``workloads`` all of them.
+
+        ``apply`` takes at most ``apply_within_s``, and the time of the requests that are on their
+        way then.
+        """
+        self._views = views
+        self._find = find
+        self._workloads = workloads
+        self._preparing = preparing
+        self._stating = stating
+        self._guards = guards
+        self._telling = telling
+        self._apply_within_s = apply_within_s
+        self._has_learned = False
+
+    def snapshot(self) -> Sequence[WorkloadView]:
+        """Return all workloads, after a look at whether somebody else set replicas."""
+        if not self._has_learned:
+            self._guards.learn(self._workloads())
+            self._has_learned = True
+        views = {view.key: view for view in self._views.of(self._guards.keys())}
+        for reset in self._guards.observe(views):
+            workload = self._find(*reset.key)
+            if workload is not None:
+                self._telling.reset(workload, reset)
+        return self._views.snapshot()
+
+    def reread(self, keys: Sequence[Key]) -> Sequence[WorkloadView]:
+        """Return some workloads as the caches show them at this moment."""
+        return self._views.of(keys)
+
+    def apply(self, changes: Sequence[Change]) -> Sequence[Outcome]:
+        """State changes and set replicas, urgent ones first; one outcome per change, in order.
+
+        A change of which nothing is new is not written, and is no applied one.
+        """
+        by_key: dict[Key, list[Change]] = {}
+        for change in changes:
+            by_key.setdefault((change.namespace, change.workload), []).append(change)
+        prepared = [self._preparing.prepare(key, group) for key, group in by_key.items()]
+        outcomes = {id(each.change): each for item in prepared for each in item.refused}
+        asked = [(item, item.wish) for item in prepared if item.wish is not None]
+        wishes = [wish for _, wish in asked]
+        results = self._stating.state(wishes, within_s=self._apply_within_s) if wishes else ()
+        for (item, _), result in zip(asked, results, strict=True):
+            outcomes |= {id(each.change): each for each in self._settled(item, result)}
+        return [outcomes[id(change)] for change in changes]
+
+    def _settled(self, prepared: Prepared, result: Result) -> Iterable[Outcome]:
+        for change in prepared.amounts:
+            yield Outcome(change=change, applied=result.is_stated, reason=result.text)
+        scaled = prepared.scaled
+        if scaled is None:
+            return
+        if not result.is_stated:
+            # nothing was set, as the status is written before
+            self._guards.undo(prepared.workload, scaled.scaling.guard_before)
+        reason = result.text or result.then
+        yield Outcome(change=scaled.change, applied=not reason, reason=reason)

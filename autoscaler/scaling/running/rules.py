@@ -1,0 +1,97 @@
+"""What an installation decides about its autoscaler: profile, part of the cluster, and pace."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from autoscaler.api.names import AUTOSCALER_LEASE, NAMESPACE
+from autoscaler.errors import UsageError
+from autoscaler.scaling.running.profile import Profile
+from recommender.decision import Layer
+
+INSTANCE = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
+SHORTEST_TICK_S, LONGEST_TICK_S = 1.0, 300.0
+SHORTEST_STEP_S, LONGEST_STEP_S = 1, 60
+LONGEST_REQUESTS_S = 86400.0
+SHORTEST_CHECKPOINT_S = 10.0
+SHORTEST_PAGE_S = 5.0
+LEAST_SINCE_S = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AutoscalerRules:
+    """The rules of one process.  Raises ``UsageError`` for what does not go together."""
+
+    profile: Profile = Profile.FULL
+    namespace: str = NAMESPACE
+    """Of the installation."""
+    namespace_selector: str = ""
+    """Labels of the namespaces whose workloads are this instance's; empty: all."""
+    instance: str = ""
+    """Tells this instance from those for other namespaces; empty: the only one."""
+    tick_s: float = 15.0
+    """Between two ticks of limits and replicas."""
+    requests_every_s: float = 600.0
+    step_s: int = 15
+    """Resolution in which the last minutes are read."""
+    since_s: int = 14 * 86400
+    """So much history is read where there is no state."""
+    state_path: Path | None = None
+    """None: the history is read at every start."""
+    checkpoint_every_s: float = 300.0
+    page_every_s: float = 300.0
+
+    def __post_init__(self) -> None:
+        _check(self.tick_s, "--tick", SHORTEST_TICK_S, LONGEST_TICK_S)
+        _check(self.requests_every_s, "--requests-every", self.tick_s, LONGEST_REQUESTS_S)
+        _check(self.step_s, "--step", SHORTEST_STEP_S, LONGEST_STEP_S)
+        _check(self.since_s, "--since", LEAST_SINCE_S, math.inf)
+        _check(self.checkpoint_every_s, "--checkpoint-every", SHORTEST_CHECKPOINT_S, math.inf)
+        _check(self.page_every_s, "--page-every", SHORTEST_PAGE_S, math.inf)
+        if bool(self.namespace_selector) is not bool(self.instance):
+            raise UsageError(
+                "--namespace-selector and --instance: give both, or none of them; without a name "
+                "of its own, an instance for some namespaces keeps another from working, and two "
+                "instances without a selector would write the same workloads"
+            )
+        if self.instance and not INSTANCE.fullmatch(self.instance):
+            raise UsageError(
+                f"--instance: {self.instance!r} is not valid; allowed: up to 32 of a-z, 0-9 and "
+                "'-', with a letter or digit at both ends"
+            )
+        if self.namespace_selector and self.profile is Profile.RECOMMEND_ONLY:
+            raise UsageError(
+                f"--namespace-selector: not with --profile {self.profile}, which knows no "
+                "namespaces but those of the metrics; narrow it by --selector namespace=NAME"
+            )
+
+    @property
+    def lease_name(self) -> str:
+        """Return the name of the Lease of this instance."""
+        return f"{AUTOSCALER_LEASE}-{self.instance}" if self.instance else AUTOSCALER_LEASE
+
+    @property
+    def period_s(self) -> Mapping[Layer, int]:
+        """Return the periods of the layers in whole seconds, at least 1."""
+        tick_s = max(int(self.tick_s), 1)
+        return {
+            Layer.REQUESTS: max(int(self.requests_every_s), 1),
+            Layer.LIMITS: tick_s,
+            Layer.REPLICAS: tick_s,
+        }
+
+    @property
+    def apply_within_s(self) -> float:
+        """Return how long the writes of one tick may take before the rest is decided anew."""
+        return max(2.0, 2.0 / 3.0 * self.tick_s)
+
+
+def _check(value_s: float, flag: str, least_s: float, most_s: float) -> None:
+    if not least_s <= value_s <= most_s:
+        most = "" if math.isinf(most_s) else f" to {most_s:g}s"
+        allowed = f"{least_s:g}s{most or ' and longer'}"
+        raise UsageError(f"{flag}: {value_s:g}s is not valid; allowed: {allowed}")

@@ -1,0 +1,141 @@
+"""One tick of the process: switches, gate and warming are set, the loop ticks, then it is shown.
+
+All of it runs on the loop's thread, one tick after the other.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from autoscaler.api.control import Control, ProcessMode
+from autoscaler.errors import AutoscalerError
+from autoscaler.scaling.holding import Hold
+from autoscaler.scaling.running.tick_counts import SHOW
+from autoscaler.scaling.stage_times import SNAPSHOT
+from recommender.decision import Layer
+from recommender.policy.model import Mode
+
+if TYPE_CHECKING:
+    from autoscaler.scaling.loop import Loop, Tick
+    from autoscaler.scaling.running.health_gate import HealthGate
+    from autoscaler.scaling.running.tick_counts import TickCounts
+    from autoscaler.scaling.running.warming import Warming
+
+EVERY_TICK = frozenset({Layer.LIMITS, Layer.REPLICAS})
+_log = logging.getLogger(__name__)
+
+
+class Shows(Protocol):
+    """Shows what a tick decided, for example in the status of workloads."""
+
+    def __call__(self, tick: Tick) -> None:
+        """Show it; raises ``AutoscalerError`` where that cannot be done now."""
+        ...
+
+
+class Ticking:
+    """Ticks the loop of one process; for the loop's thread, but for the properties."""
+
+    def __init__(
+        self,
+        loop: Loop,
+        gate: HealthGate,
+        counts: TickCounts,
+        *,
+        control: Callable[[], Control],
+        shows: Sequence[Shows] = (),
+        monotonic_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._loop = loop
+        self._gate = gate
+        self._counts = counts
+        self._control = control
+        self._shows = tuple(shows)
+        self._monotonic_s = monotonic_s
+        self._warming: Warming | None = None
+        self._told: dict[str, str] = {}
+        """What was logged last of a stage, or of the switches."""
+        self._ended_s = monotonic_s()
+
+    @property
+    def warming(self) -> Warming | None:
+        """Return the reader of the history; None once it has ended."""
+        return self._warming
+
+    def warm_by(self, warming: Warming) -> None:
+        """Let only raises pass until the history has been read."""
+        self._warming = warming
+
+    def since_last_s(self) -> float:
+        """Return how long ago the last tick ended, or this was made."""
+        return self._monotonic_s() - self._ended_s
+
+    def run(self) -> None:
+        """Tick once, and show what was decided."""
+        self._set_switches()
+        self._take_history()
+        self._loop.hold = self._hold()
+        tick = self._loop.tick(self._loop.due() | EVERY_TICK)
+        if self._warming is not None and SNAPSHOT not in tick.errors:
+            self._warming.see(tick.views)
+        if _has_read_amounts(tick, self._loop):
+            self._gate.metrics_were_read()
+        self._counts.add(tick, self._loop.mode)
+        for stage, error in tick.errors.items():
+            self._tell(stage, f"the stage {stage} failed, and the next tick goes on: {error}")
+        for stage in tick.stages_s.keys() - tick.errors.keys():
+            self._tell(stage, "")
+        self._show(tick)
+        self._ended_s = self._monotonic_s()
+
+    def _set_switches(self) -> None:
+        control = self._control()
+        is_applied = control.mode is ProcessMode.APPLY
+        self._loop.mode = Mode.APPLY if is_applied else Mode.RECOMMEND
+        self._tell("switches", control.problem)
+
+    def _take_history(self) -> None:
+        if self._warming is None:
+            return
+        warmed = self._warming.result()
+        if warmed is not None:
+            self._loop.swap_usage(warmed.model, warmed.position)
+            self._warming = None
+            _log.info("the history was read: from now on all decisions pass")
+
+    def _hold(self) -> Hold | None:
+        if self._gate.problems():
+            return Hold.UNHEALTHY
+        return None if self._warming is None else Hold.WARMING
+
+    def _show(self, tick: Tick) -> None:
+        begin_s = self._monotonic_s()
+        failed: AutoscalerError | None = None
+        for show in self._shows:
+            try:
+                show(tick)
+            except AutoscalerError as error:
+                failed = error
+        self._counts.stage(SHOW, self._monotonic_s() - begin_s, failed)
+        self._tell(SHOW, f"what was decided cannot be shown: {failed}" if failed else "")
+
+    def _tell(self, subject: str, text: str) -> None:
+        """Log a text, each time that it changes; an empty one says that all is well."""
+        if self._told.get(subject, "") == text:
+            return
+        self._told[subject] = text
+        if text:
+            _log.warning("%s", text)
+        else:
+            _log.info("%s: all is well again", subject)
+
+
+def _has_read_amounts(tick: Tick, loop: Loop) -> bool:
+    """Return whether the amounts were read; what is joined to them may have failed."""
+    if tick.collected is None:
+        return False
+    amounts = {resource.name for resource in loop.model.resources}
+    return not amounts & tick.collected.errors.keys()

@@ -1,0 +1,113 @@
+"""A fleet that is known by its metrics alone, looked up now and then."""
+
+from types import MappingProxyType
+
+import pytest
+
+from autoscaler.clock import VirtualClock
+from autoscaler.errors import SourceUnavailableError
+from autoscaler.scaling.cluster import Change
+from autoscaler.scaling.fleet.measured_cluster import (
+    NOBODY,
+    NOTHING_APPLIED,
+    REFRESH_S,
+    MeasuredCluster,
+)
+from autoscaler.scaling.fleet.measured_fleet import MeasuredFleet
+from tests.autoscaler.scaling.builders import START, view
+
+
+def fleet(*views):
+    return MeasuredFleet(
+        views=views,
+        notes=(),
+        report_notes=(),
+        errors=(),
+        without_usage=0,
+        price_sources=MappingProxyType({}),
+    )
+
+
+class Server:
+    """Answers who was measured."""
+
+    def __init__(self, *views):
+        self.views = views
+        self.asked_s = []
+        self.error = None
+
+    def read(self, now_s):
+        self.asked_s.append(now_s)
+        if self.error is not None:
+            raise self.error
+        return fleet(*self.views)
+
+
+@pytest.fixture
+def server():
+    return Server(view("chat"), view("other"))
+
+
+@pytest.fixture
+def clock():
+    return VirtualClock(START)
+
+
+@pytest.fixture
+def cluster(server, clock):
+    return MeasuredCluster(server.read, clock)
+
+
+def names(cluster):
+    return [each.workload for each in cluster.snapshot()]
+
+
+def test_the_fleet_is_looked_up_once_a_minute(cluster, server, clock):
+    for _ in range(9):
+        assert names(cluster) == ["chat", "other"]
+        clock.advance_to(clock.now_s() + REFRESH_S // 4)
+    assert server.asked_s == [START, START + REFRESH_S, START + 2 * REFRESH_S]
+
+
+def test_between_two_looks_the_views_are_the_same_objects(cluster):
+    first, second = cluster.snapshot(), cluster.snapshot()
+    assert all(one is other for one, other in zip(first, second, strict=True))
+
+
+def test_some_workloads_are_read_again_as_they_were(cluster):
+    assert [each.workload for each in cluster.reread([("team", "other")])] == ["other"]
+
+
+def test_a_server_that_does_not_answer_leaves_the_fleet_as_it_was(cluster, server, clock, caplog):
+    names(cluster)
+    server.error = SourceUnavailableError("connection refused")
+    for _ in range(2):
+        clock.advance_to(clock.now_s() + REFRESH_S)
+        assert names(cluster) == ["chat", "other"]
+    assert cluster.problem == "who is measured cannot be looked up: connection refused"
+    assert caplog.text.count("cannot be looked up") == 1
+    server.error, server.views = None, (view("new"),)
+    clock.advance_to(clock.now_s() + 15)
+    assert names(cluster) == ["new"]
+    assert cluster.problem == ""
+
+
+def test_without_any_look_up_there_is_no_fleet(cluster, server):
+    server.error = SourceUnavailableError("connection refused")
+    with pytest.raises(SourceUnavailableError):
+        cluster.snapshot()
+    assert cluster.fleet is None
+    server.error = None
+    assert names(cluster) == ["chat", "other"]
+
+
+def test_a_server_that_measured_nobody_is_told(cluster, server):
+    server.views = ()
+    assert cluster.snapshot() == ()
+    assert cluster.problem == NOBODY
+
+
+def test_nothing_is_applied(cluster):
+    change = Change(namespace="team", workload="chat", uid="1", decided_s=START, replicas=2)
+    [outcome] = cluster.apply([change])
+    assert (outcome.applied, outcome.reason) == (False, NOTHING_APPLIED)

@@ -1,0 +1,65 @@
+"""How soon workers have more, once a scrape has shown that they are held at their limit.
+
+The time of each counts until a watch of this process shows it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from typing import Any
+
+from autoscaler.api.names import PREFIX
+from autoscaler.kube.reflector import Reflector
+from autoscaler.kube.resource import PODS
+from autoscaler.kube.store import Change
+from recommender.quantities import parse_quantity
+from tests.benchmarks.gpu_cells import NAMESPACE
+from tests.benchmarks.gpu_filling import administrator
+from tests.benchmarks.live_cells import LIMIT_TFLOPS, Placed
+from tests.benchmarks.live_exporting import Exporter
+from tests.cluster.control_plane import ControlPlane
+from tests.components.processes import until
+
+DEADLINE_S = 120.0
+LIMIT = f"{PREFIX}tflops-limit"
+
+
+def raised_s(
+    plane: ControlPlane, exporter: Exporter, workers: Sequence[Placed], *, first: int, count: int
+) -> list[float]:
+    """Have the workers of some workloads at their limit; return when each had more, in seconds."""
+    workloads = list(dict.fromkeys(worker.workload for worker in workers))[first : first + count]
+    names = {worker.name for worker in workers if worker.workload in set(workloads)}
+    seen_s: dict[str, float] = {}
+
+    def look(change: Change) -> None:
+        pod = change.new
+        if pod is not None and parse_quantity(pod["limit"]) > LIMIT_TFLOPS:
+            seen_s.setdefault(pod["metadata"]["name"], time.time())
+
+    with closing(administrator(plane)) as api:
+        reflector = Reflector(api, PODS, namespace=NAMESPACE, keep=_kept)
+        reflector.store.on_change(look)
+        reflector.start()
+        try:
+            reflector.wait_until_synced(DEADLINE_S)
+            exporter.saturate(workloads)
+            until(
+                lambda: names <= seen_s.keys(),
+                what=f"{len(names)} workers have more",
+                deadline_s=DEADLINE_S,
+            )
+            shown_s = exporter.shown_s()
+        finally:
+            exporter.saturate([])
+            reflector.stop()
+    return [seen_s[name] - shown_s for name in names]
+
+
+def _kept(pod: dict[str, Any]) -> dict[str, Any]:
+    """Keep of a pod what is looked at."""
+    metadata = pod["metadata"]
+    kept = {key: metadata[key] for key in ("name", "namespace", "uid", "resourceVersion")}
+    return {"metadata": kept, "limit": metadata["annotations"][LIMIT]}

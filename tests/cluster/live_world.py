@@ -1,0 +1,135 @@
+"""A whole cluster in small: control plane, webhook, controller, nodes with agents, Prometheus.
+
+What is left out is the autoscaler, which the tests start and end, and the devices themselves.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.cluster.autoscaler_process import AutoscalerProcess
+from tests.cluster.control_plane import ControlPlane
+from tests.cluster.controller_process import ControllerProcess, Installed, installed
+from tests.cluster.gpu_agent_demand import Demand, Key, write_demands
+from tests.cluster.gpu_pools import POOL_OF_NODE, pool_object
+from tests.cluster.gpus import A100, temporary_gpus
+from tests.cluster.kubelet import FakeKubelet
+from tests.cluster.live_agents import Agents
+from tests.cluster.live_history import Past, write_past
+from tests.cluster.live_prometheus import ScrapingPrometheus
+from tests.cluster.nodes import temporary_node
+from tests.cluster.spaces import Space
+from tests.cluster.test_admission_in_force import switched
+from tests.cluster.webhook_process import is_asked
+from tests.components.processes import until
+
+PACE = ("--tick=2s", "--step=1s", "--requests-every=4s", "--since=3d", "--page-every=5s")
+"""Seconds for what is minutes elsewhere."""
+A100_CARD = {"gpu_model": A100, "model": "A100", "tflops": "312", "vram": "80Gi"}
+H100_CARD = {
+    "gpu_model": "NVIDIA H100 80GB HBM3",
+    "model": "H100",
+    "tflops": "989",
+    "vram": "80Gi",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveNode:
+    """A node, and what its GPUs are."""
+
+    name: str
+    gpus: int = 2
+    card: Mapping[str, str] = field(default_factory=lambda: A100_CARD)
+
+
+@dataclass(kw_only=True)
+class LiveWorld:
+    """The cluster of a test, with all that it is told and shows."""
+
+    plane: ControlPlane
+    installation: Installed
+    controller: ControllerProcess
+    pool: str
+    kubelet: FakeKubelet
+    agents: Agents
+    prometheus: ScrapingPrometheus
+    demands: dict[Key, Demand] = field(default_factory=dict)
+
+    def demand(self, namespace: str, workload: str, **demand: Any) -> None:
+        """Have a workload want something from now on; see ``Demand``."""
+        self.demands[namespace, workload] = Demand(**demand)
+        write_demands(self.agents.demand_file, self.demands)
+
+    def space(self, name: str, **labels: str) -> Space:
+        """Return a namespace, which is made where it is not there yet."""
+        obj = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+        obj["metadata"]["labels"] = labels
+        self.plane.kubectl("apply", "-f", "-", stdin=json.dumps(obj)).well()
+        return Space(plane=self.plane, name=name)
+
+    def start_autoscaler(self, *arguments: str) -> AutoscalerProcess:
+        """Start an autoscaler at the pace of the tests; it is not ready yet."""
+        source = f"--prometheus-url={self.prometheus.url}"
+        return self.installation.start_autoscaler(source, *PACE, *arguments)
+
+    def leading_autoscaler(self, *arguments: str) -> AutoscalerProcess:
+        """Start an autoscaler and wait until it leads."""
+        autoscaler = self.start_autoscaler(*arguments)
+        autoscaler.wait_until_leader()
+        return autoscaler
+
+
+def some_ticks(autoscaler: AutoscalerProcess, count: int = 4) -> None:
+    """Wait until the loop has looked at everything so many times more."""
+    before = autoscaler.metric("ticks_total")
+    until(
+        lambda: autoscaler.metric("ticks_total") >= before + count,
+        what=f"there are {count} more ticks",
+    )
+
+
+@contextmanager
+def running_world(
+    plane: ControlPlane,
+    folder: Path,
+    *,
+    nodes: Sequence[LiveNode],
+    pasts: Sequence[Past] = (),
+    pool: str = "live",
+) -> Iterator[LiveWorld]:
+    """Have all of it, in mode ``apply``, within a block."""
+    with ExitStack() as stack:
+        installation = stack.enter_context(installed(plane, folder))
+        controller = installation.leading()
+        until(lambda: is_asked(plane), what="the API server asks the webhook")
+        stack.enter_context(switched(plane, mode="apply"))
+        labels = {POOL_OF_NODE: pool}
+        # Each worker has a GPU of its own as long as there are enough.
+        spread = pool_object(pool, labels, placement={"mode": "LowLoadFirst"})
+        plane.kubectl("apply", "-f", "-", stdin=json.dumps(spread)).well()
+        stack.callback(lambda: plane.kubectl("delete", "gpupool", pool, "--ignore-not-found"))
+        for node in nodes:
+            stack.enter_context(temporary_node(plane, node.name, labels=labels, cpu="64"))
+            stack.enter_context(temporary_gpus(plane, node.name, node.gpus, **node.card))
+        names = [node.name for node in nodes]
+        kubelet = stack.enter_context(FakeKubelet(plane, names, folder / "kubelet"))
+        agents = stack.enter_context(Agents(plane, folder, names))
+        tsdb = write_past(folder, pasts, time.time()) if pasts else None
+        prometheus = ScrapingPrometheus(folder / "prometheus", agents.targets, tsdb=tsdb)
+        stack.enter_context(prometheus)
+        yield LiveWorld(
+            plane=plane,
+            installation=installation,
+            controller=controller,
+            pool=pool,
+            kubelet=kubelet,
+            agents=agents,
+            prometheus=prometheus,
+        )
