@@ -80,7 +80,7 @@ def _decide(tick: Tick) -> tuple[Decisions, DecisionState]:
     targets = _targets(tick)
     proposed, state = _next(tick, targets, roll_back)
     affordable, granted = _within_budget(tick, proposed)
-    decisions = _decisions(tick, targets, affordable)
+    decisions = _decisions(tick, targets, affordable, granted)
     return decisions, remembered(
         tick, state, decisions, targets.requests, proposed.requests, granted
     )
@@ -194,7 +194,12 @@ def _in_any_column(mask: Bools) -> Bools:
     return mask if mask.ndim == 1 else np.asarray(mask.any(axis=1), np.bool_)
 
 
-def _decisions(tick: Tick, targets: _Targets, value: _Next) -> Decisions:
+def _decisions(tick: Tick, targets: _Targets, value: _Next, granted: Granted) -> Decisions:
+    def evaluated(layer: Layer) -> Bools:
+        """Return what was decided in full: what the budget holds back is decided again soon."""
+        is_now = tick.is_evaluated(layer) & (layer in tick.due)
+        return np.asarray(is_now & granted.is_free[:, None], np.bool_)
+
     return Decisions(
         raw_request=targets.requests.raw,
         target_request=targets.requests.target,
@@ -212,6 +217,8 @@ def _decisions(tick: Tick, targets: _Targets, value: _Next) -> Decisions:
         confidence=targets.confidence,
         is_stale=targets.stale,
         is_urgent=value.is_urgent,
+        is_evaluated_request=evaluated(Layer.REQUESTS),
+        is_evaluated_limit=evaluated(Layer.LIMITS),
         unknown_request=targets.requests.unknown,
         unknown_limit=targets.limits.unknown,
         unknown_replicas=targets.replicas.unknown,

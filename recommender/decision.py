@@ -66,7 +66,7 @@ class Code(Enum):
     RequestWins = (18, "a limit is never below its request: {transition}")
     RecentVram = (19, "VRAM in use now and p99 of the 1-h histogram are at most {after}")
     DayPeakReplicas = (20, "a fixed count has to last a day: {transition}")
-    Contended = (21, "its GPU gave it less than its limit, the demand above is hidden: {transition}")
+    Contended = (21, "its GPU gave it less than its limit and hid its demand: {transition}")
     # bounds of the target
     Floor = (30, "smallest amount is {after}: {transition}")
     MinAllowed = (31, "minAllowed: {transition}")
@@ -277,6 +277,9 @@ class Decisions:
     is_stale: Bools
     is_urgent: Bools
     """[W, R] a raise after a denial or saturation: written first, exempt from budgets."""
+    is_evaluated_request: Bools
+    """[W, R] decided in this tick; elsewhere an earlier decision stands, in force or not."""
+    is_evaluated_limit: Bools
     unknown_request: NDArray[np.int16]
     """[W, R] number of the ``Code`` why there is no value; 0: there is one."""
     unknown_limit: NDArray[np.int16]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from zlib import crc32
 
 import numpy as np
 
@@ -73,6 +74,18 @@ def remembered(
     state = _with_limits(tick, state, decisions.next_limit)
     return replace(
         state,
+        request_evaluated_s=_evaluated(
+            tick,
+            state.request_evaluated_s,
+            decisions.is_evaluated_request,
+            tick.policies.requests.evaluation_s,
+        ),
+        limit_evaluated_s=_evaluated(
+            tick,
+            state.limit_evaluated_s,
+            decisions.is_evaluated_limit,
+            tick.policies.limits.evaluation_s,
+        ),
         target_request=decisions.target_request,
         target_limit=decisions.target_limit,
         target_replicas=decisions.target_replicas,
@@ -88,6 +101,20 @@ def remembered(
         budget_s=granted.charged_s,
         raise_charged_s=granted.raise_charged_s,
     )
+
+
+def _evaluated(tick: Tick, last_s: Ints, is_now: Bools, period_s: Ints) -> Ints:
+    """Note evaluations.
+
+    The first one counts as up to one period old, by the workload's UID: workloads that are seen for
+    the first time together, as all are after a start, take turns from then on.
+    """
+    is_first = is_now & (last_s == NEVER)
+    shift_s = np.zeros(last_s.shape, np.int64)
+    for row in np.flatnonzero(is_first.any(axis=1)).tolist():
+        moment = crc32(str(tick.workloads.uid[row]).encode()) / 2**32
+        shift_s[row] = moment * period_s[row]
+    return np.where(is_now, tick.now_s - np.where(is_first, shift_s, 0), last_s)
 
 
 def _with_requests(
@@ -112,9 +139,6 @@ def _with_requests(
     returned = np.isnan(targets.planned) & ~(value > np.fmax(before_cron, targets.target))
     return replace(
         state,
-        request_evaluated_s=np.where(
-            tick.is_evaluated(Layer.REQUESTS), now_s, state.request_evaluated_s
-        ),
         request_change_s=at,
         request_change_before=before,
         request_decrease_s=decrease_s,
@@ -136,7 +160,6 @@ def _with_limits(tick: Tick, state: DecisionState, value: Floats) -> DecisionSta
     answers = (tick.policies.limits.acts & ~tick.is_paused) | (current > state.seen_limit)
     return replace(
         state,
-        limit_evaluated_s=np.where(tick.is_evaluated(Layer.LIMITS), now_s, state.limit_evaluated_s),
         limit_decrease_s=decrease_s,
         limit_before_decrease=before,
         limit_anchor_s=np.where(new_minute, now_s, state.limit_anchor_s),

@@ -8,6 +8,12 @@ from typing import Annotated
 
 import typer
 
+from autoscaler.cli.live_options import (
+    URL,
+    AutoscalerOption,
+    AutoscalerTokenFileOption,
+    LiveFlags,
+)
 from autoscaler.cli.options import (
     CHOICE,
     GENERAL,
@@ -81,8 +87,8 @@ FromOption = Annotated[
         "--from",
         metavar="REPORT.json",
         rich_help_panel=INPUT,
-        help="A saved report (tfa report -o json). Default: a report is computed now from a "
-        "Prometheus, as tfa report does.",
+        help="A saved report (tfa report -o json). Default: that of a running autoscaler "
+        "(--autoscaler), else one that is computed now from a Prometheus, as tfa report does.",
     ),
 ]
 MaxAgeOption = Annotated[
@@ -167,6 +173,8 @@ def command(
     timeout: TimeoutOption = None,
     selector: SelectorOption = None,
     step: StepOption = None,
+    autoscaler: AutoscalerOption = None,
+    autoscaler_token_file: AutoscalerTokenFileOption = None,
     workloads: WorkloadsOption = None,
     profiles: ProfilesOption = None,
     gpu_model: GpuModelOption = None,
@@ -214,8 +222,8 @@ def command(
         timeout=timeout,
         selectors=tuple(selector or ()),
     )
-    if report is not None and (server.given or step is not None):
-        raise UsageError("give either --from REPORT.json or a Prometheus, not both")
+    if report is not None and (server.given or step is not None or autoscaler is not None):
+        raise UsageError(f"give either --from REPORT.json, or a Prometheus or {URL}")
     stated = StatedOptions(
         workloads=workloads,
         profiles=profiles,
@@ -227,7 +235,13 @@ def command(
     code = run_apply(
         ApplyFlags(
             saved=report,
-            options=report_options(None, server, stated, step=step),
+            options=report_options(
+                None,
+                server,
+                stated,
+                step=step,
+                live=LiveFlags(url=autoscaler, token_file=autoscaler_token_file, ca_file=ca_file),
+            ),
             max_age=max_age,
             workloads=tuple(workload or ()),
             choice=Choice(

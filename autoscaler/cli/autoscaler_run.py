@@ -22,30 +22,36 @@ from autoscaler.listening import listening, readiness_told, stop_on_signals
 from autoscaler.logs import configure
 from autoscaler.scaling.external.serving import add_external_scaler
 from autoscaler.scaling.external.token_file import TokenFile
+from autoscaler.scaling.fleet.measured_cluster import peaks_of
+from autoscaler.scaling.fleet.stated import statements_of
 from autoscaler.scaling.page.about import About
 from autoscaler.scaling.page.application import page_application
 from autoscaler.scaling.running.forwarding import forward
 from autoscaler.scaling.running.full_profile import FullProfile, Writing
 from autoscaler.scaling.running.lead import elsewhere
+from autoscaler.scaling.running.measured_profile import MeasuredProfile
 from autoscaler.scaling.running.metrics_access import MetricsAccess
 from autoscaler.scaling.running.process import Process
 from autoscaler.scaling.running.profile import Profile
+from autoscaler.scaling.running.upstream_profile import UpstreamProfile
 from autoscaler.telemetry.exposition import CONTENT_TYPE, registry_of, render
 from autoscaler.telemetry.workload_text import workload_text
 from autoscaler.version import tool_version
 
 if TYPE_CHECKING:
-    from prometheus_client import CollectorRegistry
+    from autoscaler.prometheus_settings import PrometheusSettings
+    from autoscaler.scaling.running.process import Surroundings
 
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class _Served:
     """What the ports show of one process."""
 
     process: Process
-    registry: CollectorRegistry
+    metrics: Callable[[], bytes]
+    """Returns the metrics of the process, without those of single workloads."""
     leader: Callable[[], str]
     """Returns the address of the process that leads, where it is another one."""
 
@@ -88,7 +94,7 @@ def _health(flags: AutoscalerFlags, served: _Served, readiness: Readiness) -> we
     """Return the pages of health; those of large fleets are made on a thread."""
 
     def metrics() -> bytes:
-        text = render(served.registry)
+        text = served.metrics()
         table = served.process.exported.table() if flags.has_workload_metrics else None
         return text if table is None else text + workload_text(table, time.time())
 
@@ -104,8 +110,7 @@ def _health(flags: AutoscalerFlags, served: _Served, readiness: Readiness) -> we
 
 @contextmanager
 def _full(flags: AutoscalerFlags, given: AutoscalerInput) -> Iterator[_Served]:
-    api = _api(flags)
-    with closing(api):
+    with closing(_api(flags)) as api:
         profile = FullProfile(
             api,
             given.rules,
@@ -121,50 +126,81 @@ def _full(flags: AutoscalerFlags, given: AutoscalerInput) -> Iterator[_Served]:
             scaler_allow=flags.scaler_allow,
         )
         access = _access(flags, given, api)
-        process = Process(
-            given.rules,
-            profile.surroundings(_about(given, access)),
-            access,
-            SystemClock(),
-            decision_log=flags.decision_log,
-        )
-        with closing(process):
-            yield _Served(
-                process=process,
-                leader=elsewhere(profile.elector),
-                registry=registry_of(
-                    source=access.counts,
-                    loop=process.exported.loop,
-                    caches=profile.caches.counts,
-                    queue=lambda: profile.stating.snapshot().queue,
-                    budget=profile.budget.snapshot,
-                    elector=profile.elector.snapshot,
-                    events=profile.events.snapshot,
-                    autoscaler=process.snapshot,
-                ),
+        with closing(_process(flags, given, access, profile.surroundings)) as process:
+            registry = registry_of(
+                source=access.counts,
+                loop=process.exported.loop,
+                caches=profile.caches.counts,
+                queue=lambda: profile.stating.snapshot().queue,
+                budget=profile.budget.snapshot,
+                elector=profile.elector.snapshot,
+                events=profile.events.snapshot,
+                autoscaler=process.snapshot,
             )
+            yield _Served(process, lambda: render(registry), elsewhere(profile.elector))
 
 
-def _api(flags: AutoscalerFlags) -> ApiServer:
-    return ApiServer.from_environment(
-        kubeconfig=flags.kubeconfig, user_agent=f"tfa-autoscaler/{tool_version()}"
+@contextmanager
+def _beside_upstream(flags: AutoscalerFlags, given: AutoscalerInput) -> Iterator[_Served]:
+    with closing(_api(flags)) as api:
+        profile = UpstreamProfile(
+            api,
+            given.rules,
+            SystemClock(),
+            gpu_models=given.stated.gpu_models,
+            profiles=given.stated.profiles,
+            rows={row.key: row.values for row in given.stated.rows},
+            scaler_allow=flags.scaler_allow,
+            page_address=flags.page_address,
+        )
+        access = _access(flags, given, api)
+        with closing(_process(flags, given, access, profile.surroundings)) as process:
+            registry = registry_of(
+                source=access.counts,
+                loop=process.exported.loop,
+                caches=profile.caches.counts,
+                elector=profile.elector.snapshot,
+                autoscaler=process.snapshot,
+            )
+            yield _Served(process, lambda: render(registry), elsewhere(profile.elector))
+
+
+@contextmanager
+def _recommend_only(flags: AutoscalerFlags, given: AutoscalerInput) -> Iterator[_Served]:
+    stated, gpu_models = given.stated, given.stated.gpu_models
+    statements, notes = statements_of(stated.rows, stated.profiles, gpu_models)
+    for note in (*stated.notes, *notes):
+        _log.info("%s", note)
+    profile = MeasuredProfile(
+        _server(flags, given, None),
+        SystemClock(),
+        tick_s=given.rules.tick_s,
+        stated=statements,
+        gpu_models=gpu_models,
     )
+    access = profile.access
+    with closing(_process(flags, given, access, profile.surroundings)) as process:
+        registry = registry_of(
+            source=access.counts, loop=process.exported.loop, autoscaler=process.snapshot
+        )
+        yield _Served(process, lambda: render(registry), lambda: "")
 
 
-def _access(flags: AutoscalerFlags, given: AutoscalerInput, api: ApiServer | None) -> MetricsAccess:
-    """Return the metrics server that is named, or that the cluster has."""
-    server = server_of(
-        given.stated.settings.prometheus,
-        flags.server,
-        note=lambda text: _log.info("%s", text),
-        api=api,
-    )
-    return MetricsAccess(server, given.stated.gpu_models)
+_OPENED = {
+    Profile.FULL: _full,
+    Profile.BESIDE_UPSTREAM: _beside_upstream,
+    Profile.RECOMMEND_ONLY: _recommend_only,
+}
 
 
-def _about(given: AutoscalerInput, access: MetricsAccess) -> About:
+def _process(
+    flags: AutoscalerFlags,
+    given: AutoscalerInput,
+    access: MetricsAccess,
+    surroundings: Callable[[About], Surroundings],
+) -> Process:
     settings = given.stated.settings
-    return About(
+    about = About(
         source=access.title,
         tool_version=tool_version(),
         since_s=given.rules.since_s,
@@ -174,6 +210,26 @@ def _about(given: AutoscalerInput, access: MetricsAccess) -> About:
         promql=access.source.promql,
         notes=access.limits,
     )
+    return Process(
+        given.rules, surroundings(about), access, SystemClock(), decision_log=flags.decision_log
+    )
 
 
-_OPENED = {Profile.FULL: _full}
+def _api(flags: AutoscalerFlags) -> ApiServer:
+    return ApiServer.from_environment(
+        kubeconfig=flags.kubeconfig, user_agent=f"tfa-autoscaler/{tool_version()}"
+    )
+
+
+def _access(flags: AutoscalerFlags, given: AutoscalerInput, api: ApiServer) -> MetricsAccess:
+    server = _server(flags, given, api)
+    return MetricsAccess(
+        server, tick_s=given.rules.tick_s, peak_tflops=peaks_of({}, given.stated.gpu_models)
+    )
+
+
+def _server(
+    flags: AutoscalerFlags, given: AutoscalerInput, api: ApiServer | None
+) -> PrometheusSettings:
+    """Return the metrics server that is named, or that the cluster has."""
+    return server_of(given.stated.settings.prometheus, flags.server, note=_log.info, api=api)

@@ -37,7 +37,7 @@ from autoscaler.version import tool_version
 if TYPE_CHECKING:
     from autoscaler.cli.terminal import Progress
 
-REACHABLE, INSTALLED = "reachable", "installed"
+REACHABLE, INSTALLED = "api-server", "installed"
 OLDEST_MINOR = 33
 """Kubernetes 1.33 is the oldest version that is tested."""
 SERVICE_ACCOUNTS = Resource(group="", version="v1", plural="serviceaccounts", kind="ServiceAccount")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from autoscaler.cli.explanation import INDENT, explanation
 from recommender.report.wording import amount_text, resource_of, utc
-from recommender.sentences import amount, transition
+from recommender.sentences import amount, counted, transition
 
 if TYPE_CHECKING:
     from autoscaler.scaling.page.answers import (
@@ -72,7 +72,7 @@ def _in_force(part: InForce) -> Iterator[str]:
     for side, values in (("request", part.start_request), ("limit", part.start_limit)):
         for name, value in values.items():
             yield f"{INDENT}{name}: {side} {amount_text(name, value)} for workers that start"
-    yield f"{INDENT}{part.ready_workers} of {part.workers} workers ready"
+    yield f"{INDENT}{counted(part.workers, 'worker')}, {part.ready_workers} known to be ready"
     if part.replicas is not None:
         stated = ""
         if part.stated_replicas not in {None, part.replicas}:

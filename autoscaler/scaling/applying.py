@@ -39,12 +39,6 @@ class Applied:
         """Yield the changes that the cluster took."""
         return (plan for plan, outcome in self.outcomes if outcome.applied)
 
-    def refused(self) -> Iterator[tuple[PlannedChange, Outcome]]:
-        """Yield the changes that the cluster did not take."""
-        for plan, outcome in self.outcomes:
-            if not outcome.applied:
-                yield plan, outcome
-
 
 def apply_changes(cluster: Cluster, plans: Sequence[PlannedChange]) -> Applied:
     """Ask the cluster for the changes, in their order; its ``AutoscalerError`` passes through."""
@@ -88,6 +82,7 @@ def _entry(effect: Effect, after: float, outcome: str, now_s: int) -> HistoryEnt
 
 
 _REQUEST_COLUMNS = (
+    "request_evaluated_s",
     "request_change_s",
     "request_change_before",
     "request_before_cron",
@@ -95,6 +90,7 @@ _REQUEST_COLUMNS = (
     "request_before_decrease",
 )
 _LIMIT_COLUMNS = (
+    "limit_evaluated_s",
     "limit_anchor_s",
     "limit_anchor",
     "limit_decrease_s",

@@ -6,15 +6,42 @@ last one.  Names and text format are the business of ``telemetry``.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
-
-from autoscaler.telemetry.snapshots import LoopSnapshot, counts_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from autoscaler.scaling.loop import Loop
+    from recommender.usage.quality import SampleCounts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopSnapshot:
+    """What the loop holds and has done since it started."""
+
+    samples: Mapping[str, int]
+    """The fields of ``SampleCounts``."""
+    workloads: int
+    """Rows of the usage model: one per workload and GPU model."""
+    workers: int
+    collect_errors: Mapping[tuple[str, str], int] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
+    """(metric, kind of error) to the number of failed reads; kinds are those of ``Outcome``."""
+    collect_partial: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    """Metric to the number of reads that were answered in part."""
+    checkpoint_bytes: int | None = None
+    """Size of the last saved checkpoint; None: none was saved yet."""
+    checkpoint_saved_s: float | None = None
+    """UTC seconds of the last saved checkpoint."""
+
+
+def counts_of(counts: SampleCounts) -> Mapping[str, int]:
+    """Return a copy of the counts that later samples do not change."""
+    return MappingProxyType(asdict(counts))
 
 
 def loop_snapshot(

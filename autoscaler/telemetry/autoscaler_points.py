@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from autoscaler.scaling.running.duration_counts import JOB_BUCKETS_S, STAGE_BUCKETS_S
 from autoscaler.telemetry import autoscaler_families as families
 from autoscaler.telemetry.family import Distribution, Point
 
@@ -49,7 +48,7 @@ def _ticked(ticks: TickSnapshot) -> Iterator[Point | Distribution]:
     for rejection, number in ticks.rejected.items():
         yield Point(family=families.REJECTED, value=number, labels=(rejection.name.lower(),))
     for stage, times in ticks.stage_times.items():
-        yield _distribution(families.CYCLE_DURATION, STAGE_BUCKETS_S, times, stage)
+        yield _distribution(families.CYCLE_DURATION, times, stage)
     for labels, number in ticks.stage_errors.items():
         yield Point(family=families.CYCLE_ERRORS, value=number, labels=labels)
     for stage, success_s in ticks.stage_success_s.items():
@@ -60,16 +59,14 @@ def _jobs(jobs: Mapping[str, JobSnapshot]) -> Iterator[Point | Distribution]:
     for name, job in jobs.items():
         for outcome, number in job.runs.items():
             yield Point(family=families.JOB_RUNS, value=number, labels=(name, str(outcome)))
-        yield _distribution(families.JOB_DURATION, JOB_BUCKETS_S, job.durations, name)
+        yield _distribution(families.JOB_DURATION, job.durations, name)
         if job.last_done_s is not None:
             yield Point(family=families.JOB_LAST_SUCCESS, value=job.last_done_s, labels=(name,))
         yield Point(family=families.JOB_FAILING, value=job.is_failing, labels=(name,))
 
 
-def _distribution(
-    family: Family, ends_s: Sequence[float], times: Durations, label: str
-) -> Distribution:
-    ends = [*map(str, ends_s), "+Inf"]
+def _distribution(family: Family, times: Durations, label: str) -> Distribution:
+    ends = [*map(str, times.ends_s), "+Inf"]
     return Distribution(
         family=family,
         buckets=tuple(zip(ends, accumulate(times.buckets), strict=True)),

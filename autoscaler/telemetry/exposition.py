@@ -38,10 +38,10 @@ if TYPE_CHECKING:
     from autoscaler.kube.reflector import CacheCounts
     from autoscaler.kube.work_queue import WorkQueueSnapshot
     from autoscaler.kube.write_budget import WriteBudgetSnapshot
+    from autoscaler.scaling.loop_snapshot import LoopSnapshot
     from autoscaler.scaling.running.autoscaler_snapshot import AutoscalerSnapshot
     from autoscaler.sources.prometheus.query_counts import QueryCountsSnapshot
     from autoscaler.telemetry.family import Family, Point
-    from autoscaler.telemetry.snapshots import LoopSnapshot
     from autoscaler.webhook.counts import AdmissionCountsSnapshot
     from autoscaler.webhook.serving_certificate import CertificateCounts
     from autoscaler.workloads.controller_snapshot import ControllerSnapshot

@@ -1,13 +1,8 @@
-"""What a source and a loop export at one moment: plain values, and the points that they become.
-
-A snapshot is taken whole and never changes, so that a scrape in the middle of a tick sees one
-moment and not half of two.  Whoever runs the loop makes a new one after each tick.
-"""
+"""The numbers of a metrics source and of a loop, from their snapshots."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator
 from itertools import accumulate
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -17,39 +12,13 @@ from autoscaler.telemetry import families
 from autoscaler.telemetry.family import Distribution, Point
 
 if TYPE_CHECKING:
+    from autoscaler.scaling.loop_snapshot import LoopSnapshot
     from autoscaler.sources.prometheus.query_counts import QueryCountsSnapshot
-    from recommender.usage.quality import SampleCounts
 
 OF_ACCEPTED = MappingProxyType(
     {"saturated": families.USAGE_SATURATED, "duplicate": families.USAGE_DUPLICATE}
 )
 """Counts of ``SampleCounts`` that are a part of ``accepted``; each has a family of its own."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoopSnapshot:
-    """What the loop holds and has done since it started."""
-
-    samples: Mapping[str, int]
-    """The fields of ``SampleCounts``."""
-    workloads: int
-    """Rows of the usage model: one per workload and GPU model."""
-    workers: int
-    collect_errors: Mapping[tuple[str, str], int] = field(
-        default_factory=lambda: MappingProxyType({})
-    )
-    """(metric, kind of error) to the number of failed reads; kinds are those of ``Outcome``."""
-    collect_partial: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
-    """Metric to the number of reads that were answered in part."""
-    checkpoint_bytes: int | None = None
-    """Size of the last saved checkpoint; None: none was saved yet."""
-    checkpoint_saved_s: float | None = None
-    """UTC seconds of the last saved checkpoint."""
-
-
-def counts_of(counts: SampleCounts) -> Mapping[str, int]:
-    """Return a copy of the counts that later samples do not change."""
-    return MappingProxyType(asdict(counts))
 
 
 def source_points(counts: QueryCountsSnapshot) -> Iterator[Point | Distribution]:

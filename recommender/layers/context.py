@@ -11,6 +11,9 @@ from recommender.observation import Bools, Observation, UsageStatistics, Workloa
 from recommender.policy.table import PolicyTable
 from recommender.state import DecisionState
 
+EARLY_S = 10.0
+"""A tick may come so much early."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tick:
@@ -42,13 +45,15 @@ class Tick:
     def is_evaluated(self, layer: Layer) -> Bools:
         """[W, R] whether the evaluation period of a rule has passed since its last evaluation.
 
-        A tenth of it may be missing, or a tick that comes a little early would double the period.
+        A tenth of it, at most ``EARLY_S``, may be missing, or a tick that comes a little early would
+        double the period.
         """
         if layer is Layer.REQUESTS:
             last_s, period_s = self.state.request_evaluated_s, self.policies.requests.evaluation_s
         else:
             last_s, period_s = self.state.limit_evaluated_s, self.policies.limits.evaluation_s
-        return np.asarray(self.now_s - last_s >= 0.9 * period_s, np.bool_)
+        early_s = np.minimum(0.1 * period_s, EARLY_S)
+        return np.asarray(self.now_s - last_s >= period_s - early_s, np.bool_)
 
     @property
     def is_paused(self) -> Bools:

@@ -1,8 +1,8 @@
 """Workloads that enrol nothing but cron rules or an external scaler.
 
 A rule, or an endpoint, that is enabled is to act, also where no layer follows use.  Where one of
-``autoSetRequests``, ``autoSetLimits`` and ``autoSetResources`` is on, what it may change is the
-bound for rules and endpoint too, as ``targetResource`` says.  Where none is, they act alone: each
+``autoSetRequests``, ``autoSetLimits`` and ``autoSetResources`` acts, what it may change is the
+bound for rules and endpoint too, as ``targetResource`` says.  Where none does, they act alone: each
 rule on the amounts that it names, the endpoint on all.  Replicas follow rules in the same way.
 """
 
@@ -12,12 +12,13 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from recommender.policy.generations import LIMITS, REQUESTS, RESOURCES
+from recommender.policy.generations import RESOURCES, acts
 from recommender.policy.model import Dimension, Follows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from recommender.policy.generations import Governing
     from recommender.policy.model import (
         CronRule,
         ExternalScaler,
@@ -33,15 +34,18 @@ UNBOUNDED = math.inf
 
 def asked_amounts(
     taking: Taking,
+    chosen: Mapping[Dimension, Governing],
     requests: Mapping[Dimension, RequestRule],
     limits: Mapping[Dimension, LimitRule],
     cron: Sequence[CronRule],
     external: ExternalScaler | None,
 ) -> tuple[dict[Dimension, RequestRule], dict[Dimension, LimitRule]]:
-    """Return the rules of both layers, enrolled where only rules or an endpoint are."""
+    """Return the rules of both layers, enrolled where only rules or an endpoint are.
+
+    ``chosen`` says which blocks act; blocks that contradict each other do not.
+    """
     made_requests, made_limits = dict(requests), dict(limits)
-    blocks = (REQUESTS, LIMITS, RESOURCES)
-    if any(taking.settings.value(f"{block}.enable") for block in blocks):
+    if _only_recommends(taking) or any(map(_acts, chosen.values())):
         return made_requests, made_limits
     for dimension in Dimension:
         follows, field_path = _followed(dimension, cron, external)
@@ -90,6 +94,16 @@ def _followed(
     if any(dimension in each.requests or dimension in each.limits for each in _acting(cron)):
         return Follows.CRON, "cronScalingRules"
     return Follows.USE, ""
+
+
+def _acts(governing: Governing) -> bool:
+    return governing.acts_on_requests or governing.acts_on_limits
+
+
+def _only_recommends(taking: Taking) -> bool:
+    """Return whether ``autoSetResources`` is on without a target: that is to change nothing."""
+    is_on = bool(taking.settings.value(f"{RESOURCES}.enable"))
+    return is_on and not any(acts(taking, RESOURCES, dimension) for dimension in Dimension)
 
 
 def _acting(cron: Sequence[CronRule]) -> list[CronRule]:

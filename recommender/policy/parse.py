@@ -56,7 +56,7 @@ def policy_from(
     }
     cron = cron_rules(taking, gpu_model=gpu_model)
     external = external_scaler(taking)
-    requests, limits = asked_amounts(taking, requests, limits, cron, external)
+    requests, limits = asked_amounts(taking, chosen, requests, limits, cron, external)
     replicas = asked_replicas(taking, replica_rule(taking), cron)
     to_zero = scale_to_zero(taking)
     return Policy(

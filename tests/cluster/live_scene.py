@@ -10,6 +10,7 @@ from typing import Any
 
 from autoscaler.api.names import WORKLOAD_LABEL
 from recommender.quantities import parse_quantity
+from tests.cluster.autoscaler_process import AutoscalerProcess
 from tests.cluster.live_ledger import Ledger
 from tests.cluster.live_workloads import (
     GIB,
@@ -19,7 +20,7 @@ from tests.cluster.live_workloads import (
     owner_of_workers,
     profile,
 )
-from tests.cluster.live_world import LiveWorld
+from tests.cluster.live_world import LiveWorld, some_ticks
 from tests.cluster.spaces import Space
 from tests.cluster.telling import DEADLINE_S, is_told, shows
 from tests.components.processes import until
@@ -76,6 +77,20 @@ class Scene:
             lambda: self.replicas(deployment) == count,
             what=f"{deployment} has {count} replicas",
         )
+
+    def settles(self, deployment: str, count: int, autoscaler: AutoscalerProcess) -> None:
+        """Wait until a Deployment asks for so many replicas, and goes on to for some ticks.
+
+        Demand is a mean over the last seconds, so that more may be asked for in between.
+        """
+
+        def stays() -> bool:
+            if self.replicas(deployment) != count:
+                return False
+            some_ticks(autoscaler)
+            return self.replicas(deployment) == count
+
+        until(stays, what=f"{deployment} settles at {count} replicas", deadline_s=2 * DEADLINE_S)
 
     def has(
         self,

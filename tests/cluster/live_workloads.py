@@ -28,7 +28,7 @@ SCALED = {
     "enable": True,
     "evaluationPeriod": "10s",
     "scaleDownCoolDownTime": "6s",
-    "scaleDownStep": 0.5,
+    "scaleDownStep": 0.2,
     "maxReplicas": 6,
 }
 PROFILES: Mapping[str, Mapping[str, Any]] = {

@@ -1,9 +1,11 @@
-"""``tfa check`` on a real cluster: what it finds in a sound installation, and in one with faults."""
+"""``tfa check`` on a real cluster: in a sound installation, and in one with faults."""
 
 from __future__ import annotations
 
 import json
+import re
 import time
+from contextlib import contextmanager
 
 import pytest
 
@@ -12,18 +14,33 @@ from autoscaler.api.names import (
     CONTROLLER_LEASE,
     NAMESPACE,
     PAUSED,
+    SCHEMA_LABEL,
     ServiceAccount,
 )
-from autoscaler.kube.webhook_entries import PODS_WEBHOOK
+from autoscaler.kube.webhook_entries import PODS_WEBHOOK, WEBHOOKS
 from tests.autoscaler.sources.prometheus.answering_server import World, serving
-from tests.cluster.controller_process import running_controller_process
 from tests.cluster.definitions import DEPLOY
 from tests.cluster.identities import TENANT
-from tests.cluster.spaces import Space, owning
-from tests.cluster.webhook_process import enabled_pod
+from tests.cluster.spaces import owning
+from tests.cluster.webhook_process import enabled_pod, install
 from tests.components.processes import until
 
+PAGE = DEPLOY.parent / "docs" / "check.md"
 AMOUNTS = {"is_local_gpu": "true", "tflops_limit": "10", "vram_limit": "4Gi"}
+
+SILENT_LEASE = {
+    "apiVersion": "coordination.k8s.io/v1",
+    "kind": "Lease",
+    "metadata": {"name": CONTROLLER_LEASE, "namespace": NAMESPACE},
+    "spec": {"holderIdentity": "gone", "leaseDurationSeconds": 1},
+}
+GONE = {
+    "name": PODS_WEBHOOK.name,
+    "clientConfig": {"url": "https://127.0.0.1:1/admit/pods"},
+    "sideEffects": "None",
+    "admissionReviewVersions": ["v1"],
+}
+"""An entry for a webhook that is not there."""
 
 
 @pytest.fixture
@@ -77,7 +94,7 @@ def test_a_sound_installation_is_found_sound(sound, check):
     told = {
         name: status(found, name)
         for name in (
-            "reachable",
+            "api-server",
             "installed",
             "kinds",
             "mode",
@@ -94,6 +111,9 @@ def test_a_sound_installation_is_found_sound(sound, check):
     }
     assert set(told.values()) == {"ok"}, found
     assert "controller" in found["installed"]["text"]
+    heads = set(re.findall(r"^### (.+)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE))
+    documented = {name for head in heads for name in head.replace(",", "").split()}
+    assert set(found) <= documented
     assert (
         "mode recommend: recommendations are made, and nothing is changed"
         in (found["mode"]["text"])
@@ -134,38 +154,17 @@ def test_a_process_may_ask_about_itself(sound, check):
 def test_what_one_may_not_read_keeps_nobody_from_reading_the_rest(sound, check):
     found = check(user=TENANT)
 
-    assert status(found, "reachable") == "ok"
+    assert status(found, "api-server") == "ok"
     assert status(found, "kinds") == "skipped"
     assert "The right to look is missing" in found["kinds"]["text"]
     assert "failed" not in {status(found, name) for name in found}
-
-
-def test_an_empty_list_of_webhooks_is_a_fault(sound, check, controller_process):
-    what = ("mutatingwebhookconfiguration", PODS_WEBHOOK.configuration_name)
-    controller_process.process.pause()
-    try:
-        patched(sound, *what, webhooks=[])
-        found = check()
-    finally:
-        controller_process.process.resume()
-
-    assert status(found, "webhook-entries") == "failed"
-    assert found["webhook-entries"]["subjects"] == [
-        f"MutatingWebhookConfiguration {PODS_WEBHOOK.configuration_name}"
-    ]
-    # Nobody renewed the Lease either.
-    assert status(found, "leader-controller") == "failed"
-    until(
-        lambda: sound.kubectl("get", *what, "-o", "json").json.get("webhooks"),
-        what="the controller has filled it again",
-    )
 
 
 def test_pauses_are_named(sound, check):
     control = ("configmap", CONTROL_CONFIG_MAP, "-n", NAMESPACE)
     sound.kubectl("annotate", "gpupool", "default-pool", f"{PAUSED}=true").well()
     try:
-        pool = check("--no-cluster") or check()
+        pool = check()
         patched(sound, *control, data={"paused": "true"})
         everything = check()
     finally:
@@ -205,89 +204,82 @@ def test_a_replica_set_that_cannot_make_its_pods_is_named(sound, check, space):
     assert "tflops-limit" in found["back-off"]["text"]
 
 
-def test_a_lease_that_nobody_renews_is_a_fault(sound, check):
-    lease = {
-        "apiVersion": "coordination.k8s.io/v1",
-        "kind": "Lease",
-        "metadata": {"name": f"{CONTROLLER_LEASE}-of-nobody", "namespace": NAMESPACE},
-        "spec": {"holderIdentity": "gone", "leaseDurationSeconds": 1},
-    }
-    sound.kubectl("apply", "-f", "-", stdin=json.dumps(lease)).well()
-    try:
-        found = check()
-    finally:
-        sound.kubectl("delete", "lease", "-n", NAMESPACE, lease["metadata"]["name"]).well()
+def test_what_lacks_on_the_way_to_an_installation_is_named(own_control_plane, check):
+    plane = own_control_plane
 
-    assert status(found, "leader-controller") == "failed"
-    assert found["leader-controller"]["subjects"] == [f"{NAMESPACE}/{lease['metadata']['name']}"]
+    nothing = check(plane=plane)
+    assert {status(nothing, name) for name in nothing} <= {"ok", "skipped"}
+    assert nothing["kinds"]["text"].startswith("None of the project's kinds is installed")
+    assert nothing["installed"]["text"] == f"Nothing is installed in the namespace {NAMESPACE}."
 
-
-def test_a_webhook_that_is_gone_is_a_fault(own_control_plane, tmp_path, check):
-    with running_controller_process(own_control_plane, tmp_path):
-        pass
-    entry = {
-        "name": PODS_WEBHOOK.name,
-        "clientConfig": {"url": "https://127.0.0.1:1/admit/pods"},
-        "sideEffects": "None",
-        "admissionReviewVersions": ["v1"],
-    }
-    what = ("mutatingwebhookconfiguration", PODS_WEBHOOK.configuration_name)
-    patched(own_control_plane, *what, webhooks=[entry])
-
-    found = check(plane=own_control_plane)
-
-    assert status(found, "webhook-certificate") == "failed"
-    assert "1 of 1 endpoints behind 127.0.0.1" in found["webhook-certificate"]["text"]
-
-
-def test_a_cluster_without_an_installation_lacks_nothing(own_control_plane, check):
-    found = check(plane=own_control_plane)
-
-    assert {status(found, name) for name in found} <= {"ok", "skipped"}
-    assert found["kinds"]["text"].startswith("None of the project's kinds is installed")
-    assert found["installed"]["text"] == f"Nothing is installed in the namespace {NAMESPACE}."
-
-
-def test_kinds_of_another_operator_are_told_from_ours(own_control_plane, check):
-    own_control_plane.kubectl("apply", "--server-side", "-f", DEPLOY / "crds").well()
+    plane.kubectl("apply", "--server-side", "-f", DEPLOY / "crds").well()
     theirs = "workloadprofiles.tensor-fusion.ai"
-    label = "tensor-fusion.ai/schema-"
-    own_control_plane.kubectl("label", "crd", theirs, label).well()
-
-    beside = check(plane=own_control_plane)
-    own_control_plane.kubectl("create", "namespace", NAMESPACE).well()
-    account = ("create", "serviceaccount", "controller", "-n", NAMESPACE)
-    own_control_plane.kubectl(*account).well()
-    mixed = check(plane=own_control_plane)
-
+    plane.kubectl("label", "crd", theirs, f"{SCHEMA_LABEL}-").well()
+    beside = check(plane=plane)
     assert status(beside, "kinds") == "ok"
     assert "beside-upstream" in beside["kinds"]["text"]
+
+    install(plane)
+    plane.kubectl("label", "crd", theirs, f"{SCHEMA_LABEL}-", "--overwrite").well()
+    mixed = check(plane=plane)
     assert (status(mixed, "kinds"), mixed["kinds"]["subjects"]) == ("failed", [theirs])
+    assert len(mixed["webhook-entries"]["subjects"]) == len(WEBHOOKS)
+    assert "have no entry" in mixed["webhook-entries"]["text"]
+    assert mixed["leader-controller"]["text"].startswith("No controller ever led")
+
+    plane.kubectl("apply", "-f", "-", stdin=json.dumps(SILENT_LEASE)).well()
+    patched(plane, "mutatingwebhookconfiguration", PODS_WEBHOOK.configuration_name, webhooks=[GONE])
+    silent = check(plane=plane)
+    assert silent["leader-controller"]["text"].startswith("Nobody renews the Lease")
+    assert silent["leader-controller"]["subjects"] == [f"{NAMESPACE}/{CONTROLLER_LEASE}"]
+    assert status(silent, "webhook-certificate") == "failed"
+    assert "1 of 1 endpoints behind 127.0.0.1" in silent["webhook-certificate"]["text"]
 
 
-def test_the_source_is_found_among_the_services(sound, tfa, control_plane, namespace):
-    space = Space(plane=control_plane, name=namespace)
+@contextmanager
+def serving_metrics(space, name, **labels):
+    """Have a Service that looks like a metrics server, and nobody behind it."""
     service = {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": {"name": "prometheus-k8s", "labels": {"operated-prometheus": "true"}},
-        "spec": {"clusterIP": "None", "ports": [{"name": "web", "port": 9090}]},
+        "metadata": {"name": name, "labels": labels},
+        "spec": {"clusterIP": "None", "ports": [{"name": "http", "port": 9090}]},
     }
     space.apply(service).well()
-    kubeconfig = control_plane.kubeconfig("admin")
+    try:
+        yield f"http://{name}.{space.name}.svc:9090"
+    finally:
+        space.kubectl("delete", "service", name).well()
 
-    ended = tfa("check", "-o", "json", "--timeout", "1s", "--kubeconfig", kubeconfig)
+
+def test_the_source_is_found_among_the_services(sound, tfa, space, url, tmp_path):
+    # A proxy stands for the cluster's network, where the name of the Service is known.
+    config = tmp_path / "tfa.yaml"
+    config.write_text(f"prometheus: {{proxyUrl: '{url}'}}")
+    kubeconfig = sound.kubeconfig("admin")
+
+    with serving_metrics(space, "prometheus-k8s", **{"operated-prometheus": "true"}) as address:
+        ended = tfa("check", "-o", "json", "--config", config, "--kubeconfig", kubeconfig)
 
     source = next(each for each in ended.json["sections"] if each["name"] == "source")
     first, second = source["findings"][:2]
     assert (first["check"], first["status"]) == ("server-found", "ok")
-    assert (
-        f"Prometheus {namespace}/prometheus-k8s at http://prometheus-k8s.{namespace}.svc"
-        in (first["text"])
-    )
-    # The name counts within the cluster alone, and the way in is said.
-    assert (second["check"], second["status"], ended.code) == ("reachable", "failed", 3)
-    assert f"kubectl -n {namespace} port-forward svc/prometheus-k8s 9090:9090" in first["text"]
+    assert f"Prometheus {space.name}/prometheus-k8s at {address}" in first["text"]
+    assert f"kubectl -n {space.name} port-forward svc/prometheus-k8s 9090:9090" in first["text"]
+    assert (second["check"], second["status"]) == ("reachable", "ok")
+
+
+def test_a_report_reads_the_server_that_is_found(sound, tfa, space, monkeypatch):
+    monkeypatch.setenv("KUBECONFIG", str(sound.kubeconfig("admin")))
+
+    labels = {"app.kubernetes.io/name": "thanos-query"}
+    with serving_metrics(space, "thanos", **labels) as address:
+        ended = tfa("report", "--timeout", "1s")
+
+    # The name counts within the cluster alone; that it was asked is seen by the error.
+    assert ended.code == 3
+    assert f"metrics are read from Thanos {space.name}/thanos at {address}" in ended.err
+    assert f"error: {address}" in ended.err
 
 
 def test_without_any_server_the_cluster_is_looked_at_all_the_same(own_control_plane, tfa):
@@ -297,4 +289,4 @@ def test_without_any_server_the_cluster_is_looked_at_all_the_same(own_control_pl
     [finding] = ended.json["sections"][0]["findings"]
     assert (finding["check"], finding["status"]) == ("server-found", "failed")
     assert "no Service of the cluster has the labels of Prometheus" in finding["text"]
-    assert status(findings(ended), "reachable") == "ok"
+    assert status(findings(ended), "api-server") == "ok"

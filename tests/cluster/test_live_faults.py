@@ -95,8 +95,8 @@ def lowest(live):
 def test_an_agent_that_is_gone_takes_nothing_from_its_workers_and_stops_no_other(
     world, live, autoscaler
 ):
+    live.settles("watched", 4, autoscaler)
     live.has_workers("watched", 4)
-    some_ticks(autoscaler)
     before, seen = live.limits("watched"), live.ledger.replicas(NAMESPACE, "watched")
 
     world.agents.kill(NODES[1])

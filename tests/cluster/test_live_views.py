@@ -212,7 +212,7 @@ def test_a_daemon_set_is_seen_and_has_no_replicas(space, pool, seen):
 
 
 def test_kinds_that_the_server_serves_with_a_scale_may_be_added(space, pool, seen):
-    owner = owner_of(pool, kind="Deployment")
+    owner = owner_of(pool, **ENROLLED)
     bare = {**owner, "kind": "ReplicaSet"}
     bare["spec"] = {key: bare["spec"][key] for key in ("replicas", "selector", "template")}
     space.apply(bare).well()

@@ -91,7 +91,7 @@ class ApiKeys:
         except ForbiddenError:
             return NoKeyError(
                 f"{what} may not be read; the owner of the namespace allows it by a RoleBinding to "
-                f"the Role {ROLE}"
+                f"the ClusterRole {ROLE}"
             )
         except KubeError:
             return NoKeyError(f"{what} cannot be read now: the API server did not answer")

@@ -44,6 +44,7 @@ _ANNOTATIONS = (*IN_FORCE, GPU_IDS, GPU_PEAK_TFLOPS, GPU_PEAK_VRAM)
 _LABELS = (WORKLOAD_LABEL, POOL_LABEL)
 _UNREAD_OF_SPEC = ("workerPodTemplate", "nodeAffinity")
 _UNREAD_OF_STATUS = ("workerStatuses",)
+_OF_CONDITION = ("type", "status", "lastTransitionTime")
 _OF_GPU_STATUS = ("phase", "gpuModel", "model", "usedBy", "capacity", "available")
 
 
@@ -70,7 +71,8 @@ def kept_of_workload(obj: dict[str, Any]) -> dict[str, Any]:
     """Return a workload without the templates of its workers and the list of them."""
     metadata = _of(obj["metadata"], _METADATA)
     spec = _without(obj.get("spec"), _UNREAD_OF_SPEC)
-    return {**obj, "metadata": metadata, "spec": spec, "status": _status(obj)}
+    status = _without(obj.get("status"), _UNREAD_OF_STATUS)
+    return {**obj, "metadata": metadata, "spec": spec, "status": status}
 
 
 def kept_of_gpu(obj: dict[str, Any]) -> dict[str, Any]:
@@ -95,13 +97,6 @@ def kept_of_hpa(obj: dict[str, Any]) -> dict[str, Any]:
         "metadata": _of(obj["metadata"], _OF_POD_METADATA),
         "spec": {"scaleTargetRef": target},
     }
-
-
-_OF_CONDITION = ("type", "status", "lastTransitionTime")
-
-
-def _status(obj: Mapping[str, Any]) -> dict[str, Any]:
-    return _without(obj.get("status"), _UNREAD_OF_STATUS)
 
 
 def _kind(obj: Mapping[str, Any]) -> dict[str, Any]:

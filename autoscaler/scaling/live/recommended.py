@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 MOVED = 0.1
 PACE_S = 600
+_ROUNDING = 1e-9
+"""A tenth is one also after the rounding of floats."""
 Identity = tuple[str, str, str, str]
 """Namespace, workload, GPU model and UID."""
 
@@ -54,15 +56,16 @@ class Recommended:
     def due(self, values: Floats, now_s: int) -> Bools:
         """Return where a recommendation moved and may be shown, ``[W]``; values ``[W, N]``."""
         shown = self._values
-        is_near = np.abs(values - shown) < MOVED * np.abs(shown)
+        is_near = np.abs(values - shown) < MOVED * (1.0 - _ROUNDING) * np.abs(shown)
         is_near |= (values == shown) | (np.isnan(values) & np.isnan(shown))
         result: Bools = ~is_near.all(axis=1) & (now_s - self._shown_s >= PACE_S)
         return result
 
     def note(self, rows: Sequence[int], values: Floats, now_s: int) -> None:
         """Note that these rows are shown now."""
-        self._values[rows] = values[rows]
-        self._shown_s[rows] = now_s
+        chosen = list(rows)
+        self._values[chosen] = values[chosen]
+        self._shown_s[chosen] = now_s
 
 
 def offset_s(uid: str) -> int:

@@ -46,6 +46,10 @@ class Device:
         return self.pool, self.gpu_model
 
 
+FindDevice = Callable[[str], Device | None]
+"""Returns a GPU by the name of its object; None where it is not there."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoomChange:
     """What is other than at the last look."""
@@ -181,7 +185,3 @@ def _amounts(mapping: object) -> Amounts:
 
 def _is_going(metadata: Mapping[str, object]) -> bool:
     return bool(metadata.get("deletionTimestamp"))
-
-
-FindDevice = Callable[[str], Device | None]
-"""Returns a GPU by the name of its object; None where it is not there."""

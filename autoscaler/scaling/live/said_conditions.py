@@ -17,7 +17,6 @@ from recommender.decision import Code
 from recommender.policy.model import Mode
 
 if TYPE_CHECKING:
-    from autoscaler.scaling.holding import Hold
     from autoscaler.scaling.live.replica_state import Held
     from recommender.policy.model import LimitRule, Policy, ReplicaRule, RequestRule
 
@@ -38,7 +37,8 @@ class Facts:
     is_stale: bool
     mode: Mode
     """Of the whole process: recommend or apply."""
-    hold: Hold | None
+    hold: str
+    """Why only raises pass now; empty: all does."""
     is_paused: bool
     problem: str
     """What of its settings or workers cannot be used; empty: all can."""
@@ -103,7 +103,7 @@ def _of_update(facts: Facts) -> Said:
     if facts.is_paused:
         text = "the workload, its pool or everything is paused: nothing is changed"
         return Said.no(UpdateReason.PAUSED, text)
-    if facts.hold is not None:
-        return Said.no(UpdateReason.HELD, str(facts.hold))
+    if facts.hold:
+        return Said.no(UpdateReason.HELD, facts.hold)
     text = f"{', '.join(layers)}: what is stated is what was decided"
     return Said.yes(UpdateReason.UPDATED, text)

@@ -74,8 +74,12 @@ class Showing:
         guards: ReplicaGuards,
         telling: Telling,
         external_state: Callable[[str], tuple[ExternalReason, str] | None],
+        hold_reasons: Callable[[], Sequence[str]] = tuple,
     ) -> None:
-        """``external_state`` says how the external scaler of a workload does, by its UID."""
+        """``external_state`` says how the external scaler of a workload does, by its UID.
+
+        ``hold_reasons`` are those of the hold of ``switches``; they are asked for as one begins.
+        """
         self._switches = switches
         self._notes = notes
         self._find = find
@@ -84,6 +88,9 @@ class Showing:
         self._taking_back = taking_back
         self._telling = telling
         self._external_state = external_state
+        self._hold_reasons = hold_reasons
+        self._hold: Hold | None = None
+        self._hold_text = ""
         self._rows = FleetRows()
         self._recommended = Recommended()
         self._looks = Looks(problem_of=notes.problem_of, external_state=external_state)
@@ -99,7 +106,9 @@ class Showing:
         changed = self._rows.take(tick.views)
         if self._rows.identities is not before:
             self._learn(tick.views, columns, tick.now_s)
+            self._statements.keep(self._rows.of.keys())
         due = self._recommended.due(columns.targets, tick.now_s)
+        self._take_hold(self._switches.hold)
         moment = Moment(tick.now_s, (self._switches.mode, self._switches.hold))
         for key in self._looks.take(moment, self._rows, tick.views, changed, columns, due):
             rows = self._rows.of[key]
@@ -183,12 +192,19 @@ class Showing:
             unknown=None if is_kept else columns.unknown_of(rows),
             is_stale=any(bool(columns.is_stale[row]) for row in rows),
             mode=self._switches.mode,
-            hold=self._switches.hold,
+            hold=self._hold_text,
             is_paused=view.is_paused,
             problem=self._notes.problem_of(key),
             held=self._notes.held_of(key),
             external=None if view.policy.external is None else self._external_state(view.uid),
         )
+
+    def _take_hold(self, hold: Hold | None) -> None:
+        """Note why a hold began: reasons that come and go meanwhile are no news for workloads."""
+        if hold is not self._hold:
+            self._hold = hold
+            parts = () if hold is None else (str(hold), "; ".join(self._hold_reasons()))
+            self._hold_text = ": ".join(filter(None, parts))
 
     def _tell_roll_backs(self, tick: Tick) -> None:
         for plan, outcome in () if tick.applied is None else tick.applied.outcomes:

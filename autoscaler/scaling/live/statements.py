@@ -6,10 +6,11 @@ cache shows what we wrote as soon as it shows another version, and until then me
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from threading import Lock
 
-from autoscaler.kube.store import Change, ChangeKind, Key, Object, key_of
+from autoscaler.kube.store import Key, Object, key_of
 from autoscaler.scaling.live.statement import Decided, Shown, Statement, statement_in
 
 
@@ -60,12 +61,13 @@ class Statements:
         with self._lock:
             self._written[key_of(workload)] = written
 
-    def on_workload(self, change: Change) -> None:
-        """Forget a workload that is gone."""
-        if change.kind is ChangeKind.DELETED:
-            with self._lock:
-                self._written.pop(key_of(change.obj), None)
-                self._shown.pop(key_of(change.obj), None)
+    def keep(self, keys: AbstractSet[Key]) -> None:
+        """Forget all workloads but these."""
+        with self._lock:
+            for key in self._written.keys() - keys:
+                del self._written[key]
+            for key in self._shown.keys() - keys:
+                del self._shown[key]
 
 
 def _uid(workload: Object) -> str:

@@ -61,8 +61,16 @@ class StatingSnapshot:
 
 
 @dataclass(slots=True, eq=False)
+class _Batch:
+    """Wishes whose results somebody waits for."""
+
+    left: int
+
+
+@dataclass(slots=True, eq=False)
 class _Ticket:
     wish: Wish
+    batch: _Batch
     is_begun: bool = False
     is_withdrawn: bool = False
     result: Result | None = field(default=None)
@@ -109,28 +117,28 @@ class Stating:
 
         What was not begun within so long is withdrawn; for what was, its answer is waited for.
         """
-        tickets = [_Ticket(wish) for wish in wishes]
+        batch = _Batch(len(wishes))
+        tickets = [_Ticket(wish, batch) for wish in wishes]
         with self._changed:
             self._tickets |= {ticket.wish.key: ticket for ticket in tickets}
         for wish in wishes:
             self._queue.add(wish.key, wish.priority)
         end_s = self._monotonic_s() + within_s
         with self._changed:
-            while any(ticket.result is None for ticket in tickets):
-                left_s = end_s - self._monotonic_s()
-                if left_s <= 0:
-                    break
+            while batch.left and (left_s := end_s - self._monotonic_s()) > 0:
                 self._changed.wait(left_s)
             for ticket in tickets:
-                self._withdraw(ticket)
-            while any(ticket.result is None for ticket in tickets):
-                self._changed.wait(GET_TIMEOUT_S)
+                ticket.is_withdrawn = True
+                if not ticket.is_begun:
+                    self._settle(ticket, LATE)
+            while batch.left:
+                self._changed.wait()
         return [ticket.result or LATE for ticket in tickets]
 
     def say(self, wish: Wish) -> None:
         """Write what follows from what others changed, when its turn comes; returns at once."""
         with self._changed:
-            self._tickets[wish.key] = _Ticket(wish)
+            self._tickets[wish.key] = _Ticket(wish, _Batch(1))
         self._queue.add(wish.key, wish.priority)
 
     def show(self, key: Key) -> None:
@@ -143,11 +151,15 @@ class Stating:
             outcomes = dict(self._outcomes)
         return StatingSnapshot(queue=self._queue.snapshot(), outcomes=MappingProxyType(outcomes))
 
-    def _withdraw(self, ticket: _Ticket) -> None:
-        ticket.is_withdrawn = True
-        if ticket.result is None and not ticket.is_begun:
-            ticket.result = LATE
-            self._outcomes[WriteOutcome.LATE] += 1
+    def _settle(self, ticket: _Ticket, result: Result) -> None:
+        """Note what became of a wish, once; to be called under the lock."""
+        if ticket.result is not None:
+            return
+        ticket.result = result
+        ticket.batch.left -= 1
+        self._outcomes[result.outcome] += 1
+        if not ticket.batch.left:
+            self._changed.notify_all()
 
     def _is_idle(self) -> bool:
         queue = self._queue.snapshot()
@@ -170,11 +182,10 @@ class Stating:
                 ticket = None
         result = self._result(key, ticket)
         with self._changed:
-            if ticket is None or ticket.result is None:
+            if ticket is None:
                 self._outcomes[result.outcome] += 1
-            if ticket is not None and ticket.result is None:
-                ticket.result = result
-            self._changed.notify_all()
+            else:
+                self._settle(ticket, result)
 
     def _result(self, key: Key, ticket: _Ticket | None) -> Result:
         wish = None if ticket is None else ticket.wish
@@ -196,10 +207,19 @@ class Stating:
                 is_urgent=priority in _URGENT,
             )
             outcome = WriteOutcome.WRITTEN if is_written else WriteOutcome.UNCHANGED
-            then = "" if wish is None or wish.then is None else wish.then()
+            then = self._followed(ticket, begin)
         except Exception as error:  # noqa: BLE001 - one workload must not end the work on all others
             return self._failed(key, error)
         return Result(outcome=outcome, then=then)
+
+    @staticmethod
+    def _followed(ticket: _Ticket | None, begin: Callable[[], None]) -> str:
+        """Do what is to follow, which is waited for as soon as any of it was begun."""
+        if ticket is None or ticket.wish.then is None:
+            return ""
+        if not ticket.is_begun:
+            begin()
+        return ticket.wish.then()
 
     def _failed(self, key: Key, error: Exception) -> Result:
         """Return what an error means; what is to be shown comes again where that may help."""

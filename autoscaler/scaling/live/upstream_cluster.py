@@ -11,15 +11,22 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from autoscaler.api.control import ProcessMode
 from autoscaler.scaling.cluster import Outcome, amounts
 from autoscaler.scaling.live.upstream_published import Publishing
-from autoscaler.scaling.live.upstream_replies import NOT_DECIDING, reply_to
+from autoscaler.scaling.live.upstream_replies import (
+    NOT_DECIDING,
+    RECOMMENDED_ONLY,
+    permitted,
+    reply_to,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from autoscaler.scaling.cluster import Change, WorkloadView
     from autoscaler.scaling.external.protocol import Question, Reply
+    from autoscaler.scaling.live.upstream_published import Published
     from autoscaler.scaling.live.upstream_views import UpstreamViews
     from autoscaler.scaling.loop import Tick
 
@@ -77,7 +84,10 @@ class UpstreamCluster:
             self._ticked_s = self._monotonic_s()
 
     def answer(self, question: Question) -> Reply:
-        """Return what the operator is told of one workload."""
+        """Return what the operator is told of one workload.
+
+        A pause counts from the next tick, and so does a layer that is enrolled no more.
+        """
         with self._lock:
             views, ticked_s = (
                 self._known.get((question.namespace, question.workload), []),
@@ -85,12 +95,17 @@ class UpstreamCluster:
             )
         if ticked_s is None or self._monotonic_s() - ticked_s > self._fresh_s:
             return NOT_DECIDING
-        published = self._publishing.of_workload(question.namespace, question.workload)
+        if self._views.control().mode is not ProcessMode.APPLY:
+            return RECOMMENDED_ONLY
+        published = [permitted(self._published_for(view), view) for view in views]
         return reply_to(question, views, published)
 
     def published(self) -> int:
         """Return for how many workloads and GPU models something is to be changed."""
         return self._publishing.count()
+
+    def _published_for(self, view: WorkloadView) -> Published:
+        return self._publishing.of_row((*view.key, view.gpu_model))
 
     def _publish(self, change: Change) -> Outcome:
         if change.replicas is not None:
@@ -101,7 +116,7 @@ class UpstreamCluster:
 
     def _with_start(self, view: WorkloadView) -> WorkloadView:
         """Show what starting workers were to get: it is decided once, and not each tick anew."""
-        published = self._publishing.of_row((*view.key, view.gpu_model))
+        published = self._published_for(view)
         if not published.start_request and not published.start_limit:
             return view
         return replace(

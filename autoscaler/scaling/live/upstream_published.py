@@ -82,12 +82,6 @@ class Publishing:
         with self._lock:
             return self._published.get(row, Published())
 
-    def of_workload(self, namespace: str, workload: str) -> tuple[Published, ...]:
-        """Return what is published for a workload, by the name of the GPU model."""
-        with self._lock:
-            rows = sorted(row for row in self._published if row[:2] == (namespace, workload))
-            return tuple(self._published[row] for row in rows)
-
     def count(self) -> int:
         """Return how many rows have something published."""
         with self._lock:

@@ -8,25 +8,33 @@ that is to change is always told with both, and one that is not is left out.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from autoscaler.scaling.cluster import amounts
 from autoscaler.scaling.external.protocol import Reply
 from autoscaler.scaling.live.amount_units import highest
-from recommender.resources import COMPUTE_PERCENT, TFLOPS, VRAM
+from autoscaler.scaling.live.upstream_published import Published
+from recommender.policy.model import Mode
+from recommender.policy.table import dimension_of
+from recommender.resources import COMPUTE_PERCENT, TFLOPS, VRAM, resource_named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from autoscaler.scaling.cluster import Amounts, WorkloadView
     from autoscaler.scaling.external.protocol import Question
-    from autoscaler.scaling.live.upstream_published import Published
+    from recommender.policy.model import Dimension, LimitRule, RequestRule
 
 NOT_DECIDING = Reply(
     reason="NotDeciding",
     message="this process does not lead, or has not decided lately: nothing is asked for",
 )
 UNKNOWN = Reply(reason="UnknownWorkload", message="no running worker of this workload is known")
+RECOMMENDED_ONLY = Reply(
+    reason="RecommendOnly",
+    message="the installation is in mode recommend: nothing is asked for",
+)
 NO_CHANGE = Reply(reason="NoScalingNeeded", message="what is in force is what was decided")
 MORE, LESS = "MoreNeeded", "LessNeeded"
 SAME_RATIO = 1e-6
@@ -69,6 +77,25 @@ def reply_to(
         request=amounts({name: min(wanted_request[name], wanted_limit[name]) for name in told}),
         limit=amounts({name: wanted_limit[name] for name in told}),
     )
+
+
+def permitted(published: Published, view: WorkloadView) -> Published:
+    """Return what of it may still be asked for: the layer enrolled, in mode apply, not paused."""
+    if view.is_paused:
+        return Published()
+    return replace(
+        published,
+        request=_enrolled(published.request, view.policy.requests),
+        limit=_enrolled(published.limit, view.policy.limits),
+    )
+
+
+def _enrolled(
+    values: Amounts, rules: Mapping[Dimension, RequestRule] | Mapping[Dimension, LimitRule]
+) -> Amounts:
+    named = ((name, rules[dimension_of(resource_named(name))]) for name in values)
+    may = {name for name, rule in named if rule.is_enrolled and rule.mode is Mode.APPLY}
+    return amounts({name: value for name, value in values.items() if name in may})
 
 
 def _current(asked: Amounts, known: Mapping[str, float]) -> dict[str, float]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from autoscaler.api.condition_reasons import ReplicasReason
 from autoscaler.api.control import Control
 from autoscaler.api.names import WORKLOAD_LABEL
+from autoscaler.garbage_collection import collection_paused
 from autoscaler.kube.resource import GPUS, PODS, WORKLOADS
 from autoscaler.scaling.cluster import amounts
 from autoscaler.scaling.live.change_marks import Marks, StoreMarks
@@ -42,7 +43,7 @@ _log = logging.getLogger("autoscaler.scaling")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Entry:
-    """One workload."""
+    """One workload, with at least one view."""
 
     views: tuple[WorkloadView, ...]
     gpus: frozenset[str]
@@ -77,6 +78,11 @@ class UpstreamViews:
         self._control: Control | None = None
         self._entries: dict[Key, _Entry] = {}
         self._first: dict[Key, dict[str, Any]] = {}
+        self._asked: set[Key] = set()
+        """Those that have an external scaler."""
+        self._chosen: set[str] = set()
+        """Namespaces of workloads that are looked after."""
+        self._views: tuple[WorkloadView, ...] = ()
         pods = caches.store(PODS)
         pods.on_change(self._note)
         for pod in pods.items():
@@ -85,18 +91,17 @@ class UpstreamViews:
     def snapshot(self) -> list[WorkloadView]:
         """Return the views of all workloads, by namespace, name and GPU model."""
         self._look()
-        return [
-            view
-            for key, entry in sorted(self._entries.items(), key=lambda item: item[0])
-            if self._caches.has_chosen(key[0])
-            for view in entry.views
-        ]
+        return list(self._views)
 
     def of(self, keys: Iterable[Key]) -> list[WorkloadView]:
         """Return the views of some workloads; of one that is not there, none."""
         self._look()
         found = (self._entries.get(key) for key in dict.fromkeys(keys))
         return [view for entry in found if entry is not None for view in entry.views]
+
+    def control(self) -> Control:
+        """Return the switches of the installation as they are now; for any thread."""
+        return self._caches.control()
 
     def problem_of(self, key: Key) -> str:
         """Return what of a workload's settings cannot be used; empty: all can."""
@@ -116,22 +121,39 @@ class UpstreamViews:
 
     def _look(self) -> None:
         """Bring the views to what the caches show."""
+        # What is made here has no cycles, and is much after a start or a changed switch.
+        with collection_paused():
+            control = self._caches.control()
+            again = self._changed(is_switched=control != self._control)
+            self._control = control
+            for key in again:
+                self._read(key, control)
+            chosen = {key[0] for key in self._entries if self._caches.has_chosen(key[0])}
+            if again or chosen != self._chosen:
+                self._chosen = chosen
+                entries = sorted(self._entries.items(), key=lambda item: item[0])
+                self._views = tuple(
+                    view for key, entry in entries if key[0] in chosen for view in entry.views
+                )
+
+    def _changed(self, *, is_switched: bool) -> set[Key]:
+        """Return the workloads whose views may say something else now."""
         again = self._of_workers.take() | self._workloads.take()
         devices = self._room.look().devices
-        control = self._caches.control()
-        is_switched = control != self._control
-        self._control = control
-        for key, entry in self._entries.items():
-            if is_switched or devices & entry.gpus or entry.external != self._answer(entry.views):
-                again.add(key)
-        for key in again:
-            self._read(key, control)
+        if is_switched:
+            return again | self._entries.keys()
+        if devices:
+            again |= {key for key, entry in self._entries.items() if devices & entry.gpus}
+        asked = {key: self._entries[key] for key in self._asked & self._entries.keys()}
+        again |= {k for k, e in asked.items() if e.external != self._external(e.views[0].uid)}
+        return again
 
     def _read(self, key: Key, control: Control) -> None:
         """Make the views of a workload anew; those that say the same stay the same objects."""
         pods = self._caches.workers_of(*key)
         workers = tuple(state for state in map(worker_state_of, pods) if state is not None)
         before = self._entries.pop(key, None)
+        self._asked.discard(key)
         if not any(state.runs for state in workers):
             if not pods:
                 self._first.pop(key, None)
@@ -147,6 +169,8 @@ class UpstreamViews:
         if before is not None:
             entry = replace(entry, views=_same_where_equal(before.views, entry.views))
         self._entries[key] = entry
+        if _is_asked(entry):
+            self._asked.add(key)
 
     def _entry(
         self, key: Key, pods: Sequence[Object], workers: tuple[WorkerState, ...], control: Control
@@ -189,8 +213,10 @@ class UpstreamViews:
             problem=settings.problem,
         )
 
-    def _answer(self, views: Sequence[WorkloadView]) -> ExternalAnswer | None:
-        return self._external(views[0].uid) if views else None
+
+def _is_asked(entry: _Entry) -> bool:
+    external = entry.views[0].policy.external
+    return external is not None and external.is_enabled
 
 
 def _of(pod: Object) -> str:

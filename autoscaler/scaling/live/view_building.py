@@ -22,7 +22,7 @@ from autoscaler.scaling.external.answers import ExternalAnswer
 from autoscaler.scaling.fleet.stated import GpuModels
 from autoscaler.scaling.live.amount_units import highest, in_tflops
 from autoscaler.scaling.live.policies import Settings
-from autoscaler.scaling.live.quota_room import QuotaRoom, Worker, quota_room
+from autoscaler.scaling.live.quota_room import Worker, quota_room
 from autoscaler.scaling.live.replica_state import ReplicaState, owner_text
 from autoscaler.scaling.live.room import Room
 from autoscaler.scaling.live.status_parts import guard_from
@@ -70,11 +70,13 @@ class _Started:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Built:
-    """One view, and the part of it that is made again most often."""
+    """One view, and what its bounds are made of, which change most often."""
 
     view: WorkloadView
     own_room: Amounts
     """Largest request that the GPUs of its workers have room for."""
+    asking: Worker
+    """What quotas are asked for."""
 
 
 def views_of(facts: Facts, room: Room, gpu_models: GpuModels) -> tuple[Built, ...]:
@@ -92,12 +94,21 @@ def views_of(facts: Facts, room: Room, gpu_models: GpuModels) -> tuple[Built, ..
     return tuple(_built(shared, group) for group in groups)
 
 
-def refitted(built: Built, room: Room) -> Built:
-    """Return a view with the largest request that there is room for now; else as it is."""
-    largest = _largest_placeable(built.view.pool, built.view.gpu_model, built.own_room, room)
-    if largest == built.view.largest_placeable:
+def refitted(built: Built, room: Room, quotas: Sequence[Object]) -> Built:
+    """Return a view with the bounds that GPUs and quotas set now; the same where they are."""
+    view = built.view
+    largest = _largest_placeable(view.pool, view.gpu_model, built.own_room, room)
+    allowed = quota_room(quotas, built.asking)
+    before = view.largest_placeable, view.quota, view.replica_quota
+    if before == (largest, allowed.request, allowed.replicas):
         return built
-    return replace(built, view=replace(built.view, largest_placeable=largest))
+    refitting = replace(
+        view,
+        largest_placeable=largest,
+        quota=allowed.request,
+        replica_quota=allowed.replicas,
+    )
+    return replace(built, view=refitting)
 
 
 def pool_of(workload: Object, workers: Sequence[WorkerState]) -> str:
@@ -137,8 +148,17 @@ def _built(shared: _Shared, group: WorkerGroup) -> Built:
     started = _started(facts, group.gpu_model, card)
     request = group.request if group.running else started.request
     limit = group.limit if group.running else started.limit
-    gpu_count = group.gpu_count or stated.gpu_count
-    allowed = _quota(shared, group, card, request, started, gpu_count)
+    asking = Worker(
+        stated=replace(stated, gpu_model=group.gpu_model),
+        card=card,
+        request=request,
+        start_request=started.request,
+        start_limit=started.limit,
+        count=len(group.running),
+        placed=shared.placed,
+        gpu_count=group.gpu_count or stated.gpu_count,
+    )
+    allowed = quota_room(facts.quotas, asking)
     external, own_room = facts.external or NO_ANSWER, group.room
     view = WorkloadView(
         namespace=metadata["namespace"],
@@ -155,7 +175,7 @@ def _built(shared: _Shared, group: WorkerGroup) -> Built:
         replicas=facts.replicas.replicas,
         stated_replicas=facts.replicas.stated,
         replicas_held=facts.replicas.held.text if facts.replicas.held else "",
-        gpu_count=gpu_count,
+        gpu_count=asking.gpu_count,
         gpu_model=group.gpu_model,
         pool=pool,
         qos=stated.qos,
@@ -172,7 +192,7 @@ def _built(shared: _Shared, group: WorkerGroup) -> Built:
         price_per_gpu_hour=None if model is None else gpu_models.prices.get(model.name),
         guard=guard_from(workload.get("status"), group.gpu_model),
     )
-    return Built(view=view, own_room=own_room)
+    return Built(view=view, own_room=own_room, asking=asking)
 
 
 def _largest_placeable(pool: str, gpu_model: str, own_room: Amounts, room: Room) -> Amounts:
@@ -204,27 +224,6 @@ def _started(facts: Facts, gpu_model: str, card: Amounts) -> _Started:
         found[key.rpartition("-")[2]][_RESOURCE_OF[key]] = float(parse_quantity(quantity))
     request, limit = (in_tflops(amounts(found[side]), card) for side in SIDES)
     return _Started(request=request, limit=limit)
-
-
-def _quota(
-    shared: _Shared,
-    group: WorkerGroup,
-    card: Amounts,
-    request: Amounts,
-    started: _Started,
-    gpu_count: int,
-) -> QuotaRoom:
-    worker = Worker(
-        stated=replace(shared.facts.settings.stated, gpu_model=group.gpu_model),
-        card=card,
-        request=request,
-        start_request=started.request,
-        start_limit=started.limit,
-        count=len(group.running),
-        placed=shared.placed,
-        gpu_count=gpu_count,
-    )
-    return quota_room(shared.facts.quotas, worker)
 
 
 def _other_than(running: Amounts, starting: Amounts) -> Amounts:

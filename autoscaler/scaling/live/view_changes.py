@@ -50,8 +50,8 @@ class Changed:
 
     again: frozenset[Key]
     """Workloads of which anything may be other than before."""
-    room: frozenset[Key]
-    """Further ones, of which only the room on GPUs may be."""
+    bounds: frozenset[Key]
+    """Further ones, of which only the room on GPUs and in quotas may be."""
 
 
 class ViewChanges:
@@ -83,6 +83,8 @@ class ViewChanges:
         self._asked: set[Key] = set()
         self._scaled: set[Key] = set()
         self._paused_pools: set[str] = set()
+        self._singles: dict[Key, object] = {}
+        """What each quota says of single workers."""
         self._control: Control | None = None
         self._scaling: object = None
 
@@ -105,21 +107,46 @@ class ViewChanges:
     def take(self) -> Changed:
         """Return what is to be looked at since the last call."""
         again = self._marks[WORKLOADS].take() | self._workers.look() | self._guarded.take()
-        again |= self._of_namespaces() | self._of_pools() | self._of_switches()
+        again |= self._of_chosen() | self._of_pools() | self._of_switches()
         again |= {key for key in self._asked if self._has_other_answer(key)}
         change = self._room.look()
         for gpu in change.devices:
             again |= self._on_gpu.get(gpu, set())
         near = {key for pool, _ in change.groups for key in self._in_pool.get(pool, ())}
         again |= {key for key in near if self._known[key].is_resting}
-        return Changed(again=frozenset(again), room=frozenset(near - again))
+        capped, bounded = self._of_quotas()
+        again |= capped
+        return Changed(again=frozenset(again), bounds=frozenset((near | bounded) - again))
 
-    def _of_namespaces(self) -> set[Key]:
-        """Return the workloads of namespaces that were chosen or left, or have other quotas."""
-        names = {namespace for namespace, _ in self._marks[QUOTAS].take()}
-        if NAMESPACES in self._marks:
-            names |= {name for _, name in self._marks[NAMESPACES].take()}
-        return {key_of(obj) for name in names for obj in self._caches.workloads_of(name)}
+    def _of_chosen(self) -> set[Key]:
+        """Return the workloads of namespaces that were chosen, or no longer are."""
+        if NAMESPACES not in self._marks:
+            return set()
+        names = {name for _, name in self._marks[NAMESPACES].take()}
+        return {key for name in names for key in self._in_namespace(name)}
+
+    def _of_quotas(self) -> tuple[set[Key], set[Key]]:
+        """Return the workloads whose workers may start with other amounts, and further ones.
+
+        What is in use changes with every worker; what one worker may have, when somebody edits it.
+        """
+        capped: set[Key] = set()
+        bounded: set[Key] = set()
+        for namespace, name in self._marks[QUOTAS].take():
+            quota = self._caches.store(QUOTAS).get(namespace, name)
+            single = (quota or {}).get("spec", {}).get("single")
+            known = self._singles.pop((namespace, name), None)
+            if single is not None:
+                self._singles[namespace, name] = single
+            found = self._in_namespace(namespace) & self._known.keys()
+            if single == known:
+                bounded |= found
+            else:
+                capped |= found
+        return capped, bounded - capped
+
+    def _in_namespace(self, name: str) -> set[Key]:
+        return {key_of(obj) for obj in self._caches.workloads_of(name)}
 
     def _of_pools(self) -> set[Key]:
         """Return the workloads of pools that are paused now and were not, or the other way."""

@@ -115,7 +115,7 @@ class LiveViews:
         with collection_paused():
             changed = self._changes.take()
             is_new = [self._read_again(key) for key in changed.again]
-            is_new += [self._refit(key) for key in changed.room]
+            is_new += [self._refit(key) for key in changed.bounds]
             if any(is_new):
                 self._entries = dict(sorted(self._entries.items(), key=lambda item: item[0]))
                 entries = self._entries.values()
@@ -136,9 +136,9 @@ class LiveViews:
         return before is None or not _are_same(before.built, entry.built)
 
     def _refit(self, key: Key) -> bool:
-        """Bring a workload to the room that there is now; return whether a view is another one."""
-        before = self._entries[key]
-        built = tuple(refitted(each, self._room) for each in before.built)
+        """Bring a workload to the bounds that there are now; return whether a view is another."""
+        before, quotas = self._entries[key], self._caches.quotas(key[0])
+        built = tuple(refitted(each, self._room, quotas) for each in before.built)
         self._entries[key] = replace(before, built=built)
         return not _are_same(before.built, built)
 

@@ -17,7 +17,7 @@ from autoscaler.scaling.live.taking_back import TakingBack
 from autoscaler.scaling.live.telling import Telling
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from autoscaler.api.condition_reasons import ExternalReason
     from autoscaler.clock import Clock
@@ -53,13 +53,15 @@ def writing_parts(
     clock: Clock,
     epoch: Callable[[], int | None],
     external_state: Callable[[str], tuple[ExternalReason, str] | None],
+    hold_reasons: Callable[[], Sequence[str]] = tuple,
     workers: int = WORKERS,
     apply_within_s: float = APPLY_WITHIN_S,
 ) -> WritingParts:
     """Return the parts.
 
     ``epoch`` is the term of this process as the leader, ``external_state`` how the external scaler
-    of a workload does, by its UID.  ``guards`` are those that ``views`` ask.
+    of a workload does, by its UID, ``hold_reasons`` why a hold began.  ``guards`` are those that
+    ``views`` ask.
     """
     telling, statements = Telling(events), Statements()
     numbering = Numbering(epoch=epoch, clock=clock)
@@ -71,7 +73,6 @@ def writing_parts(
         clock=clock,
         on_written=telling.written,
     )
-    caches.store(WORKLOADS).on_change(statements.on_workload)
     stating = Stating(writing, workers=workers)
     scaling = ScalingReplicas(
         api=api, writer=writer, targets=targets, guards=guards, on_scaled=telling.scaled
@@ -109,6 +110,7 @@ def writing_parts(
             guards=guards,
             telling=telling,
             external_state=external_state,
+            hold_reasons=hold_reasons,
         )
 
     return WritingParts(cluster=cluster, stating=stating, showing=showing)

@@ -45,7 +45,9 @@ class InForce:
     replicas_held: str | None = None
     """Why nobody may set its replicas now."""
     workers: int = 0
+    """Running ones, without the surplus of a rollout."""
     ready_workers: int = 0
+    """Those that are known to be ready; metrics alone do not tell it."""
     is_paused: bool = False
 
 

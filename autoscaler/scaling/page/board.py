@@ -87,7 +87,7 @@ class Board:
         live = LiveState(
             now_s=tick.now_s,
             mode=loop.mode,
-            holds=() if loop.hold is None else (str(loop.hold), *holds),
+            holds=() if loop.hold is None else tuple(dict.fromkeys((str(loop.hold), *holds))),
             views=tick.views,
             keys=tick.observed.fleet.keys,
             records=loop.records,

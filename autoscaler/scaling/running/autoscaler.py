@@ -113,15 +113,16 @@ class Parts:
 class Autoscaler:
     """One autoscaler; ``run`` it once."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, *, monotonic_s: Callable[[], float] = time.monotonic) -> None:
         self._parts = parts
+        self._monotonic_s = monotonic_s
         self._jobs = Jobs(self._all_jobs())
-        self._leads_since_s: float | None = None
+        self._decides_since_s: float | None = None
 
     @property
     def is_deciding(self) -> bool:
         """Return whether this process leads, and decides."""
-        return self._leads_since_s is not None
+        return self._decides_since_s is not None
 
     def problems(self) -> tuple[str, ...]:
         """Return why this process could not lead; nothing: it leads, or could at once."""
@@ -130,12 +131,13 @@ class Autoscaler:
 
     def stuck(self) -> tuple[str, ...]:
         """Return what only a restart helps against; nothing: work goes on."""
-        since_s = self._leads_since_s
+        since_s = self._decides_since_s
         if since_s is None:
             return ()
+        # The time before the first tick is that of this process, too.
+        silent_s = min(self._parts.ticking.since_last_s(), self._monotonic_s() - since_s)
         longest_s = max(STUCK_TICKS * self._parts.rules.tick_s, LEAST_STUCK_S)
-        last_s = min(self._parts.ticking.since_last_s(), time.monotonic() - since_s)
-        return (f"no tick has ended for {longest_s:g} s",) if last_s > longest_s else ()
+        return (f"no tick has ended for {longest_s:g} s",) if silent_s > longest_s else ()
 
     def jobs(self) -> Mapping[str, JobSnapshot]:
         """Return the numbers of every job."""
@@ -188,7 +190,7 @@ class Autoscaler:
                 service.start()
             if warming is not None:
                 warming.start()
-            self._leads_since_s = time.monotonic()
+            self._decides_since_s = self._monotonic_s()
             _log.info("decides from now on")
             self._jobs.start()
             stop.wait()
@@ -199,7 +201,7 @@ class Autoscaler:
     def _end(self, warming: Warming | None, started: Sequence[Service]) -> None:
         """End the jobs first: what they began is finished by the services, and then kept."""
         late = self._jobs.stop(LONGEST_END_S)
-        self._leads_since_s = None
+        self._decides_since_s = None
         if warming is not None:
             warming.stop(LOOK_S)
         for service in reversed(started):

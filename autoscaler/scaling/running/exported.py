@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from autoscaler.scaling.loop_snapshot import loop_snapshot
+from autoscaler.scaling.loop_snapshot import LoopSnapshot, loop_snapshot
 from autoscaler.scaling.running.fleet_table import FleetTable, fleet_table
 
 if TYPE_CHECKING:
     from autoscaler.scaling.loop import Loop, Tick
     from autoscaler.scaling.running.checkpoints import Checkpoints
-    from autoscaler.telemetry.snapshots import LoopSnapshot
 
 
 class Exported:

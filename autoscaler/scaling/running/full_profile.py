@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from autoscaler.api.names import FieldManager
 from autoscaler.kube.elector import Elector
 from autoscaler.kube.event_recorder import EventRecorder
@@ -32,6 +30,7 @@ from autoscaler.scaling.live.stating import Stating
 from autoscaler.scaling.live.taking_back import TakingBack
 from autoscaler.scaling.live.telling import Telling
 from autoscaler.scaling.live.views import LiveViews
+from autoscaler.scaling.running.asking_service import AskingService
 from autoscaler.scaling.running.jobs import Job
 from autoscaler.scaling.running.lead import absence_of, elector_of
 from autoscaler.scaling.running.process import Surroundings
@@ -44,17 +43,14 @@ if TYPE_CHECKING:
     from autoscaler.kube.api_server import ApiServer
     from autoscaler.kube.webhook_address import Address
     from autoscaler.scaling.fleet.stated import GpuModels
-    from autoscaler.scaling.loop import Loop, Tick
+    from autoscaler.scaling.loop import Loop
     from autoscaler.scaling.page.about import About
     from autoscaler.scaling.running.rules import AutoscalerRules
     from autoscaler.scaling.running.ticking import Shows
-    from recommender.observation import Ints
 
 RESOURCES = (TFLOPS, VRAM)
 RIVALS_EVERY_S = 60.0
 KINDS_EVERY_S = 60.0
-ASK_EVERY_S = 2.0
-"""Between two looks at whose external scaler is to be asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +100,7 @@ class FullProfile:
             allowed=AllowedHosts.parse(scaler_allow),
             clock=clock,
         )
+        self._asking = AskingService(self._asked)
         self._guards = ReplicaGuards(clock)
         self._rivals = Rivals(api, self.caches)
         self._targets = ScaleTargets(api, scalable=writing.scalable)
@@ -144,7 +141,7 @@ class FullProfile:
             caches=self.caches,
             election=self.elector,
             absence=absence_of(self.caches, self.elector),
-            services=(self.events, self.stating, _Asking(self._asked)),
+            services=(self.events, self.stating, self._asking),
             jobs=self._jobs(),
             stating=self.stating.snapshot,
         )
@@ -193,42 +190,11 @@ class FullProfile:
             telling=self._telling,
             external_state=self._asked.state_of,
         )
-        return showing, self._see
-
-    def _see(self, tick: Tick) -> None:
-        """Tell the askers of external scalers what the fleet is."""
-        if tick.observed is not None:
-            first_s = first_samples_s(tick.observed.observation.usage.first_sample_s)
-            self._asked.see(tick.views, first_s)
+        return showing, self._asking.see
 
     def _jobs(self) -> tuple[Job, ...]:
         return (
             Job(name="rivals", every_s=RIVALS_EVERY_S, run=self._rivals.refresh),
             Job(name="scaled-kinds", every_s=KINDS_EVERY_S, run=self._targets.refresh),
-            Job(name="external-scalers", every_s=ASK_EVERY_S, run=self._asked.ask_due),
+            self._asking.job,
         )
-
-
-class _Asking:
-    """Lets the askers end with the lead."""
-
-    def __init__(self, asked: AskedScalers) -> None:
-        self._asked = asked
-
-    def start(self) -> None:
-        """Nothing: a job has them asked."""
-
-    def stop(self) -> None:
-        """Ask nobody any more."""
-        self._asked.stop()
-
-
-def first_samples_s(by_resource: Ints) -> Ints:
-    """Return the time of the first sample of each workload, of any resource; -1: there is none.
-
-    ``by_resource`` is ``[W, R]``, -1 where there is none.
-    """
-    never = np.iinfo(np.int64).max
-    first = np.where(by_resource < 0, never, by_resource).min(axis=1, initial=never)
-    found: Ints = np.where(first == never, -1, first)
-    return found

@@ -66,7 +66,7 @@ def absence_of(caches: CacheSet, elector: Elector) -> Callable[[], str]:
         if problems:
             return f"this process is not ready: {problems[0]}"
         holder = elector.snapshot().holder
-        leader = f"{host_of(holder)} does" if holder else "nobody does"
+        leader = f"{host_of(holder)} does" if holder else "nobody is known to"
         return f"this process does not decide; at present {leader}"
 
     return absence

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
-from autoscaler.scaling.fleet.stated import GpuModels, card_model
+from autoscaler.scaling.running.tick_source import settings_of_ticks
 from autoscaler.sources.prometheus.client import PrometheusClient
 from autoscaler.sources.prometheus.prometheus_source import PrometheusSource
 
@@ -22,14 +22,19 @@ class MetricsAccess:
     def __init__(
         self,
         server: PrometheusSettings,
-        gpu_models: GpuModels,
         *,
-        peak_tflops: PeakTflops | None = None,
+        tick_s: float,
+        peak_tflops: PeakTflops,
+        is_compute_given_once: bool = False,
     ) -> None:
-        """``peak_tflops`` tells the card of a series; None: the one that it reports."""
+        """``peak_tflops`` tells the card of a series.
+
+        ``is_compute_given_once`` asks for shares of the card too, of devices without TFLOPS.
+        """
         self._server = server
-        self._peak_tflops = peak_tflops or _reported(gpu_models)
-        self._client = PrometheusClient(server.connection)
+        self._peak_tflops = peak_tflops
+        self._is_compute_given_once = is_compute_given_once
+        self._client = PrometheusClient(settings_of_ticks(server, tick_s).connection)
         self.source = self._source(self._client)
         """For the loop's thread."""
 
@@ -61,14 +66,9 @@ class MetricsAccess:
 
     def _source(self, client: PrometheusClient) -> PrometheusSource:
         server = self._server
-        return PrometheusSource(
+        source = PrometheusSource(
             client, server.mapping, peak_tflops=self._peak_tflops, matchers=server.matchers
         )
-
-
-def _reported(gpu_models: GpuModels) -> PeakTflops:
-    def peak_tflops(labels: Mapping[str, str]) -> float | None:
-        model = card_model(labels.get("gpu_model", ""), None, gpu_models)
-        return None if model is None else model.fp16_tflops
-
-    return peak_tflops
+        if self._is_compute_given_once:
+            source.give_compute_once()
+        return source

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from autoscaler.scaling.decision_log import DecisionLog
+from autoscaler.scaling.live.write_results import WriteOutcome
 from autoscaler.scaling.loop import Loop, LoopSettings
 from autoscaler.scaling.page.board import Board
 from autoscaler.scaling.running.autoscaler import Autoscaler, Parts
@@ -16,6 +16,7 @@ from autoscaler.scaling.running.checkpoints import Checkpoints
 from autoscaler.scaling.running.exported import Exported
 from autoscaler.scaling.running.health_gate import HealthGate, longest_without_metrics_s
 from autoscaler.scaling.running.tick_counts import TickCounts
+from autoscaler.scaling.running.tick_source import TickSource
 from autoscaler.scaling.running.ticking import Ticking
 from recommender.usage.model import UsageModel
 
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from autoscaler.scaling.running.rules import AutoscalerRules
     from autoscaler.scaling.running.ticking import Shows
     from recommender.resources import Resource
+
+_NO_WRITES = dict.fromkeys(WriteOutcome, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,9 +81,10 @@ class Process:
         self._around = around
         self._access = access
         self._counts = TickCounts()
+        source = TickSource(access.source)
         loop = Loop(
             around.cluster,
-            access.source,
+            source,
             clock,
             UsageModel(around.resources),
             LoopSettings(period_s=rules.period_s, step_s=rules.step_s),
@@ -101,6 +105,7 @@ class Process:
             self._gate,
             self._counts,
             control=around.control,
+            begins=(source.begin,),
             shows=(self.exported, *around.shows(loop), self._follow),
         )
         self._loop = loop
@@ -130,7 +135,7 @@ class Process:
             jobs=self.autoscaler.jobs(),
             gate=self._gate.by_part(),
             warming_progress_ratio=None if warming is None else warming.progress_ratio,
-            writes=MappingProxyType({}) if stating is None else stating.outcomes,
+            writes={} if stating is None else {**_NO_WRITES, **stating.outcomes},
             write_backlog=0
             if queue is None
             else sum(queue.backlog.values()) + queue.delayed + queue.in_hand,

@@ -32,7 +32,7 @@ UNEXPLAINED = "Other"
 """Reason of a change that no step says anything of."""
 
 
-class Direction(StrEnum):
+class ChangeDirection(StrEnum):
     """Where a change went."""
 
     UP = "up"
@@ -53,7 +53,7 @@ class TickSnapshot:
     ticks: int
     decisions: Mapping[tuple[str, DecisionMode], int]
     """(code of the decisive step, mode) to numbers that were newly to be changed."""
-    applied: Mapping[tuple[str, Direction], int]
+    applied: Mapping[tuple[str, ChangeDirection], int]
     """(layer, direction) to numbers that were changed; every pair."""
     apply_errors: Mapping[str, int]
     """Type of the errors that ended a whole stage before or while changes were applied."""
@@ -80,7 +80,7 @@ class TickCounts:
         self._planned: frozenset[tuple[object, ...]] = frozenset()
         """Numbers that the tick before wanted: what is wanted again is no new decision."""
         self._applied = dict.fromkeys(
-            ((_name(layer), direction) for layer in Layer for direction in Direction), 0
+            ((_name(layer), direction) for layer in Layer for direction in ChangeDirection), 0
         )
         self._apply_errors: Counter[str] = Counter()
         self._refused = 0
@@ -148,7 +148,7 @@ class TickCounts:
                 self._refused += 1
                 continue
             for effect in plan.effects:
-                direction = Direction.UP if effect.is_raise else Direction.DOWN
+                direction = ChangeDirection.UP if effect.is_raise else ChangeDirection.DOWN
                 self._applied[_name(effect.layer), direction] += 1
 
 

@@ -46,9 +46,12 @@ class Ticking:
         counts: TickCounts,
         *,
         control: Callable[[], Control],
+        begins: Sequence[Callable[[], None]] = (),
         shows: Sequence[Shows] = (),
         monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
+        """``begins`` are called before each tick, ``shows`` after it."""
+        self._begins = tuple(begins)
         self._loop = loop
         self._gate = gate
         self._counts = counts
@@ -78,6 +81,8 @@ class Ticking:
         self._set_switches()
         self._take_history()
         self._loop.hold = self._hold()
+        for begin in self._begins:
+            begin()
         tick = self._loop.tick(self._loop.due() | EVERY_TICK)
         if self._warming is not None and SNAPSHOT not in tick.errors:
             self._warming.see(tick.views)

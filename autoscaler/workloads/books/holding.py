@@ -40,8 +40,8 @@ class Holding:
         return not self.is_in_flight and self.observed is None and not self.observed_version
 
     def observe(self, claim: Claim | None, version: int) -> None:
-        """Take what the cache shows; an older version than before changes nothing."""
-        if version < self.observed_version:
+        """Take what the cache shows; what is older than is known changes nothing."""
+        if version < max(self.observed_version, self.written_version):
             return
         self.observed, self.observed_version = claim, version
         self._forget_what_is_shown()

@@ -93,11 +93,12 @@ def test_an_age_that_is_none_is_refused(tfa, saved, nowhere, age):
     assert "--max-age" in ended.err
 
 
-def test_a_report_and_a_server_exclude_each_other(tfa, saved):
-    ended = tfa("apply", "--from", saved(), "--prometheus-url", "http://prometheus:9090")
+@pytest.mark.parametrize("other", ["--prometheus-url", "--autoscaler"])
+def test_a_report_and_a_server_exclude_each_other(tfa, saved, other):
+    ended = tfa("apply", "--from", saved(), other, "http://server.example")
 
     assert ended.code == 2
-    assert "not both" in ended.err
+    assert "give either --from REPORT.json, or a Prometheus or --autoscaler" in ended.err
 
 
 def test_a_file_that_is_no_report_is_named(tfa, tmp_path, nowhere):

@@ -9,6 +9,7 @@ from contextlib import suppress
 import pytest
 
 from autoscaler.findings import Status
+from tests.autoscaler.kube.kubeconfigs import kubeconfig
 from tests.autoscaler.sources.prometheus.answering_server import (
     Refusal,
     Series,
@@ -248,3 +249,46 @@ def test_the_settings_file_names_the_server(tfa, world, tmp_path):
 
     assert ended.code == 0
     assert ended.out.startswith(f"source: {url}, mapping agent")
+
+
+def cluster_findings(ended):
+    [section] = [each for each in ended.json["sections"] if each["name"] == "cluster"]
+    return [(each["check"], each["status"], each["text"]) for each in section["findings"]]
+
+
+def test_without_a_cluster_a_sentence_says_that_none_is_looked_at(
+    tfa, world, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for variable in ("KUBECONFIG", "KUBERNETES_SERVICE_HOST"):
+        monkeypatch.delenv(variable, raising=False)
+
+    with serving(world) as url:
+        ended = tfa("check", "-o", "json", "--prometheus-url", url)
+
+    [(check, status, text)] = cluster_findings(ended)
+    assert (ended.code, check, status) == (0, "api-server", Status.SKIPPED)
+    assert text.startswith("No cluster is looked at: no API server is named")
+
+
+def test_a_cluster_that_is_down_is_skipped_unless_it_was_asked_for(
+    tfa, world, monkeypatch, tmp_path
+):
+    path = kubeconfig(tmp_path / "config", token="t")
+    monkeypatch.setenv("KUBECONFIG", str(path))
+
+    with serving(world) as url:
+        by_the_way = tfa("check", "-o", "json", "--prometheus-url", url)
+        asked_for = tfa("check", "-o", "json", "--prometheus-url", url, "--kubeconfig", path)
+
+    assert [status for _, status, _ in cluster_findings(by_the_way)] == [Status.SKIPPED]
+    assert [status for _, status, _ in cluster_findings(asked_for)] == [Status.FAILED]
+    assert (by_the_way.code, asked_for.code) == (0, 3)
+
+
+def test_a_kubeconfig_that_is_missing_is_an_error_of_usage(tfa, world, tmp_path):
+    with serving(world) as url:
+        ended = tfa("check", "--prometheus-url", url, "--kubeconfig", tmp_path / "none")
+
+    assert (ended.code, ended.out) == (2, "")
+    assert f"{tmp_path / 'none'}: there is no such file" in ended.err

@@ -211,7 +211,7 @@ def test_what_keeps_changes_back_is_told():
     assert f"only raises pass: {Hold.WARMING}" in shown
     assert "tflops: request 40 TFLOPS, limit -" in shown
     assert "tflops: request 30 TFLOPS for workers that start" in shown
-    assert "2 of 3 workers ready" in shown
+    assert "3 workers, 2 known to be ready" in shown
     assert "replicas 3 (stated: 2)" in shown
     assert "replicas are not set: HorizontalPodAutoscaler team/chat scales it" in shown
     assert "\n    paused\n" in shown

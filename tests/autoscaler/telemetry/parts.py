@@ -1,6 +1,8 @@
 """One snapshot of every part that exports metrics, with a number in each field."""
 
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
+
+import numpy as np
 
 from autoscaler.kube.candidate import Standing
 from autoscaler.kube.certificate_keeper import KeeperSnapshot
@@ -11,6 +13,18 @@ from autoscaler.kube.reflector import CacheCounts
 from autoscaler.kube.rotation import Action
 from autoscaler.kube.work_queue import WorkQueueSnapshot
 from autoscaler.kube.write_budget import WriteBudgetSnapshot
+from autoscaler.scaling.live.write_results import WriteOutcome
+from autoscaler.scaling.running.autoscaler_snapshot import AutoscalerSnapshot
+from autoscaler.scaling.running.duration_counts import (
+    JOB_BUCKETS_S,
+    STAGE_BUCKETS_S,
+    DurationCounts,
+)
+from autoscaler.scaling.running.fleet_table import FleetTable
+from autoscaler.scaling.running.health_gate import GatePart
+from autoscaler.scaling.running.job_counts import JobOutcome, JobSnapshot
+from autoscaler.scaling.running.tick_counts import ChangeDirection, DecisionMode, TickSnapshot
+from autoscaler.scaling.validating import Rejection
 from autoscaler.webhook.counts import AdmissionCounts
 from autoscaler.webhook.serving_certificate import CertificateCounts
 from autoscaler.workloads.books.books_snapshot import BooksSnapshot, PoolCards
@@ -133,6 +147,72 @@ def controller(**changes):
     return ControllerSnapshot(**{**values, **changes})
 
 
+def one_duration(ends_s, duration_s):
+    counts = DurationCounts(ends_s)
+    counts.observe(duration_s)
+    return counts.durations()
+
+
+def ticks():
+    return TickSnapshot(
+        ticks=5,
+        decisions={("Saturated", DecisionMode.APPLY): 2},
+        applied={("limits", ChangeDirection.UP): 3},
+        apply_errors={"ApiUnavailableError": 1},
+        refused=4,
+        rejected={**dict.fromkeys(Rejection, 0), Rejection.PAUSED: 1},
+        stage_times={"decide": one_duration(STAGE_BUCKETS_S, 0.3)},
+        stage_errors={("collect", "SourceError"): 2},
+        stage_success_s={"decide": 9.0},
+    )
+
+
+def autoscaler(**changes):
+    job = JobSnapshot(
+        runs={**dict.fromkeys(JobOutcome, 0), JobOutcome.DONE: 5},
+        durations=one_duration(JOB_BUCKETS_S, 0.2),
+        last_done_s=8.0,
+        is_failing=True,
+    )
+    writes = {WriteOutcome.WRITTEN: 6, WriteOutcome.LATE: 2}
+    values = {
+        "ticks": ticks(),
+        "jobs": {"tick": job},
+        "gate": dict.fromkeys(GatePart, ()),
+        "warming_progress_ratio": 0.5,
+        "writes": {**dict.fromkeys(WriteOutcome, 0), **writes},
+        "write_backlog": 7,
+    }
+    return AutoscalerSnapshot(**{**values, **changes})
+
+
+def workload(**changes):
+    values = {"namespace": "team", "workload": "chat", "pool": "pool", "gpu_model": "A100"}
+    return SimpleNamespace(**{**values, **changes})
+
+
+def table(*views, **changes):
+    """Return a table in which the columns of one workload are 1.0 and 2.0."""
+    views = views or (workload(),)
+    amounts = np.tile([1.0, 2.0], (len(views), 1))
+    values = {
+        "views": views,
+        "resources": ("tflops", "vram_bytes"),
+        "request": amounts,
+        "limit": amounts,
+        "recommended_request": amounts,
+        "recommended_limit": amounts,
+        "recommended_lower": amounts,
+        "recommended_upper": amounts,
+        "confidence": amounts / 4,
+        "last_sample_s": np.full((len(views), 2), 990),
+        "replicas": np.full(len(views), 3.0),
+        "recommended_replicas": np.full(len(views), 4.0),
+        "replica_row": np.arange(len(views)),
+    }
+    return FleetTable(**{**values, **changes})
+
+
 def all_parts(**changes):
     parts = {
         "admissions": AdmissionCounts().snapshot,
@@ -144,5 +224,6 @@ def all_parts(**changes):
         "events": events,
         "keeper": keeper,
         "controller": controller,
+        "autoscaler": autoscaler,
     }
     return {**parts, **changes}

@@ -5,7 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
+from autoscaler.scaling.loop_snapshot import LoopSnapshot, counts_of
 from autoscaler.sources.prometheus.query_counts import Outcome, QueryCounts
+from autoscaler.telemetry.autoscaler_families import AUTOSCALER_FAMILIES
 from autoscaler.telemetry.controller_families import CONTROLLER_FAMILIES
 from autoscaler.telemetry.exposition import registry_of, render
 from autoscaler.telemetry.families import (
@@ -17,10 +19,12 @@ from autoscaler.telemetry.families import (
 )
 from autoscaler.telemetry.family import PREFIX, Kind
 from autoscaler.telemetry.kube_families import KUBE_FAMILIES
-from autoscaler.telemetry.snapshots import OF_ACCEPTED, LoopSnapshot, counts_of
+from autoscaler.telemetry.snapshots import OF_ACCEPTED
 from autoscaler.telemetry.webhook_families import WEBHOOK_FAMILIES
+from autoscaler.telemetry.workload_families import WORKLOAD_FAMILIES
+from autoscaler.telemetry.workload_text import workload_text
 from recommender.usage.quality import SampleCounts
-from tests.autoscaler.telemetry.parts import all_parts
+from tests.autoscaler.telemetry.parts import all_parts, table
 
 
 def loop(**changes):
@@ -49,7 +53,7 @@ def parsed():
         checkpoint_saved_s=1.0,
     )
     registry = registry_of(source=counts.snapshot, loop=lambda: full, **all_parts())
-    text = render(registry).decode()
+    text = (render(registry) + workload_text(table(), 1000.0)).decode()
     return {family.name: family for family in text_string_to_metric_families(text)}
 
 
@@ -65,6 +69,8 @@ def test_the_table_holds_each_family_once():
     assert set(FAMILIES) == {
         *SOURCE_FAMILIES,
         *LOOP_FAMILIES,
+        *AUTOSCALER_FAMILIES,
+        *WORKLOAD_FAMILIES,
         *WEBHOOK_FAMILIES,
         *CONTROLLER_FAMILIES,
         *KUBE_FAMILIES,

@@ -118,6 +118,8 @@ def test_a_raised_limit_stays_for_five_minutes():
 def test_a_limit_is_evaluated_in_its_own_period_but_for_what_is_urgent():
     config = {"autoSetLimits": {"enable": True, "evaluationPeriod": "5m"}}
     made = fleet(15.0, 10.0, config=config)
+    made.decide(applies=True)
+    made.now_s += 300
     assert made.decide(applies=True).next_limit[0, 0] == 15.0
     made.now_s += 60
     assert next_limit(made, burst=(25.0, np.nan)) == 15.0

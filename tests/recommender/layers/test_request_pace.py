@@ -178,12 +178,51 @@ def test_a_first_amount_that_was_not_applied_is_no_change():
 def test_a_request_is_evaluated_in_its_own_period():
     config = {"autoSetRequests": {"enable": True, "evaluationPeriod": "6h"}}
     made = fleet(15.0, 10.0, config=config)
+    made.decide(applies=True)
+    made.now_s += 6 * 3600
     assert made.decide(applies=True).next_request[0, 0] == 15.0
     made.now_s += 3600
     assert next_request(made, request_target=(20.0, np.nan)) == 15.0
     assert Code.NotEvaluated in made.steps(LAYER)
     made.now_s += 5 * 3600
     assert next_request(made, request_target=(20.0, np.nan)) == 20.0
+
+
+def test_workloads_that_begin_together_take_turns_in_one_period():
+    rows = 300
+    config = {"autoSetRequests": {"enable": True, "evaluationPeriod": "10m"}}
+    made = StatedFleet(
+        *[policy(config)] * rows, usage={"request_target": (10.0, np.nan)}, request=(10.0, np.nan)
+    )
+    turns = []
+    for _ in range(31):
+        turns.append(made.decide(applies=True).is_evaluated_request[:, 0])
+        made.now_s += 60
+    turns = np.array(turns)
+
+    assert turns[0].all()
+    assert turns[1:11].sum(axis=1).min() > rows / 20
+    assert turns[1:11].sum(axis=1).max() < rows / 5
+    assert (turns[1:11].sum(axis=0) == 1).all()
+    assert (turns[11:21] == turns[1:11]).all()
+    assert (turns[21:31] == turns[1:11]).all()
+
+
+def test_what_the_budget_holds_back_is_evaluated_again_at_the_next_look():
+    made = StatedFleet(
+        *[policy({"autoSetRequests": {"enable": True}})] * 12,
+        usage={"request_target": (20.0, np.nan)},
+        request=(15.0, np.nan),
+    )
+    first = made.decide(applies=True)
+    made.now_s += 600
+    second = made.decide(applies=True)
+    made.now_s += 60
+    made.decide(applies=True)
+
+    assert first.is_evaluated_request[:, 0].sum() == 5
+    assert second.is_evaluated_request[:, 0].sum() == 10
+    assert (made.workloads.request[:, 0] > 15.0).sum() == 10
 
 
 @pytest.mark.parametrize("mode", [Mode.APPLY, Mode.INITIAL])

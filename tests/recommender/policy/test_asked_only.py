@@ -72,6 +72,17 @@ def test_a_block_that_is_on_bounds_what_rules_and_endpoint_may_change(block, act
     assert followed(config) == acting
 
 
+def test_blocks_that_contradict_each_other_do_not_act_and_leave_the_rule_alone():
+    both = {
+        "autoSetResources": {"enable": True, "targetResource": "all"},
+        "autoSetRequests": {"enable": True},
+    }
+    assert followed({**both, "cronScalingRules": [MORE_TFLOPS]}) == {
+        "requests compute": Follows.CRON,
+        "limits compute": Follows.CRON,
+    }
+
+
 def test_auto_replicas_beside_a_rule_follows_demand():
     config = {"autoSetReplicas": {"enable": True}, "cronScalingRules": [MORE_REPLICAS]}
     assert followed(config) == {"replicas": Follows.USE}

@@ -62,7 +62,7 @@ def test_another_namespace_is_refused_before_anything_is_read():
     ("failure", "said"),
     [
         (NotFoundError("404"), "Secret team/keys does not exist"),
-        (ForbiddenError("403"), "a RoleBinding to the Role tensor-fusion-external-scaler-key"),
+        (ForbiddenError("403"), "a RoleBinding to the ClusterRole tensor-fusion-external-"),
         (ApiUnavailableError("503"), "the API server did not answer"),
     ],
 )

@@ -1,20 +1,32 @@
 """A fleet that is known by its metrics alone, looked up now and then."""
 
+from contextlib import closing
 from types import MappingProxyType
 
+import numpy as np
 import pytest
 
 from autoscaler.clock import VirtualClock
 from autoscaler.errors import SourceUnavailableError
+from autoscaler.prometheus_settings import PrometheusSettings
 from autoscaler.scaling.cluster import Change
 from autoscaler.scaling.fleet.measured_cluster import (
     NOBODY,
     NOTHING_APPLIED,
     REFRESH_S,
     MeasuredCluster,
+    fleet_reader,
+    peaks_of,
 )
 from autoscaler.scaling.fleet.measured_fleet import MeasuredFleet
+from autoscaler.scaling.fleet.stated import GpuModels
+from autoscaler.sources.prometheus.client import PrometheusClient
+from autoscaler.sources.prometheus.connection import Connection
+from autoscaler.sources.prometheus.mappings import AGENT
+from autoscaler.sources.prometheus.prometheus_source import PrometheusSource
+from recommender.gpu_models import find_gpu_model
 from tests.autoscaler.scaling.builders import START, view
+from tests.fakes.prometheus import FakePrometheus, served
 
 
 def fleet(*views):
@@ -111,3 +123,33 @@ def test_nothing_is_applied(cluster):
     change = Change(namespace="team", workload="chat", uid="1", decided_s=START, replicas=2)
     [outcome] = cluster.apply([change])
     assert (outcome.applied, outcome.reason) == (False, NOTHING_APPLIED)
+
+
+NOW_S = 1_772_323_200
+CHAT = {"namespace": "team", "workload": "chat", "worker": "chat-0", "gpu_model": "A100"}
+
+
+def test_a_look_up_finds_who_was_measured_and_what_is_in_force():
+    server = FakePrometheus()
+    scrapes = np.arange(NOW_S - 3600, NOW_S, 15) + 0.25
+    server.add("tf_worker_compute_tflops", scrapes, 30.0, method="sm_time", **CHAT)
+    server.add("tf_worker_tflops_limit", scrapes, 80.0, **CHAT)
+    with served(server) as url, closing(PrometheusClient(Connection(url=url))) as client:
+        source = PrometheusSource(client, AGENT, peak_tflops=peaks_of({}, GpuModels()))
+        read = fleet_reader(source, PrometheusSettings(), stated={}, gpu_models=GpuModels())
+        [found] = MeasuredCluster(read, VirtualClock(NOW_S)).snapshot()
+    assert (found.key, found.gpu_model) == (("team", "chat"), find_gpu_model("A100").name)
+    assert dict(found.limit) == {"tflops": 80.0}
+    assert found.card["tflops"] == 312.0
+
+
+@pytest.mark.parametrize(
+    ("labels", "peak_tflops"),
+    [({"gpu_model": "A100"}, 312.0), ({"gpu_model": "unheard of"}, None), ({}, None)],
+)
+def test_the_peak_of_a_series_is_that_of_its_card(labels, peak_tflops):
+    assert peaks_of({}, GpuModels())(labels) == peak_tflops
+
+
+def test_the_peak_of_a_series_without_a_card_is_that_of_the_default_one():
+    assert peaks_of({}, GpuModels(default=find_gpu_model("A100")))({}) == 312.0

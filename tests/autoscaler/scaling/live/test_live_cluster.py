@@ -3,7 +3,7 @@
 import pytest
 
 from autoscaler.api.names import PAUSED
-from autoscaler.errors import ForbiddenError
+from autoscaler.errors import ApiUnavailableError, ForbiddenError
 from autoscaler.kube.resource import DEPLOYMENTS, GPUS, PODS, WORKLOADS
 from autoscaler.scaling.cluster import Guard, amounts
 from autoscaler.scaling.live.status_parts import guard_from
@@ -137,6 +137,59 @@ def test_a_missing_right_is_remembered_and_said(world):
     assert view.replicas_held == outcome.reason
     [again] = process.tick(change(replicas=4))
     assert again.reason == outcome.reason
+
+
+def test_a_number_whose_answer_got_lost_is_still_ours(world):
+    process = world.process()
+
+    def lose(method, path):
+        if path == SCALE and method == "PATCH":
+            raise ApiUnavailableError("the connection was closed")
+
+    world.api.after = lose
+    [outcome] = process.tick(change(replicas=4))
+    world.api.after = lambda method, path: None
+    world.follow()
+    process.see()
+    world.advance(600)
+    process.tick()
+
+    assert outcome.reason == "Deployment chat was not scaled: the connection was closed"
+    assert world.replicas() == 4
+    [view] = process.cluster.snapshot()
+    assert (view.replicas, view.stated_replicas) == (4, 2)
+    assert process.told() == []
+
+
+def test_an_owner_that_is_gone_is_said(world):
+    process = world.process()
+    world.api.remove(DEPLOYMENTS, TEAM, "chat")
+
+    [outcome] = process.tick(change(replicas=4))
+
+    assert (outcome.applied, outcome.reason) == (False, "Deployment chat is gone")
+
+
+def test_replicas_down_to_zero_are_set_as_any_other_number(world):
+    process = world.process()
+    process.tick(change(replicas=0))
+    world.follow()
+    process.see()
+
+    assert world.replicas() == 0
+    [again] = process.tick(change(replicas=1))
+    assert (again.applied, world.replicas()) == (True, 1)
+
+
+def test_a_remote_workload_is_scaled_itself(world):
+    world.add("far", isLocalGPU=False)
+    process = world.process()
+
+    [outcome] = process.tick(change("far", replicas=3))
+
+    assert outcome.applied
+    assert world.workload("far")["spec"]["replicas"] == 3
+    assert world.replicas("far") == 1
 
 
 def test_a_number_that_others_set_is_told_and_becomes_the_stated_one(world):

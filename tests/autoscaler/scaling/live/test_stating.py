@@ -173,21 +173,17 @@ def test_what_the_budget_does_not_allow_in_this_tick_is_decided_anew(world):
     assert set(reasons) == {"no write budget in this tick"}
 
 
-def test_what_was_not_begun_within_the_tick_is_withdrawn_and_written_never(world):
-    world.add("other")
-    process = world.process(apply_within_s=0.3)
-    is_stuck, go_on = threading.Event(), threading.Event()
+def hanging(world, process, path, *changes):
+    """Return what became of changes, the second of which waits behind a request that hangs."""
+    is_stuck, go_on, found = threading.Event(), threading.Event(), []
 
-    def hang(method, path):
-        if path == STATUS:
+    def hang(method, at):
+        if at == path:
             is_stuck.set()
             go_on.wait(30.0)
 
     world.api.before = hang
-    found = []
-    ticking = threading.Thread(
-        target=lambda: found.extend(process.tick(change(**MORE), change("other", **MORE)))
-    )
+    ticking = threading.Thread(target=lambda: found.extend(process.tick(*changes)))
     ticking.start()
     is_stuck.wait(30.0)
     until(
@@ -197,12 +193,33 @@ def test_what_was_not_begun_within_the_tick_is_withdrawn_and_written_never(world
     go_on.set()
     ticking.join(30.0)
     process.stating.stop()
+    return [(each.applied, each.reason) for each in found]
 
-    assert [(each.applied, each.reason) for each in found] == [
-        (True, ""),
-        (False, "no write budget in this tick"),
-    ]
+
+LATE = (False, "no write budget in this tick")
+
+
+def test_what_was_not_begun_within_the_tick_is_withdrawn_and_written_never(world):
+    world.add("other")
+    process = world.process(apply_within_s=0.3)
+
+    found = hanging(world, process, STATUS, change(**MORE), change("other", **MORE))
+
+    assert found == [(True, ""), LATE]
     assert (world.desired(), world.desired("other")) == ({"requests": {"tflops": "12"}}, {})
+
+
+def test_replicas_whose_statement_was_begun_are_waited_for(world):
+    world.add("other")
+    process = world.process(apply_within_s=0.3)
+    scale = "/apis/apps/v1/namespaces/team/deployments/chat/scale"
+
+    found = hanging(
+        world, process, scale, change(**MORE), change("other", **MORE), change(replicas=3)
+    )
+
+    assert found == [(True, ""), LATE, (True, "")]
+    assert world.replicas() == 3
 
 
 def test_the_urgent_ones_are_written_first(world):

@@ -9,7 +9,14 @@ from autoscaler.scaling.live.upstream_cluster import FRESH_S, UpstreamCluster
 from autoscaler.scaling.loop import Tick
 from autoscaler.scaling.planning import PlannedChange
 from recommender.decision import Layer
-from tests.autoscaler.scaling.live.upstream_world import A100, UpstreamWorld, gpu, worker, workload
+from tests.autoscaler.scaling.live.upstream_world import (
+    A100,
+    UpstreamWorld,
+    gpu,
+    switches,
+    worker,
+    workload,
+)
 
 QUESTION = Question(namespace="team", workload="chat")
 ALL = frozenset(Layer)
@@ -78,12 +85,30 @@ def test_the_same_decision_again_is_no_other_one_and_is_told_still():
 
 def test_what_a_layer_that_was_due_does_not_ask_for_again_is_withdrawn():
     world = World()
+    world.upstream.put(worker(auto_limits="true", auto_requests="true"))
     world.tick(RAISE, change(request={"tflops": 60.0}))
     world.tick(due=frozenset({Layer.LIMITS}))
     assert world.told() == ("MoreNeeded", {"tflops": 60.0}, {"tflops": 80.0})
     world.tick(due=frozenset({Layer.REQUESTS}))
     assert world.told() == ("NoScalingNeeded", {}, {})
     assert world.cluster.published() == 0
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        (switches(mode="recommend"), "RecommendOnly"),
+        (switches(mode="apply", paused="true"), "NoScalingNeeded"),
+        (worker(auto_limits="true", paused="true"), "NoScalingNeeded"),
+        (worker(), "NoScalingNeeded"),
+    ],
+)
+def test_what_is_paused_not_enrolled_or_only_recommended_is_told_no_more(changed, reason):
+    world = World()
+    world.tick(RAISE)
+    world.upstream.put(changed)
+    world.tick(due=frozenset())
+    assert world.told() == (reason, {}, {})
 
 
 def test_a_tick_that_could_decide_nothing_withdraws_nothing():

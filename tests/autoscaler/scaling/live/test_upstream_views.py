@@ -112,7 +112,10 @@ def test_a_pause_counts_from_the_next_look():
 
 def test_an_answer_of_an_external_scaler_is_part_of_the_view():
     answers = {}
-    world = UpstreamWorld(worker(), workload(), external=answers.get)
+    config = {"externalScaler": {"enable": True, "url": "http://scaler.example"}}
+    profiles = {("team", "asked"): {"autoScalingConfig": config}}
+    pod = worker(workload_profile="asked")
+    world = UpstreamWorld(pod, workload(), external=answers.get, profiles=profiles)
     assert dict(world.view().external_request) == {}
     answers["uid-of-chat"] = ExternalAnswer(request=amounts({"tflops": 60.0}))
     assert dict(world.view().external_request) == {"tflops": 60.0}

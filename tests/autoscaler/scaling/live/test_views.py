@@ -105,6 +105,30 @@ def test_only_views_of_which_something_changed_are_made_anew(world, change, expe
     assert changed_by(world, lambda: change(world)) == expected
 
 
+def test_what_is_in_use_of_a_quota_moves_the_bounds_alone(world):
+    def use(workers):
+        world.put(QUOTAS, quota(total={"maxWorkers": 9}, used={"workers": workers}))
+
+    use(3)
+    before = world.view()
+    assert before.replica_quota == 7
+    assert changed_by(world, lambda: use(5)) == ["chat", "web"]
+    assert (world.view().replica_quota, world.view().workers is before.workers) == (5, True)
+    assert changed_by(world, lambda: use(5)) == []
+
+
+def test_a_quota_of_single_workers_moves_what_they_start_with():
+    world = LiveWorld()
+    world.switch(mode="apply")
+    decided = desired(requests={"tflops": "15"}, limits={"tflops": "30"})
+    world.put(WORKLOADS, workload(autoScalingConfig=ENROLLED, status=decided))
+    assert world.view().request["tflops"] == 15.0
+    world.put(QUOTAS, quota(single={"maxRequests": {"tflops": "12"}}))
+    assert world.view().request["tflops"] == 12.0
+    world.remove(QUOTAS, "quota")
+    assert world.view().request["tflops"] == 15.0
+
+
 def test_workers_that_stay_the_same_are_the_same_object_in_another_view(world):
     before = world.view()
     world.put(PODS, worker("chat-1", amounts=in_force(tflops_limit="99")))

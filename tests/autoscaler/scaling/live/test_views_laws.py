@@ -115,12 +115,16 @@ class FollowedViews(RuleBasedStateMachine):
     def put_pool(self, name, is_paused):
         self.world.put(POOLS, pool(name, is_paused=is_paused))
 
-    @rule(most=NUMBERS, used=NUMBERS)
-    def put_quota(self, most, used):
+    @rule(
+        most=NUMBERS, used=NUMBERS, single=st.sampled_from([{}, {"maxRequests": {"tflops": "20"}}])
+    )
+    def put_quota(self, most, used, single):
         self.world.put(
             QUOTAS,
             quota(
-                total={"requests": {"tflops": str(most)}}, used={"requests": {"tflops": str(used)}}
+                single=single,
+                total={"requests": {"tflops": str(most)}},
+                used={"requests": {"tflops": str(used)}},
             ),
         )
 

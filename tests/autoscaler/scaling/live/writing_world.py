@@ -51,7 +51,7 @@ class Process:
             now_s=world.now_s,
             monotonic_s=world.now_s,
         )
-        self.external_states = {}
+        self.external_states, self.hold_reasons = {}, ()
         self.views = LiveViews(
             self.caches,
             rivals=Rivals(world.api, self.caches),
@@ -71,6 +71,7 @@ class Process:
             clock=world.clock,
             epoch=lambda: epoch,
             external_state=self.external_states.get,
+            hold_reasons=lambda: self.hold_reasons,
             workers=1,
             apply_within_s=apply_within_s,
         )
@@ -127,13 +128,19 @@ class WritingWorld:
         spec = {"replicas": workers}
         owner = made("Deployment", name, api_version="apps/v1", spec=dict(spec))
         self.api.add(DEPLOYMENTS, owner)
-        owners = [{"apiVersion": "apps/v1", "kind": "Deployment", "name": name, "uid": "u"}]
         config = self.config if config is None else config
         if config:
             fields["autoScalingConfig"] = config
+        owners = [{"apiVersion": "apps/v1", "kind": "Deployment", "name": name, "uid": "u"}]
         self.api.add(WORKLOADS, workload(name, owners=owners, **spec, **fields))
         for number in range(workers):
             self.api.add(PODS, worker(f"{name}-{number}", of=name))
+
+    def add_again(self, name):
+        """Let a workload that was removed be made anew."""
+        anew = workload(name, replicas=self.replicas(name), autoScalingConfig=self.config)
+        anew["metadata"]["uid"] = "anew"
+        self.api.add(WORKLOADS, anew)
 
     def process(self, **options):
         process = Process(self, **options)

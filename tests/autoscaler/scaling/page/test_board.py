@@ -8,7 +8,7 @@ from autoscaler.scaling.page.board import READ_LATELY_S, WANTED_AGAIN_S
 from autoscaler.scaling.page.look import LESS_URGENT
 from recommender.policy.model import Mode
 from tests.autoscaler.scaling.builders import view
-from tests.autoscaler.scaling.page.boards import ABOUT, reported, watched
+from tests.autoscaler.scaling.page.boards import reported, watched
 from tests.components.processes import until
 
 CHAT = ("team", "chat")
@@ -123,15 +123,18 @@ def test_without_a_cluster_the_last_report_stays():
         assert seen.board.wants_look()
 
 
-def test_a_report_that_fails_is_told_and_does_not_stop_the_loop(caplog):
-    def broken(resource, namespace, workload):
-        raise ZeroDivisionError(f"{resource} of {namespace}/{workload}")
+class BrokenBackTest(BackTest):
+    """A back-test with a defect."""
 
-    about = type(ABOUT)(source="s", tool_version="1", since_s=60, promql=broken)
-    with reported(about=about) as seen:
+    def known(self, analysis):
+        raise ZeroDivisionError("no luck")
+
+
+def test_a_report_that_fails_is_told_and_does_not_stop_the_loop(caplog):
+    with reported(back_test=BrokenBackTest(time.monotonic)) as seen:
         assert seen.board.built is None
         assert "could not be made" in seen.board.absence()
-        assert "ZeroDivisionError" in caplog.text
+        assert "no luck" in caplog.text
 
         assert seen.tick(after_s=15).errors == {}
 

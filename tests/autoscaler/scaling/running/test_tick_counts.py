@@ -6,8 +6,8 @@ from autoscaler.scaling.loop import Loop, LoopSettings
 from autoscaler.scaling.running.tick_counts import (
     CHECKPOINT,
     CYCLE,
+    ChangeDirection,
     DecisionMode,
-    Direction,
     TickCounts,
 )
 from autoscaler.scaling.stage_times import APPLY, COLLECT, STAGES
@@ -50,7 +50,7 @@ def test_a_raise_is_counted_where_it_went_and_why():
     found = World().tick()
 
     assert found.ticks == 1
-    assert found.applied["limits", Direction.UP] == 1
+    assert found.applied["limits", ChangeDirection.UP] == 1
     assert sum(found.applied.values()) == 1
     assert found.decisions == {(Code.Burst.name, DecisionMode.APPLY): 1}
 
@@ -127,6 +127,6 @@ def test_every_layer_and_direction_is_there_from_the_beginning():
     assert set(found.applied) == {
         (layer, direction)
         for layer in ("requests", "limits", "replicas")
-        for direction in Direction
+        for direction in ChangeDirection
     }
     assert set(found.rejected) == set(Rejection)
