@@ -74,7 +74,7 @@ def command(
     since: SinceOption = None,
     decision_log: DecisionLogOption = None,
     tick: TickOption = "15s",
-    requests_every: RequestsEveryOption = "10m",
+    requests_every: RequestsEveryOption = "1m",
     step: RawStepOption = "15s",
     state_file: StateFileOption = None,
     checkpoint_every: CheckpointEveryOption = "5m",

@@ -80,7 +80,12 @@ TickOption = Annotated[
     str, _duration("--tick", "Between two looks at limits and replicas; from 1s to 5m.")
 ]
 RequestsEveryOption = Annotated[
-    str, _duration("--requests-every", "Between two looks at requests.")
+    str,
+    _duration(
+        "--requests-every",
+        "Between two looks at requests; from 1s to 1d. Each workload is evaluated when its own "
+        "evaluationPeriod has passed.",
+    ),
 ]
 RawStepOption = Annotated[
     str, _duration("--step", "Resolution in which the last minutes are read; from 1s to 1m.")
@@ -180,6 +185,6 @@ NoWorkloadMetricsOption = Annotated[
     typer.Option(
         "--no-workload-metrics",
         rich_help_panel=SERVING,
-        help="Leave out the metrics of single workloads, some 16 series for each.",
+        help="Leave out the metrics of single workloads, some 18 series for each.",
     ),
 ]

@@ -22,18 +22,18 @@ from autoscaler.listening import listening, readiness_told, stop_on_signals
 from autoscaler.logs import configure
 from autoscaler.scaling.external.serving import add_external_scaler
 from autoscaler.scaling.external.token_file import TokenFile
-from autoscaler.scaling.fleet.measured_cluster import peaks_of
+from autoscaler.scaling.fleet.measured_inventory import peaks_of
 from autoscaler.scaling.fleet.stated import statements_of
 from autoscaler.scaling.page.about import About
 from autoscaler.scaling.page.application import page_application
-from autoscaler.scaling.running.forwarding import forward
-from autoscaler.scaling.running.full_profile import FullProfile, Writing
+from autoscaler.scaling.page.forwarding import forward
 from autoscaler.scaling.running.lead import elsewhere
-from autoscaler.scaling.running.measured_profile import MeasuredProfile
 from autoscaler.scaling.running.metrics_access import MetricsAccess
 from autoscaler.scaling.running.process import Process
 from autoscaler.scaling.running.profile import Profile
-from autoscaler.scaling.running.upstream_profile import UpstreamProfile
+from autoscaler.scaling.running.profiles.full_profile import FullProfile, Writing
+from autoscaler.scaling.running.profiles.measured_profile import MeasuredProfile
+from autoscaler.scaling.running.profiles.upstream_profile import UpstreamProfile
 from autoscaler.telemetry.exposition import CONTENT_TYPE, registry_of, render
 from autoscaler.telemetry.workload_text import workload_text
 from autoscaler.version import tool_version
@@ -232,4 +232,6 @@ def _server(
     flags: AutoscalerFlags, given: AutoscalerInput, api: ApiServer | None
 ) -> PrometheusSettings:
     """Return the metrics server that is named, or that the cluster has."""
-    return server_of(given.stated.settings.prometheus, flags.server, note=_log.info, api=api)
+    return server_of(
+        given.stated.settings.prometheus, flags.server, note=_log.info, api=api, is_unattended=True
+    )

@@ -23,15 +23,11 @@ from autoscaler.errors import InputError, SourceError
 from autoscaler.prometheus_settings import PrometheusSettings
 from autoscaler.reporting import Advance, Analysis, ReportText, analyse, partial_answers
 from autoscaler.scaling.fleet.measured_fleet import MeasuredFleet, measured_fleet
+from autoscaler.scaling.fleet.measured_inventory import measured_inventory, peaks_of
 from autoscaler.scaling.fleet.recorded_cluster import RecordedCluster
-from autoscaler.scaling.fleet.stated import GpuModels, Statement, card_model, statements_of
+from autoscaler.scaling.fleet.stated import Statement, statements_of
 from autoscaler.sources.prometheus.chunks import DAY_S
-from autoscaler.sources.prometheus.compute import COMPUTE
-from autoscaler.sources.prometheus.inventory import (
-    MEASURED,
-    Inventory,
-    read_inventory,
-)
+from autoscaler.sources.prometheus.inventory import MEASURED, Inventory
 from autoscaler.sources.source import Metric
 from autoscaler.sources.timestamps import iso
 from autoscaler.sources.watched import WatchedSource
@@ -166,13 +162,11 @@ def _opened(
 ) -> MeasuredInput:
     from autoscaler.sources.prometheus.prometheus_source import PrometheusSource
 
-    peak_tflops = _peaks(statements, stated.gpu_models)
+    peak_tflops = peaks_of(statements, stated.gpu_models)
     source = PrometheusSource(
         client, server.mapping, peak_tflops=peak_tflops, matchers=server.matchers
     )
     inventory = _inventory(source, server, span, peak_tflops)
-    if inventory.has_shares_only or inventory.metrics >= COMPUTE:
-        source.give_compute_once()
     fleet = measured_fleet(
         inventory,
         server.mapping,
@@ -198,34 +192,13 @@ def _opened(
     )
 
 
-def _peaks(statements: Mapping[Key, Statement], gpu_models: GpuModels) -> PeakTflops:
-    """Return the look-up of a series' card: reported, of its workload's row, or of --gpu-model."""
-
-    def peak_tflops(labels: Mapping[str, str]) -> float | None:
-        statement = statements.get((labels.get("namespace", ""), labels.get("workload", "")))
-        model = card_model(labels.get("gpu_model", ""), statement, gpu_models)
-        return None if model is None else model.fp16_tflops
-
-    return peak_tflops
-
-
 def _inventory(
     source: PrometheusSource, server: PrometheusSettings, span: Span, peak_tflops: PeakTflops
 ) -> Inventory:
     """Ask who was measured.  Raises ``InputError`` where nobody was, and ``SourceError``."""
-    from autoscaler.sources.prometheus.labels import LabelTable
-
-    source.owners.refresh(span.now_s)
     reach_s = min(DAY_S, span.now_s - span.start_s)
-    inventory = read_inventory(
-        source.client,
-        server.mapping,
-        LabelTable(server.mapping, source.owners.owner_of),
-        peak_tflops=peak_tflops,
-        now_s=span.now_s,
-        reach_s=reach_s,
-        matchers=server.matchers,
-        owners=source.owners.exact,
+    inventory = measured_inventory(
+        source, peak_tflops=peak_tflops, now_s=span.now_s, reach_s=reach_s
     )
     if inventory.workers:
         return inventory

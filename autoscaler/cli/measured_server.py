@@ -1,7 +1,8 @@
 """The Prometheus of a command: named by a flag or the settings, else looked for in the cluster.
 
 It is looked for among the Services of the cluster that ``kubectl`` would ask, or that this pod runs
-in.  Whether the one that is found has the right series is for ``tfa check`` to say.
+in.  Whether the one that is found has the right series is for ``tfa check`` to say.  Labels are set
+by whoever may make a Service in some namespace, so that no credentials go to what was found.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from autoscaler.kube.api_server import ApiServer
     from autoscaler.kube.prometheus_services import FoundService
 
+CREDENTIALS = ("bearer_token_file", "basic_password_file", "header_files")
+"""Arguments of ``Connection`` that are secrets, and are sent."""
 _NAMED_MOST = 5
 Note = Callable[[str], None]
 """Told what the user should know."""
@@ -37,11 +40,13 @@ def server_of(
     kubeconfig: Path | None = None,
     no_cluster: str = "",
     is_file_possible: bool = False,
+    is_unattended: bool = False,
 ) -> PrometheusSettings:
     """Return the settings of a server that is named or found; they have a URL.
 
     ``api`` is the cluster that is looked in; without it the one of ``kubeconfig`` or of the
-    environment, unless ``no_cluster`` says why there is none.  Raises ``UsageError`` where no
+    environment, unless ``no_cluster`` says why there is none.  Where nobody reads the note
+    (``is_unattended``), servers of several namespaces are none.  Raises ``UsageError`` where no
     server is named and none is found, and a ``KubeError`` where one is to be looked for (``auto``)
     and the cluster cannot be asked.
     """
@@ -49,6 +54,11 @@ def server_of(
     if server.url is not None:
         return server
     lack = _lack(is_file_possible=is_file_possible)
+    if any(server.access.get(name) for name in CREDENTIALS):
+        raise UsageError(
+            f"{lack}; credentials are given, which are sent to a server that is named and to no "
+            "other"
+        )
     if no_cluster:
         raise UsageError(f"{lack}; it is looked for in a cluster: {no_cluster}")
     try:
@@ -64,6 +74,11 @@ def server_of(
             f"{lack}; no Service of the cluster has the labels of Prometheus, Thanos, "
             "VictoriaMetrics or Mimir (Services that serve TLS are not taken)"
         )
+    if is_unattended and len({each.namespace for each in found}) > 1:
+        raise UsageError(
+            f"{lack}; several namespaces of the cluster have a Service with such labels, and whose "
+            f"metrics count is not for labels to say: {_names(found)}"
+        )
     note(choice_text(found, is_in_cluster=bool(os.environ.get(IN_A_POD))))
     return replace(server, url=found[0].url)
 
@@ -73,12 +88,16 @@ def choice_text(found: Sequence[FoundService], *, is_in_cluster: bool) -> str:
     chosen, *others = found
     text = f"metrics are read from {chosen.title} at {chosen.url}, found in the cluster"
     if others:
-        names = ", ".join(f"{each.title} ({each.url})" for each in others[:_NAMED_MOST])
-        more = f" and {len(others) - _NAMED_MOST} more" if len(others) > _NAMED_MOST else ""
-        text += f"; there are also {names}{more}: {URL} chooses"
+        text += f"; there are also {_names(others)}: {URL} chooses"
     if not is_in_cluster:
         text += f"; from outside of the cluster: {chosen.forwarded}"
     return text
+
+
+def _names(found: Sequence[FoundService]) -> str:
+    names = ", ".join(f"{each.title} ({each.url})" for each in found[:_NAMED_MOST])
+    more = f" and {len(found) - _NAMED_MOST} more" if len(found) > _NAMED_MOST else ""
+    return f"{names}{more}"
 
 
 def _discovered(api: ApiServer | None, kubeconfig: Path | None) -> tuple[FoundService, ...]:

@@ -7,16 +7,29 @@ from typing import Annotated
 
 import typer
 
+from autoscaler.api.object_names import name_problem
 from autoscaler.cli.options import GENERAL
+from autoscaler.errors import UsageError
 from autoscaler.logs import LogFormat
 
 INSTALLATION, SERVING = "Installation", "Serving"
+LONGEST_NAMESPACE = 63
+
+
+def checked_namespace(text: str) -> str:
+    """Return a name of a namespace.  Raises ``UsageError`` for what can be none."""
+    problem = name_problem(text, "--namespace", longest=LONGEST_NAMESPACE)
+    if problem:
+        raise UsageError(problem)
+    return text
+
 
 NamespaceOption = Annotated[
     str,
     typer.Option(
         "--namespace",
         metavar="NAME",
+        callback=checked_namespace,
         rich_help_panel=INSTALLATION,
         help="Namespace of the installation.",
     ),

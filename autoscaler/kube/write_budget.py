@@ -78,7 +78,9 @@ class WriteBudget:
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
         if not rate_per_s > 0:
-            raise UsageError(f"write rate: {rate_per_s:g} per second; allowed: any above 0")
+            raise UsageError(
+                f"write rate: {rate_per_s:g} per second; allowed: any above 0 (--write-rate)"
+            )
         self._configured_per_s = rate_per_s
         self._rate_per_s = rate_per_s
         self._monotonic_s = monotonic_s

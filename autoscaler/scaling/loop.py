@@ -194,10 +194,14 @@ class Loop:
     def swap_usage(self, model: UsageModel, position: Position) -> None:
         """Go on with a usage model that was filled elsewhere, which was read up to ``position``.
 
-        Decision state, records and the times of the last ticks stay.
+        Decision state and records stay.  All layers are due and evaluated with the next tick, for
+        what was evaluated without that history may have to wait for long otherwise.
         """
         self._use(model)
         self._collector.resume(position)
+        self._ticked_s.clear()
+        if self._fleet is not None:
+            self._fleet = FleetState(self._fleet.keys, evaluable(self._fleet.state))
 
     def evidence(self) -> Evidence | None:
         """Return the evidence of the last decided fleet; None before the first decision."""

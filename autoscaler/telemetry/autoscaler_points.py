@@ -10,10 +10,10 @@ from autoscaler.telemetry import autoscaler_families as families
 from autoscaler.telemetry.family import Distribution, Point
 
 if TYPE_CHECKING:
-    from autoscaler.scaling.running.autoscaler_snapshot import AutoscalerSnapshot
-    from autoscaler.scaling.running.duration_counts import Durations
-    from autoscaler.scaling.running.job_counts import JobSnapshot
-    from autoscaler.scaling.running.tick_counts import TickSnapshot
+    from autoscaler.scaling.running.counts.autoscaler_snapshot import AutoscalerSnapshot
+    from autoscaler.scaling.running.counts.duration_counts import Durations
+    from autoscaler.scaling.running.counts.job_counts import JobSnapshot
+    from autoscaler.scaling.running.counts.tick_counts import TickSnapshot
     from autoscaler.telemetry.family import Family
 
 NO_ERRORS = frozenset({"written", "unchanged"})

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from autoscaler.kube.work_queue import WorkQueueSnapshot
     from autoscaler.kube.write_budget import WriteBudgetSnapshot
     from autoscaler.scaling.loop_snapshot import LoopSnapshot
-    from autoscaler.scaling.running.autoscaler_snapshot import AutoscalerSnapshot
+    from autoscaler.scaling.running.counts.autoscaler_snapshot import AutoscalerSnapshot
     from autoscaler.sources.prometheus.query_counts import QueryCountsSnapshot
     from autoscaler.telemetry.family import Family, Point
     from autoscaler.webhook.counts import AdmissionCountsSnapshot

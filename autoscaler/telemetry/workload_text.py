@@ -17,7 +17,7 @@ from autoscaler.telemetry import workload_families as families
 
 if TYPE_CHECKING:
     from autoscaler.scaling.cluster import WorkloadView
-    from autoscaler.scaling.running.fleet_table import FleetTable
+    from autoscaler.scaling.running.counts.fleet_table import FleetTable
     from autoscaler.telemetry.family import Family
     from recommender.observation import Floats
 

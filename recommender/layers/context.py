@@ -45,8 +45,8 @@ class Tick:
     def is_evaluated(self, layer: Layer) -> Bools:
         """[W, R] whether the evaluation period of a rule has passed since its last evaluation.
 
-        A tenth of it, at most ``EARLY_S``, may be missing, or a tick that comes a little early would
-        double the period.
+        A tenth of it, at most ``EARLY_S``, may be missing, or a tick that comes a little early
+        would double the period.
         """
         if layer is Layer.REQUESTS:
             last_s, period_s = self.state.request_evaluated_s, self.policies.requests.evaluation_s

@@ -66,9 +66,8 @@ def next_requests(
     period_s = rule.evaluation_s.astype(np.float64)
     value = _keep(tick, Code.NotEvaluated, value, ~tick.is_evaluated(LAYER), period_s)
     value = np.where(is_same(value, current), current, value)
-    unplanned, value = value, _planned(tick, value, wanted, targets, acts)
-    is_planned = (value != unplanned) & ~np.isnan(value)
-    is_planned |= rule.is_asked_only & _at_edge(tick, value, targets.planned)
+    value = _planned(tick, value, wanted, targets, acts)
+    is_planned = _at_edge(tick, value, targets.planned)
     value = _keep(tick, Code.Paused, value, tick.is_paused)
     return NextRequests(
         running=_of_running_workers(tick, value),
@@ -114,7 +113,7 @@ def _of_starting_workers(tick: Tick, value: Floats, stale: Bools) -> Floats:
 
 
 def _at_edge(tick: Tick, value: Floats, planned: Floats) -> Bools:
-    """Return where a cron window begins or ends for amounts that need no pace."""
+    """Return where a cron window begins or ends, also where the pace would have allowed as much."""
     current = tick.workloads.request
     begins = (value > current) & (value <= planned)
     ends = (value < current) & np.isnan(planned) & ~np.isnan(tick.state.request_before_cron)

@@ -3,11 +3,13 @@
 So the shipped schema, the reader and the classes cannot drift apart.  Understood are the types
 that the report model uses: dataclasses, ``str``, ``bool``, ``int``, ``float``, ``StrEnum``, tuples
 of one type, mappings from text, unions, None and ``object`` (any JSON value).  A field with a
-default may be absent, an unknown field is an error.
+default may be absent, an unknown field is an error.  Letters that command a terminal are replaced,
+because whoever wrote a file or answers at an address need not be a friend.
 """
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
@@ -17,6 +19,8 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from recommender.errors import InvalidValueError
 
+_COMMANDS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Control characters but tab and line end, and letters that turn the direction of a line."""
 _SCALARS: dict[object, tuple[str, tuple[type, ...]]] = {
     str: ("string", (str,)),
     bool: ("boolean", (bool,)),
@@ -88,6 +92,8 @@ def _scalar(kind: Any, value: object, path: str) -> object:
     name, accepted = _SCALARS[kind]
     if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):
         raise InvalidValueError(path, value, f"a JSON {name}")
+    if isinstance(value, str):
+        return _harmless(value)
     return float(value) if kind is float else value  # type: ignore[arg-type]
 
 
@@ -115,7 +121,11 @@ def _tuple(kinds: tuple[Any, ...], value: object, path: str) -> tuple[object, ..
 def _mapping(kinds: tuple[Any, ...], value: object, path: str) -> dict[str, object]:
     if not isinstance(value, dict):
         raise InvalidValueError(path, value, "an object")
-    return {key: decode(kinds[1], part, f"{path}.{key}") for key, part in value.items()}
+    return {_harmless(key): decode(kinds[1], part, f"{path}.{key}") for key, part in value.items()}
+
+
+def _harmless(text: str) -> str:
+    return _COMMANDS.sub("\ufffd", text)
 
 
 def _word(kind: Any, value: object, path: str) -> object:

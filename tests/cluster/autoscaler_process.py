@@ -25,11 +25,12 @@ class AutoscalerProcess(ElectedProcess):
 
 
 def start_autoscaler(
-    plane: ControlPlane, folder: Path, *, webhook_url: str, arguments: Sequence[str] = ()
+    plane: ControlPlane, folder: Path, *, webhook_url: str | None, arguments: Sequence[str] = ()
 ) -> AutoscalerProcess:
     """Start an autoscaler; it is not ready yet.
 
-    ``arguments`` name the metrics source, and win over those that are set here.
+    ``arguments`` name the metrics source, and win over those that are set here.  ``webhook_url`` of
+    None: it has no webhook.
     """
     health_port, page_port = free_port(), free_port()
     state_file = folder / f"autoscaler-{health_port}.state"
@@ -39,7 +40,7 @@ def start_autoscaler(
         f"--bind-address={LOOPBACK}",
         f"--health-port={health_port}",
         f"--page-port={page_port}",
-        f"--webhook-url={webhook_url}",
+        *([] if webhook_url is None else [f"--webhook-url={webhook_url}"]),
         f"--state-file={state_file}",
         *arguments,
     ]

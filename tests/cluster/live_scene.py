@@ -71,11 +71,11 @@ class Scene:
             what=f"{workload} has {count} workers",
         )
 
-    def has_replicas(self, deployment: str, count: int) -> None:
-        """Wait until a Deployment asks for so many replicas."""
+    def grows(self, deployment: str, *, above: int = 1) -> None:
+        """Wait until a Deployment asks for more replicas than so many."""
         until(
-            lambda: self.replicas(deployment) == count,
-            what=f"{deployment} has {count} replicas",
+            lambda: self.replicas(deployment) > above,
+            what=f"{deployment} has more than {above} replicas",
         )
 
     def settles(self, deployment: str, count: int, autoscaler: AutoscalerProcess) -> None:

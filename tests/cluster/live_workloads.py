@@ -24,14 +24,10 @@ LIMITS = {"auto_limits": "true"}
 REQUESTS = {"auto_requests": "true"}
 REPLICAS = {"auto_replicas": "true"}
 OFTEN = {"enable": True, "evaluationPeriod": "10s"}
-SCALED = {
-    "enable": True,
-    "evaluationPeriod": "10s",
-    "scaleDownCoolDownTime": "6s",
-    "scaleDownStep": 0.2,
-    "maxReplicas": 6,
-}
+GROWING = {"enable": True, "evaluationPeriod": "10s", "maxReplicas": 6}
+SCALED = {**GROWING, "scaleDownCoolDownTime": "6s", "scaleDownStep": 0.2}
 PROFILES: Mapping[str, Mapping[str, Any]] = {
+    "growing": {"autoSetReplicas": GROWING},
     "scaled": {"autoSetReplicas": SCALED},
     "sized": {"autoSetRequests": OFTEN, "autoSetLimits": OFTEN},
     "initial": {"mode": "initial", "autoSetRequests": OFTEN, "autoSetLimits": OFTEN},

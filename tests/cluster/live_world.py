@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from autoscaler.api.control import ProcessMode
+from autoscaler.api.names import CONTROL_CONFIG_MAP, NAMESPACE
 from tests.cluster.autoscaler_process import AutoscalerProcess
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.controller_process import ControllerProcess, Installed, installed
@@ -73,6 +75,11 @@ class LiveWorld:
         obj["metadata"]["labels"] = labels
         self.plane.kubectl("apply", "-f", "-", stdin=json.dumps(obj)).well()
         return Space(plane=self.plane, name=name)
+
+    def switch(self, mode: ProcessMode) -> None:
+        """Have the whole installation in a mode from now on."""
+        words = ("patch", "configmap", CONTROL_CONFIG_MAP, "-n", NAMESPACE, "--type=merge", "-p")
+        self.plane.kubectl(*words, json.dumps({"data": {"mode": mode}})).well()
 
     def start_autoscaler(self, *arguments: str) -> AutoscalerProcess:
         """Start an autoscaler at the pace of the tests; it is not ready yet."""

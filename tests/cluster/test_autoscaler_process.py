@@ -7,7 +7,7 @@ import urllib3
 
 from autoscaler.api.names import AUTOSCALER_LEASE, NAMESPACE, ServiceAccount
 from tests.cluster.api_proxy import ApiProxy
-from tests.cluster.autoscaler_process import release_autoscaler_lease
+from tests.cluster.autoscaler_process import release_autoscaler_lease, start_autoscaler
 from tests.cluster.live_prometheus import ScrapingPrometheus
 from tests.cluster.webhook_process import is_asked
 from tests.components.processes import free_port, status_of, until
@@ -183,6 +183,39 @@ def test_it_ends_in_time_while_the_api_server_is_silent(start, installation, tmp
         ended(autoscaler)
 
     assert "Traceback" not in autoscaler.log()
+
+
+def test_beside_an_upstream_operator_it_answers_who_brings_the_token(
+    installation, prometheus, tmp_path
+):
+    release_autoscaler_lease(installation.plane)
+    token = tmp_path / "token"
+    token.write_text("a token that nobody guesses".replace(" ", "-"))
+    source = f"--prometheus-url={prometheus.url}"
+    arguments = ("--profile=beside-upstream", source, f"--external-scaler-token-file={token}")
+    autoscaler = start_autoscaler(
+        installation.plane, tmp_path, webhook_url=None, arguments=(*PACE, *arguments)
+    )
+    with autoscaler.process:
+        autoscaler.wait_until_leader()
+        ticks(autoscaler)
+        status, reply = ask(autoscaler, token.read_text())
+
+        assert (status, reply["needScaleUp"], reply["needScaleDown"]) == (200, False, False)
+        assert ask(autoscaler, "another-token-of-somebody")[0] == 401
+        assert "Traceback" not in autoscaler.log()
+        assert "forbidden" not in autoscaler.log().lower()
+
+
+def ask(autoscaler, token):
+    answer = urllib3.request(
+        "POST",
+        f"{autoscaler.page_url}/api/v1/external-scaler",
+        json={"workloadName": "chat", "namespace": "team", "currentResources": {}},
+        headers={"Authorization": f"Bearer {token}"},
+        retries=False,
+    )
+    return answer.status, answer.json()
 
 
 @pytest.mark.parametrize(

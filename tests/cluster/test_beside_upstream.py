@@ -16,9 +16,9 @@ from autoscaler.listening import listening
 from autoscaler.scaling.external.serving import PATH, add_external_scaler
 from autoscaler.scaling.external.token_file import TokenFile
 from autoscaler.scaling.fleet.stated import GpuModels
-from autoscaler.scaling.live.upstream_caches import UpstreamCaches
-from autoscaler.scaling.live.upstream_cluster import UpstreamCluster
-from autoscaler.scaling.live.upstream_views import UpstreamViews
+from autoscaler.scaling.live.upstream.caches import UpstreamCaches
+from autoscaler.scaling.live.upstream.cluster import UpstreamCluster
+from autoscaler.scaling.live.upstream.views import UpstreamViews
 from autoscaler.scaling.loop import Loop, LoopSettings
 from recommender.policy.model import Mode
 from recommender.resources import TFLOPS, VRAM

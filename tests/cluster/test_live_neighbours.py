@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import pytest
 
+from autoscaler.api.control import ProcessMode
 from autoscaler.api.names import PAUSED
 from tests.cluster.live_history import Past
 from tests.cluster.live_laws import assert_laws
 from tests.cluster.live_scene import scene
-from tests.cluster.live_workloads import FITTING_TFLOPS, GIB, LIMITS, REPLICAS, REQUESTS
+from tests.cluster.live_workloads import FITTING_TFLOPS, GIB, LIMITS, REQUESTS
 from tests.cluster.live_world import LiveNode, running_world, some_ticks
 from tests.cluster.telling import is_said, is_told
-from tests.cluster.test_admission_in_force import switched
 from tests.components.processes import until
 from tests.components.worker_series import constant
 
@@ -44,12 +44,11 @@ def live(world):
         for name in ("resting", "bursting", "stated"):
             made.want(name, tflops=30.0)
         made.want("anew", tflops=60.0)
-        surge = {"maxSurge": "100%", "maxUnavailable": 0}
-        rolling = made.deployment("rolling", workload_profile="scaled")
-        rolling["spec"]["strategy"] = {"rollingUpdate": surge}
+        rolling = made.deployment("rolling", workload_profile="growing", replicas=4)
+        rolling["spec"]["strategy"] = {"rollingUpdate": {"maxSurge": "100%", "maxUnavailable": 0}}
         made.space.apply(
-            made.deployment("again", workload_profile="scaled"),
-            made.deployment("owned", **REPLICAS),
+            made.deployment("again", workload_profile="growing"),
+            made.deployment("owned", workload_profile="growing"),
             made.deployment("resting", **LIMITS),
             made.deployment("bursting", **LIMITS),
             made.deployment("stated", **REQUESTS),
@@ -84,13 +83,14 @@ def test_replicas_that_another_autoscaler_sets_are_left_to_it_until_it_is_gone(l
 
     assert live.replicas("owned") == 1
     live.space.kubectl("delete", "hpa", "owned").well()
-    live.settles("owned", 4, autoscaler)
+    live.grows("owned")
 
 
 def test_a_manifest_that_is_applied_again_is_named_and_not_fought(live, autoscaler):
-    manifest = live.deployment("again", workload_profile="scaled")
+    manifest = live.deployment("again", workload_profile="growing")
     for _ in range(3):
-        live.settles("again", 4, autoscaler)
+        live.grows("again")
+        some_ticks(autoscaler)
         live.space.apply(manifest).well()
 
     is_told(live.space, "TensorFusionWorkload", "ReplicasReset")
@@ -100,9 +100,8 @@ def test_a_manifest_that_is_applied_again_is_named_and_not_fought(live, autoscal
 
 
 def test_a_rollout_with_surge_changes_no_replicas(live, autoscaler):
-    live.settles("rolling", 4, autoscaler)
-    seen = live.ledger.replicas(NAMESPACE, "rolling")
     live.has_workers("rolling", 4)
+    some_ticks(autoscaler)
     names = {pod["metadata"]["name"] for pod in live.workers("rolling")}
 
     live.restart("rolling")
@@ -113,7 +112,7 @@ def test_a_rollout_with_surge_changes_no_replicas(live, autoscaler):
     )
     live.has_workers("rolling", 4)
     some_ticks(autoscaler)
-    assert live.ledger.replicas(NAMESPACE, "rolling") == seen
+    assert live.ledger.replicas(NAMESPACE, "rolling") == [4]
 
 
 def test_a_workload_that_is_made_anew_is_sized_by_what_it_used_under_its_name(live):
@@ -160,20 +159,21 @@ def test_a_layer_that_is_switched_off_keeps_running_workers_and_gives_new_ones_w
     }
 
 
-def test_under_mode_recommend_nothing_is_changed_and_all_is_recommended(
-    control_plane, live, autoscaler
-):
-    with switched(control_plane, mode="recommend"):
-        is_said(live.space, "bursting", "ResourceUpdate", "RecommendOnly")
-        before = live.ledger.all_statements, live.ledger.all_amounts
-        live.want("bursting", tflops=200.0)
-        live.want("rolling", tflops=5 * FITTING_TFLOPS, is_shared=True)
-        live.waits("bursting")
-        some_ticks(autoscaler)
-        assert (live.ledger.all_statements, live.ledger.all_amounts) == before
-        assert live.replicas("rolling") == 4
+def test_under_mode_recommend_nothing_is_changed_until_it_ends(world, live, autoscaler):
+    world.switch(ProcessMode.RECOMMEND)
+    is_said(live.space, "bursting", "ResourceUpdate", "RecommendOnly")
+    before = live.ledger.all_statements, live.ledger.all_amounts
+
+    live.want("bursting", tflops=200.0)
+    live.want("rolling", tflops=5.5 * FITTING_TFLOPS, is_shared=True)
+    live.waits("bursting")
+    some_ticks(autoscaler)
+    assert (live.ledger.all_statements, live.ledger.all_amounts) == before
+    assert live.replicas("rolling") == 4
+
+    world.switch(ProcessMode.APPLY)
     live.has("bursting", lambda has: has[1] >= 160.0, what="limit")
-    until(lambda: live.replicas("rolling") > 4, what="there are more replicas")
+    live.grows("rolling", above=4)
 
 
 def test_all_laws_held_all_the_time(world, live):

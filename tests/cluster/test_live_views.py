@@ -15,10 +15,10 @@ from autoscaler.clock import SystemClock
 from autoscaler.kube.api_server import ApiServer
 from autoscaler.scaling.fleet.stated import GpuModels
 from autoscaler.scaling.live.caches import LiveCaches
-from autoscaler.scaling.live.replica_guards import ReplicaGuards
-from autoscaler.scaling.live.rivals import Rivals
-from autoscaler.scaling.live.scale_targets import ScaleTarget, ScaleTargets
-from autoscaler.scaling.live.views import LiveViews
+from autoscaler.scaling.live.replicas.replica_guards import ReplicaGuards
+from autoscaler.scaling.live.replicas.rivals import Rivals
+from autoscaler.scaling.live.replicas.scale_targets import ScaleTarget, ScaleTargets
+from autoscaler.scaling.live.viewing.views import LiveViews
 from tests.cluster.gpu_pools import running_pool
 from tests.cluster.gpus import A100
 from tests.cluster.spaces import owning

@@ -20,13 +20,13 @@ from autoscaler.kube.writer import Writer
 from autoscaler.scaling.cluster import Change, Guard, Outcome, WorkloadView, amounts
 from autoscaler.scaling.fleet.stated import GpuModels
 from autoscaler.scaling.live.caches import LiveCaches
-from autoscaler.scaling.live.replica_guards import ReplicaGuards
-from autoscaler.scaling.live.rivals import Rivals
-from autoscaler.scaling.live.scale_targets import ScaleTargets
-from autoscaler.scaling.live.showing import Showing
-from autoscaler.scaling.live.status_parts import guard_from
-from autoscaler.scaling.live.views import LiveViews
-from autoscaler.scaling.live.write_results import WriteOutcome
+from autoscaler.scaling.live.replicas.replica_guards import ReplicaGuards
+from autoscaler.scaling.live.replicas.rivals import Rivals
+from autoscaler.scaling.live.replicas.scale_targets import ScaleTargets
+from autoscaler.scaling.live.showing.showing import Showing
+from autoscaler.scaling.live.status.status_parts import guard_from
+from autoscaler.scaling.live.viewing.views import LiveViews
+from autoscaler.scaling.live.writing.write_results import WriteOutcome
 from autoscaler.scaling.live.writing_parts import WritingParts, writing_parts
 from recommender.policy.model import Mode
 from tests.autoscaler.scaling.live.deciding import tick
@@ -156,7 +156,7 @@ def leading(plane: Any, *, epoch: int) -> Iterator[Leader]:
         events.start()
         try:
             until(lambda: caches.has_synced, what="the caches are filled", deadline_s=DEADLINE_S)
-            showing = parts.showing(Switches())
+            showing = parts.showing(Switches(), tuple)
             yield Leader(api=api, caches=caches, views=views, parts=parts, showing=showing)
         finally:
             parts.stating.stop()

@@ -83,23 +83,30 @@ class SeriesIndex:
     def state_gpu_models(self, views: Sequence[WorkloadView]) -> None:
         """Take over which GPU model each workload states, for series that do not say.
 
-        What a workload that is gone had stated stays: its last samples may still be read.
+        What a workload had stated stays when it is gone, for its last samples may still be read,
+        and when it has no workers, for it goes on where it was when they come back.
         """
         stated: dict[tuple[str, str], str] = {}
         for view in views:
-            stated.setdefault(view.key, canonical_gpu_model(view.gpu_model))
+            if view.gpu_model:
+                stated.setdefault(view.key, canonical_gpu_model(view.gpu_model))
         stated = self._stated_gpu_model | stated
         if stated != self._stated_gpu_model:
             self._stated_gpu_model = stated
             self._tables.clear()
 
     def keys_of(self, views: Sequence[WorkloadView]) -> tuple[RowKey, ...]:
-        """Return the key of each workload, with the reported GPU model where none is stated."""
+        """Return the key of each workload.
+
+        One that states no GPU model has the one that it stated last, else the reported one.
+        """
         return tuple(
             (
                 view.namespace,
                 view.workload,
-                canonical_gpu_model(view.gpu_model) or self._reported_gpu_model.get(view.key, ""),
+                canonical_gpu_model(view.gpu_model)
+                or self._stated_gpu_model.get(view.key)
+                or self._reported_gpu_model.get(view.key, ""),
             )
             for view in views
         )

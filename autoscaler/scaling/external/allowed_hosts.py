@@ -52,7 +52,8 @@ class AllowedHosts:
         match = _URL.fullmatch(url)
         if match is None or not 0 < _port(match) <= LARGEST_PORT:
             return f"the address is not valid; allowed: {ALLOWED_URL}"
-        scheme, host, port = match["scheme"], _plain(match["host"]), _port(match)
+        # A dot at the end stays: such a name is looked up in another place than one without.
+        scheme, host, port = match["scheme"], match["host"].lower(), _port(match)
         if any(_covers(entry, scheme, host, port) for entry in self.entries):
             return ""
         return (
@@ -77,7 +78,7 @@ def _entry(text: str) -> _Entry:
     if match is None or not is_port or (match["any"] and match["host"].startswith("[")):
         raise UsageError(f"--external-scaler-allow {text!r} is not valid; allowed: {ALLOWED_ENTRY}")
     return _Entry(
-        scheme=match["scheme"], host=_plain(match["host"]), is_suffix=bool(match["any"]), port=port
+        scheme=match["scheme"], host=match["host"].lower(), is_suffix=bool(match["any"]), port=port
     )
 
 
@@ -88,7 +89,3 @@ def _covers(entry: _Entry, scheme: str, host: str, port: int) -> bool:
 
 def _port(match: re.Match[str]) -> int:
     return int(match["port"]) if match["port"] else _DEFAULT_PORT[match["scheme"]]
-
-
-def _plain(host: str) -> str:
-    return host.lower().rstrip(".")

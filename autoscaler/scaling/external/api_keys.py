@@ -28,6 +28,8 @@ FIELDS = ("apiKey", "token", "key")
 KEPT_S = 60.0
 """A key that was renewed is used after so long; a refusal is asked again after as long."""
 ROLE = "tensor-fusion-external-scaler-key"
+OF_KUBERNETES = "kubernetes.io/"
+"""In the type of Secrets that are no keys of endpoints: tokens of ServiceAccounts, passwords."""
 _USABLE = re.compile(r"[!-~]{1,4096}")
 
 
@@ -99,6 +101,9 @@ class ApiKeys:
 
 
 def _key_in(secret: Mapping[str, Any], what: str) -> str | NoKeyError:
+    type_ = str(secret.get("type") or "")
+    if OF_KUBERNETES in type_:
+        return NoKeyError(f"{what} is of type {type_}, which is never sent; allowed: Opaque")
     data = secret.get("data") or {}
     name = next((name for name in FIELDS if data.get(name)), None)
     if name is None:

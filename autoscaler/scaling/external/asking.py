@@ -2,8 +2,9 @@
 
 Each workload is asked at its own interval, at a time of its own within it, so that a fleet is not
 asked at once.  Asking happens in threads of its own, and the loop reads what has come by then: no
-endpoint can make it wait.  A failure leaves the last answer in force for a while, and one endpoint
-never stands in the way of another.
+endpoint can make it wait.  A failure leaves the last answer in force for a while.  A thread that is
+free takes a workload of the namespace that has the fewest in hand, so that slow endpoints of one
+namespace do not hold up those of another.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import logging
 import threading
 import zlib
-from collections import Counter
+from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -96,6 +97,10 @@ class AskedScalers:
         self._clock = clock
         self._lock = threading.Lock()
         self._asked: dict[str, _Asked] = {}
+        self._due: dict[str, deque[_Asked]] = {}
+        """By namespace, those that wait for a thread; never an empty one."""
+        self._in_hand: Counter[str] = Counter()
+        """By namespace, those that have one."""
         self._counts: Counter[ExternalReason] = Counter()
         self._has_news = False
         self._is_stopped = False
@@ -125,7 +130,8 @@ class AskedScalers:
             for asked in due:
                 asked.is_asking = True
                 asked.next_s = now_s + asked.subject.scaler.interval_s
-                self._pool.submit(self._ask_one, asked, asked.subject)
+                self._due.setdefault(asked.subject.namespace, deque()).append(asked)
+                self._pool.submit(self._ask_next)
             return len(due)
 
     def answer_of(self, uid: str) -> ExternalAnswer | None:
@@ -163,6 +169,22 @@ class AskedScalers:
         with self._lock:
             self._is_stopped = True
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _ask_next(self) -> None:
+        with self._lock:
+            namespace = min(self._due, key=lambda each: self._in_hand[each])
+            waiting = self._due.pop(namespace)
+            asked = waiting.popleft()
+            if waiting:
+                # at the end, so that it is another one's turn where several have as few
+                self._due[namespace] = waiting
+            self._in_hand[namespace] += 1
+            subject = asked.subject
+        try:
+            self._ask_one(asked, subject)
+        finally:
+            with self._lock:
+                self._in_hand[namespace] -= 1
 
     def _ask_one(self, asked: _Asked, subject: Subject) -> None:
         answer = None

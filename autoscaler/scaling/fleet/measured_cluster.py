@@ -12,22 +12,16 @@ from typing import TYPE_CHECKING
 from autoscaler.errors import SourceError
 from autoscaler.scaling.cluster import Outcome
 from autoscaler.scaling.fleet.measured_fleet import measured_fleet
-from autoscaler.scaling.fleet.stated import card_model
-from autoscaler.sources.prometheus.chunks import DAY_S
-from autoscaler.sources.prometheus.compute import COMPUTE
-from autoscaler.sources.prometheus.inventory import read_inventory
-from autoscaler.sources.prometheus.labels import LabelTable
+from autoscaler.scaling.fleet.measured_inventory import measured_inventory, peaks_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from autoscaler.clock import Clock
-    from autoscaler.prometheus_settings import PrometheusSettings
     from autoscaler.scaling.cluster import Change, WorkloadView
     from autoscaler.scaling.fleet.measured_fleet import MeasuredFleet
     from autoscaler.scaling.fleet.stated import GpuModels, Statement
     from autoscaler.sources.prometheus.prometheus_source import PrometheusSource
-    from autoscaler.sources.prometheus.units import PeakTflops
     from autoscaler.sources.recorded_usage import Key
 
     ReadFleet = Callable[[int], MeasuredFleet]
@@ -40,7 +34,7 @@ _log = logging.getLogger("autoscaler.scaling")
 
 
 class MeasuredCluster:
-    """``Cluster`` of a metrics server; for the loop's thread, but for ``problem`` and ``fleet``."""
+    """``Cluster`` of a metrics server; for the loop's thread."""
 
     def __init__(self, read: ReadFleet, clock: Clock, *, refresh_s: int = REFRESH_S) -> None:
         self._read = read
@@ -49,16 +43,7 @@ class MeasuredCluster:
         self._read_s: int | None = None
         self._fleet: MeasuredFleet | None = None
         self._problem = ""
-
-    @property
-    def fleet(self) -> MeasuredFleet | None:
-        """Return what was found at the last look-up that worked; None: there was none."""
-        return self._fleet
-
-    @property
-    def problem(self) -> str:
-        """Return what is wrong with what is known; empty: nothing."""
-        return self._problem
+        """What was logged last of what is wrong with what is known."""
 
     def snapshot(self) -> Sequence[WorkloadView]:
         """Return the workloads that were measured lately, by name.
@@ -99,44 +84,16 @@ class MeasuredCluster:
 
 
 def fleet_reader(
-    source: PrometheusSource,
-    server: PrometheusSettings,
-    *,
-    stated: Mapping[Key, Statement],
-    gpu_models: GpuModels,
-    reach_s: int = DAY_S,
+    source: PrometheusSource, *, stated: Mapping[Key, Statement], gpu_models: GpuModels
 ) -> ReadFleet:
-    """Return what looks up the workers that were measured in the last ``reach_s`` seconds.
+    """Return what looks up the workers that were measured in the last day.
 
     ``stated`` are the rows of a workloads file, resolved.
     """
     peak_tflops = peaks_of(stated, gpu_models)
 
     def read(now_s: int) -> MeasuredFleet:
-        source.owners.refresh(now_s)
-        inventory = read_inventory(
-            source.client,
-            server.mapping,
-            LabelTable(server.mapping, source.owners.owner_of),
-            peak_tflops=peak_tflops,
-            now_s=now_s,
-            reach_s=reach_s,
-            matchers=server.matchers,
-            owners=source.owners.exact,
-        )
-        if inventory.has_shares_only or inventory.metrics >= COMPUTE:
-            source.give_compute_once()
-        return measured_fleet(inventory, server.mapping, stated=stated, gpu_models=gpu_models)
+        inventory = measured_inventory(source, peak_tflops=peak_tflops, now_s=now_s)
+        return measured_fleet(inventory, source.mapping, stated=stated, gpu_models=gpu_models)
 
     return read
-
-
-def peaks_of(stated: Mapping[Key, Statement], gpu_models: GpuModels) -> PeakTflops:
-    """Return the look-up of a series' card: reported, of its workload's row, or the default."""
-
-    def peak_tflops(labels: Mapping[str, str]) -> float | None:
-        statement = stated.get((labels.get("namespace", ""), labels.get("workload", "")))
-        model = card_model(labels.get("gpu_model", ""), statement, gpu_models)
-        return None if model is None else model.fp16_tflops
-
-    return peak_tflops

@@ -14,12 +14,12 @@ from autoscaler.scaling.cluster import Outcome
 if TYPE_CHECKING:
     from autoscaler.kube.store import Key, Object
     from autoscaler.scaling.cluster import Change, WorkloadView
-    from autoscaler.scaling.live.preparing import Prepared, Preparing, Views
-    from autoscaler.scaling.live.replica_guards import ReplicaGuards
-    from autoscaler.scaling.live.statement_writing import Find
-    from autoscaler.scaling.live.stating import Stating
-    from autoscaler.scaling.live.telling import Telling
-    from autoscaler.scaling.live.write_results import Result
+    from autoscaler.scaling.live.replicas.replica_guards import ReplicaGuards
+    from autoscaler.scaling.live.writing.preparing import Prepared, Preparing, Views
+    from autoscaler.scaling.live.writing.statement_writing import Find
+    from autoscaler.scaling.live.writing.stating import Stating
+    from autoscaler.scaling.live.writing.telling import Telling
+    from autoscaler.scaling.live.writing.write_results import Result
 
 APPLY_WITHIN_S = 10.0
 
@@ -95,6 +95,6 @@ class LiveCluster:
             return
         if not result.is_stated:
             # nothing was set, as the status is written before
-            self._guards.undo(prepared.workload, scaled.scaling.guard_before)
+            self._guards.undo(prepared.workload, scaled.scaling.remembered)
         reason = result.text or result.then
         yield Outcome(change=scaled.change, applied=not reason, reason=reason)

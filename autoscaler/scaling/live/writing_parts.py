@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from autoscaler.kube.resource import WORKLOADS
 from autoscaler.scaling.live.live_cluster import APPLY_WITHIN_S, LiveCluster
-from autoscaler.scaling.live.preparing import Numbering, Preparing
-from autoscaler.scaling.live.scaling_replicas import ScalingReplicas
-from autoscaler.scaling.live.showing import Showing
-from autoscaler.scaling.live.statement_writing import StatementWriting
-from autoscaler.scaling.live.statements import Statements
-from autoscaler.scaling.live.stating import WORKERS, Stating
-from autoscaler.scaling.live.taking_back import TakingBack
-from autoscaler.scaling.live.telling import Telling
+from autoscaler.scaling.live.replicas.scaling_replicas import ScalingReplicas
+from autoscaler.scaling.live.showing.showing import Showing
+from autoscaler.scaling.live.showing.taking_back import TakingBack
+from autoscaler.scaling.live.writing.preparing import Numbering, Preparing
+from autoscaler.scaling.live.writing.statement_writing import StatementWriting
+from autoscaler.scaling.live.writing.statements import Statements
+from autoscaler.scaling.live.writing.stating import WORKERS, Stating
+from autoscaler.scaling.live.writing.telling import Telling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from autoscaler.kube.event_recorder import EventRecorder
     from autoscaler.kube.writer import Writer
     from autoscaler.scaling.live.caches import LiveCaches
-    from autoscaler.scaling.live.replica_guards import ReplicaGuards
-    from autoscaler.scaling.live.scale_targets import ScaleTargets
-    from autoscaler.scaling.live.showing import Switches
-    from autoscaler.scaling.live.views import LiveViews
+    from autoscaler.scaling.live.replicas.replica_guards import ReplicaGuards
+    from autoscaler.scaling.live.replicas.scale_targets import ScaleTargets
+    from autoscaler.scaling.live.showing.showing import Switches
+    from autoscaler.scaling.live.viewing.views import LiveViews
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +37,9 @@ class WritingParts:
 
     cluster: LiveCluster
     stating: Stating
-    showing: Callable[[Switches], Showing]
-    """Returns what is to be called after each tick, for the loop whose switches are given."""
+    showing: Callable[[Switches, Callable[[], Sequence[str]]], Showing]
+    """Returns what is to be called after each tick, for the loop whose switches are given; beside
+    them what tells why their hold began."""
 
 
 def writing_parts(
@@ -53,15 +54,13 @@ def writing_parts(
     clock: Clock,
     epoch: Callable[[], int | None],
     external_state: Callable[[str], tuple[ExternalReason, str] | None],
-    hold_reasons: Callable[[], Sequence[str]] = tuple,
     workers: int = WORKERS,
     apply_within_s: float = APPLY_WITHIN_S,
 ) -> WritingParts:
     """Return the parts.
 
     ``epoch`` is the term of this process as the leader, ``external_state`` how the external scaler
-    of a workload does, by its UID, ``hold_reasons`` why a hold began.  ``guards`` are those that
-    ``views`` ask.
+    of a workload does, by its UID.  ``guards`` are those that ``views`` ask.
     """
     telling, statements = Telling(events), Statements()
     numbering = Numbering(epoch=epoch, clock=clock)
@@ -99,7 +98,7 @@ def writing_parts(
         statements=statements, stating=stating, guards=guards, numbering=numbering
     )
 
-    def showing(switches: Switches) -> Showing:
+    def showing(switches: Switches, hold_reasons: Callable[[], Sequence[str]]) -> Showing:
         return Showing(
             switches,
             notes=views,

@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 
 AT_ONCE = 2
 """Answers that are rendered at the same time."""
+MOST_IN_LINE = 32
+"""Answers that wait for their turn; whoever comes then is asked to come again."""
+BUSY = "many answers are being made; ask again"
 BEING_MADE = "the report is being made"
 
 _Answer = Callable[[web.Request, Values], Awaitable[web.Response]]
@@ -47,7 +50,7 @@ _log = logging.getLogger(__name__)
 
 
 class _AbsentError(Exception):
-    """There is nothing to tell yet."""
+    """There is nothing to tell now."""
 
 
 def page_application(
@@ -108,6 +111,7 @@ class _Pages:
         self._board = board
         self._waiting = Waiting(board, wait_s)
         self._turn = asyncio.Semaphore(AT_ONCE)
+        self._in_line = 0
         self._description = encoded(render_description(), JSON_TYPE)
 
     async def page(self, request: web.Request, _values: Values) -> web.Response:
@@ -118,14 +122,16 @@ class _Pages:
     async def report(self, request: web.Request, values: Values) -> web.Response:
         """Answer with the report in some format."""
         built = await self._built()
-        text = await self._rendered(lambda: asked.report_answer(built, values))
+        text = asked.finished_answer(built, values) or await self._rendered(
+            lambda: asked.report_answer(built, values)
+        )
         return send(request, text, Age=self._age(built))
 
     async def workload(self, request: web.Request, _values: Values) -> web.Response:
         """Answer with one workload; what is in force is told also while there is no report."""
         key = request.match_info["namespace"], request.match_info["name"]
-        asked.rows_of(self._live(), key)
-        await self._waiting.until_fresh(key)
+        if key in self._live().rows:
+            await self._waiting.until_fresh(key)
         live, built = self._live(), self._board.built
         return send(request, await self._rendered(lambda: asked.workload_answer(live, built, key)))
 
@@ -153,8 +159,15 @@ class _Pages:
         return built
 
     async def _rendered(self, make: Callable[[], Encoded]) -> Encoded:
-        async with self._turn:
-            return await asyncio.to_thread(make)
+        """Make an answer on a thread.  Raises ``_AbsentError`` where too many want one."""
+        if self._in_line >= MOST_IN_LINE:
+            raise _AbsentError(BUSY)
+        self._in_line += 1
+        try:
+            async with self._turn:
+                return await asyncio.to_thread(make)
+        finally:
+            self._in_line -= 1
 
     def _age(self, built: Built) -> str:
         return str(int(self._board.age_s(built)))

@@ -37,14 +37,17 @@ class NothingNamedError(AutoscalerError):
     """Nothing has the name that was asked for; the text says what has."""
 
 
+def finished_answer(built: Built, values: Values) -> Encoded | None:
+    """Return the report where it was made with the page; None: it is to be made as asked for."""
+    if any(name != parameters.FORMAT.name for name in values):
+        return None
+    format_ = Format(one(values, parameters.FORMAT, Format.JSON))
+    return {Format.JSON: built.json, Format.HTML: built.page}.get(format_)
+
+
 def report_answer(built: Built, values: Values) -> Encoded:
     """Return the report in the format that was asked for.  Raises ``UsageError``."""
     format_ = Format(one(values, parameters.FORMAT, Format.JSON))
-    asked = {name for name in values if name != parameters.FORMAT.name}
-    if not asked and format_ is Format.JSON:
-        return built.json
-    if not asked and format_ is Format.HTML:
-        return built.page
     report = ordered(
         selected(built.report, _selection(values)),
         SortKey(one(values, parameters.SORT, SortKey.RISK)),

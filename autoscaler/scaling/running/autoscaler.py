@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from autoscaler.clock import Clock
     from autoscaler.scaling.loop import Loop
     from autoscaler.scaling.running.checkpoints import Checkpoints
-    from autoscaler.scaling.running.job_counts import JobSnapshot
+    from autoscaler.scaling.running.counts.job_counts import JobSnapshot
     from autoscaler.scaling.running.rules import AutoscalerRules
     from autoscaler.scaling.running.ticking import Ticking
     from autoscaler.scaling.running.warming import OpenSource

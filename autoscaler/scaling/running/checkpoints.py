@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from autoscaler.errors import AutoscalerError
 from autoscaler.scaling import starting
 from autoscaler.scaling.collect.collecting import Position
-from autoscaler.scaling.running.tick_counts import CHECKPOINT
+from autoscaler.scaling.running.counts.tick_counts import CHECKPOINT
 from autoscaler.scaling.running.warming import History
 from recommender.sentences import duration
 from recommender.usage.model import UsageModel
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from autoscaler.scaling.loop import Loop
-    from autoscaler.scaling.running.tick_counts import TickCounts
+    from autoscaler.scaling.running.counts.tick_counts import TickCounts
 
 READ_AT_ONCE_S = 1800
 """A gap of so much is read by the first tick itself, which takes little longer for it."""

@@ -19,6 +19,7 @@ CLOSES_AFTER_S = 30.0
 LEAST_WITHOUT_METRICS_S = 60.0
 TICKS_WITHOUT_METRICS = 4
 NOT_LOOKED_AT = "the webhook was not looked at yet"
+NOT_READ = "the metrics were not read yet"
 _log = logging.getLogger(__name__)
 
 
@@ -54,6 +55,7 @@ class HealthGate:
         self._webhook_problems: tuple[str, ...] = (NOT_LOOKED_AT,) if webhook is not None else ()
         self._healthy_s: float | None = None
         """When the webhook was healthy last; None: never."""
+        self._made_s = monotonic_s()
         self._read_s: float | None = None
         """When the metrics were read last; None: never."""
         self._told: tuple[str, ...] | None = None
@@ -74,6 +76,7 @@ class HealthGate:
         """Note that the metrics were read just now."""
         with self._lock:
             self._read_s = self._monotonic_s()
+        self._tell()
 
     def problems(self) -> tuple[str, ...]:
         """Return why the gate is closed, one sentence each; nothing: it is open."""
@@ -91,15 +94,15 @@ class HealthGate:
             )
 
     def _metrics_problems(self) -> tuple[str, ...]:
-        if self._read_s is None:
-            return ("the metrics were not read yet",)
-        if self._monotonic_s() - self._read_s > self._metrics_within_s:
+        since_s = self._made_s if self._read_s is None else self._read_s
+        if self._monotonic_s() - since_s > self._metrics_within_s:
             return (f"the metrics could not be read for {self._metrics_within_s:g} s",)
-        return ()
+        return (NOT_READ,) if self._read_s is None else ()
 
     def _tell(self) -> None:
+        """Log each change; that nothing was seen yet is none."""
         problems = self.problems()
-        if problems == self._told:
+        if problems == self._told or (problems and {*problems} <= {NOT_LOOKED_AT, NOT_READ}):
             return
         self._told = problems
         if problems:

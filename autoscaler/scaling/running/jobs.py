@@ -30,7 +30,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
 from autoscaler.errors import AutoscalerError
-from autoscaler.scaling.running.job_counts import JobCounts, JobOutcome, JobSnapshot
+from autoscaler.scaling.running.counts.job_counts import JobCounts, JobOutcome, JobSnapshot
 from recommender.errors import RecommenderError
 
 LATEST_PERIODS = 4

@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from autoscaler.scaling.decision_log import DecisionLog
-from autoscaler.scaling.live.write_results import WriteOutcome
+from autoscaler.scaling.live.writing.write_results import WriteOutcome
 from autoscaler.scaling.loop import Loop, LoopSettings
 from autoscaler.scaling.page.board import Board
 from autoscaler.scaling.running.autoscaler import Autoscaler, Parts
-from autoscaler.scaling.running.autoscaler_snapshot import AutoscalerSnapshot
 from autoscaler.scaling.running.checkpoints import Checkpoints
-from autoscaler.scaling.running.exported import Exported
+from autoscaler.scaling.running.counts.autoscaler_snapshot import AutoscalerSnapshot
+from autoscaler.scaling.running.counts.exported import Exported
+from autoscaler.scaling.running.counts.tick_counts import TickCounts
 from autoscaler.scaling.running.health_gate import HealthGate, longest_without_metrics_s
-from autoscaler.scaling.running.tick_counts import TickCounts
 from autoscaler.scaling.running.tick_source import TickSource
 from autoscaler.scaling.running.ticking import Ticking
 from recommender.usage.model import UsageModel
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from autoscaler.clock import Clock
     from autoscaler.scaling.cluster import Cluster
     from autoscaler.scaling.external.protocol import Question, Reply
-    from autoscaler.scaling.live.stating import StatingSnapshot
+    from autoscaler.scaling.live.writing.stating import StatingSnapshot
     from autoscaler.scaling.loop import Tick
     from autoscaler.scaling.page.about import About
     from autoscaler.scaling.running.autoscaler import Caches, Election, Service
@@ -51,8 +51,8 @@ class Surroundings:
     about: About
     webhook: Callable[[], Sequence[str]] | None = None
     """Returns what is wrong with the webhook; None: none is needed."""
-    shows: Callable[[Loop], Sequence[Shows]] = lambda _loop: ()
-    """Returns who shows what a loop decides."""
+    shows: Callable[[Loop, Callable[[], Sequence[str]]], Sequence[Shows]] = lambda *_: ()
+    """Returns who shows what a loop decides, given what tells why the loop is held."""
     caches: Caches | None = None
     election: Election | None = None
     absence: Callable[[], str] = lambda: ""
@@ -106,7 +106,7 @@ class Process:
             self._counts,
             control=around.control,
             begins=(source.begin,),
-            shows=(self.exported, *around.shows(loop), self._follow),
+            shows=(self.exported, *around.shows(loop, self._gate.problems), self._follow),
         )
         self._loop = loop
         self.autoscaler = Autoscaler(

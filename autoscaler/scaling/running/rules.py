@@ -35,7 +35,9 @@ class AutoscalerRules:
     """Tells this instance from those for other namespaces; empty: the only one."""
     tick_s: float = 15.0
     """Between two ticks of limits and replicas."""
-    requests_every_s: float = 600.0
+    requests_every_s: float = 60.0
+    """Between two looks at requests: cron windows begin and end, roll-backs are made, and workloads
+    are evaluated whose own period has passed."""
     step_s: int = 15
     """Resolution in which the last minutes are read."""
     since_s: int = 14 * 86400
@@ -47,7 +49,7 @@ class AutoscalerRules:
 
     def __post_init__(self) -> None:
         _check(self.tick_s, "--tick", SHORTEST_TICK_S, LONGEST_TICK_S)
-        _check(self.requests_every_s, "--requests-every", self.tick_s, LONGEST_REQUESTS_S)
+        _check(self.requests_every_s, "--requests-every", SHORTEST_TICK_S, LONGEST_REQUESTS_S)
         _check(self.step_s, "--step", SHORTEST_STEP_S, LONGEST_STEP_S)
         _check(self.since_s, "--since", LEAST_SINCE_S, math.inf)
         _check(self.checkpoint_every_s, "--checkpoint-every", SHORTEST_CHECKPOINT_S, math.inf)

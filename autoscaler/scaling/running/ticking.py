@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Protocol
 from autoscaler.api.control import Control, ProcessMode
 from autoscaler.errors import AutoscalerError
 from autoscaler.scaling.holding import Hold
-from autoscaler.scaling.running.tick_counts import SHOW
+from autoscaler.scaling.running.counts.tick_counts import SHOW
 from autoscaler.scaling.stage_times import SNAPSHOT
 from recommender.decision import Layer
 from recommender.policy.model import Mode
 
 if TYPE_CHECKING:
     from autoscaler.scaling.loop import Loop, Tick
+    from autoscaler.scaling.running.counts.tick_counts import TickCounts
     from autoscaler.scaling.running.health_gate import HealthGate
-    from autoscaler.scaling.running.tick_counts import TickCounts
     from autoscaler.scaling.running.warming import Warming
 
 EVERY_TICK = frozenset({Layer.LIMITS, Layer.REPLICAS})
@@ -88,6 +88,8 @@ class Ticking:
             self._warming.see(tick.views)
         if _has_read_amounts(tick, self._loop):
             self._gate.metrics_were_read()
+        # What is shown holds from now on, and the first tick has read the metrics it was held for.
+        self._loop.hold = self._hold()
         self._counts.add(tick, self._loop.mode)
         for stage, error in tick.errors.items():
             self._tell(stage, f"the stage {stage} failed, and the next tick goes on: {error}")

@@ -2,7 +2,7 @@
 
 The timeouts of ``requests`` hold for one read from the socket, so that a server that sends a byte
 each second, in the headers or in the body, is never too slow.  Here each read gets only the time
-that is left.
+that is left, and the addresses of a host that has many share it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import http.client
 import io
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from requests.adapters import HTTPAdapter
@@ -71,8 +72,16 @@ def _pool_classes(deadline: Deadline) -> dict[str, type[HTTPConnectionPool]]:
     class PlainConnection(HTTPConnection):
         response_class = Response
 
+        def _new_conn(self) -> socket.socket:
+            self.timeout = _of_one_address(self._dns_host, self.timeout, deadline)
+            return super()._new_conn()
+
     class TlsConnection(HTTPSConnection):
         response_class = Response
+
+        def _new_conn(self) -> socket.socket:
+            self.timeout = _of_one_address(self._dns_host, self.timeout, deadline)
+            return super()._new_conn()
 
     class PlainPool(HTTPConnectionPool):
         ConnectionCls = PlainConnection
@@ -81,6 +90,16 @@ def _pool_classes(deadline: Deadline) -> dict[str, type[HTTPConnectionPool]]:
         ConnectionCls = TlsConnection
 
     return {"http": PlainPool, "https": TlsPool}
+
+
+def _of_one_address(host: str, timeout_s: object, deadline: Deadline) -> float:
+    """Return how long connecting to one address of a host may take: ``urllib3`` tries each."""
+    with suppress(OSError):
+        # A host without an address is told by whoever connects.
+        addresses = len(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM))
+        share_s = deadline.left_s() / addresses
+        return min(timeout_s, share_s) if isinstance(timeout_s, int | float) else share_s
+    return deadline.left_s()
 
 
 class _Readable:

@@ -62,6 +62,9 @@ class LabelTable:
         """Our label to the server's name for it, where the value was taken from a label."""
         self._layouts: dict[tuple[tuple[str, str], ...], Mapping[str, str]] = {}
         self._table: tuple[Mapping[str, str], ...] = ()
+        self._indexed: tuple[Mapping[str, str], ...] = ()
+        """The table that ``_rows_by_workload`` is of."""
+        self._rows_by_workload: dict[tuple[str | None, str | None], list[int]] = {}
         self._last_seen = np.empty(0, np.int64)
         self._answers = 0
         self._sizes: deque[int] = deque(maxlen=ANSWERS_REMEMBERED)
@@ -112,11 +115,7 @@ class LabelTable:
         A workload that is known by its pods is selected by their names.  For one that was not seen
         the names are the mapping's first.
         """
-        rows = [
-            row
-            for row, ours in enumerate(self._sets)
-            if ours.get("namespace") == namespace and ours.get("workload") == workload
-        ]
+        rows = self._rows_of(namespace, workload)
         # The newest series say how the scrape names its labels today.
         newest = max(rows, key=lambda row: (self._last_seen[row], row), default=None)
         names = self._first_names() if newest is None else self._names_in[newest]
@@ -126,6 +125,15 @@ class LabelTable:
         pods = sorted({self._sets[row]["worker"] for row in rows})
         patterns = [literal_regex(pod) for pod in pods] or [f"{literal_regex(workload)}(-.*)?"]
         return in_namespace, Matcher(names["worker"], "|".join(patterns), "=~")
+
+    def _rows_of(self, namespace: str, workload: str) -> list[int]:
+        if self._indexed is not self._table:
+            self._rows_by_workload = {}
+            for row, ours in enumerate(self._table):
+                key = ours.get("namespace"), ours.get("workload")
+                self._rows_by_workload.setdefault(key, []).append(row)
+            self._indexed = self._table
+        return self._rows_by_workload.get((namespace, workload), [])
 
     def _first_names(self) -> dict[str, str]:
         return {label: names[0] for label, names in self._mapping.labels.items() if names}

@@ -58,7 +58,7 @@ class PrometheusSource:
         self.client = client
         self.mapping = mapping
         self._compute = Compute(mapping, peak_tflops)
-        self._matchers = tuple(matchers)
+        self.matchers = tuple(matchers)
         self.owners = OwnersOfPods(client, mapping, matchers)
         self._tables = {
             metric: LabelTable(mapping, self.owners.owner_of) for metric in mapping.metrics
@@ -107,7 +107,7 @@ class PrometheusSource:
             names.append(self._names.known(Metric.COMPUTE_PERCENT))
         own = self._tables[Metric(metric)].matchers_of(namespace, workload) if any(names) else ()
         return tuple(
-            over_time(function, name.selector((*self._matchers, *own)), BLOCK_S)
+            over_time(function, name.selector((*self.matchers, *own)), BLOCK_S)
             for name in names
             if name is not None
             for function in _functions_of(Metric(metric))
@@ -122,7 +122,7 @@ class PrometheusSource:
             )
 
     def _selector(self, name: SeriesName) -> str:
-        return name.selector(self._matchers)
+        return name.selector(self.matchers)
 
     def _parts(
         self, metric: Metric, name: SeriesName, span: tuple[int, int], step_s: int

@@ -21,7 +21,7 @@ def flags(**changes):
         "stated": StatedOptions(),
         "decision_log": None,
         "tick": "15s",
-        "requests_every": "10m",
+        "requests_every": "1m",
         "step": "15s",
         "state_file": None,
         "checkpoint_every": "5m",
@@ -44,10 +44,10 @@ def flags(**changes):
 
 def test_durations_become_seconds_and_the_history_is_that_of_the_settings():
     rules = (
-        flags(tick="2s", requests_every="1m", page_every="30s", checkpoint_every="1h").read().rules
+        flags(tick="2s", requests_every="3m", page_every="30s", checkpoint_every="1h").read().rules
     )
 
-    assert (rules.tick_s, rules.requests_every_s, rules.page_every_s) == (2.0, 60.0, 30.0)
+    assert (rules.tick_s, rules.requests_every_s, rules.page_every_s) == (2.0, 180.0, 30.0)
     assert (rules.step_s, rules.since_s, rules.checkpoint_every_s) == (15, 14 * 86400, 3600.0)
 
 
@@ -102,7 +102,7 @@ def test_a_file_that_can_never_be_written_is_refused(tmp_path):
         (["--tick=soon"], "--tick: 'soon' is not valid"),
         (["--tick=100ms"], "--tick: 0.1s is not valid; allowed: 1s to 300s"),
         (["--step=1.5s"], "--step: '1.5s' is not valid; allowed: whole seconds"),
-        (["--requests-every=1s"], "--requests-every: 1s is not valid; allowed: 15s to 86400s"),
+        (["--requests-every=2d"], "--requests-every: 172800s is not valid; allowed: 1s to 86400s"),
         (["--since=1s"], "--since: '1s' is not valid; allowed: at least 1m"),
         (["--instance=a"], "--namespace-selector and --instance: give both, or none of them"),
         (["--page-port=8080"], "--health-port and --page-port are both 8080; allowed: two ports"),

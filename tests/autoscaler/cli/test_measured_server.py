@@ -1,5 +1,8 @@
 """Which Prometheus a command asks: the one that is named, else one of the cluster."""
 
+import copy
+from pathlib import Path
+
 import pytest
 
 from autoscaler.cli.measured_server import choice_text, server_of
@@ -70,6 +73,32 @@ def test_of_several_the_first_is_taken_and_the_others_are_named():
     assert "VictoriaMetrics monitoring/vmsingle-main (http://vmsingle-main.mon" in note
     assert "Prometheus monitoring/kps-prometheus" in note
     assert "--prometheus-url chooses" in note
+
+
+def test_where_nobody_chooses_servers_of_several_namespaces_are_none():
+    forged = copy.deepcopy(THANOS)
+    forged["metadata"]["namespace"] = "a-tenant"
+
+    with pytest.raises(UsageError, match=r"several namespaces.*a-tenant/.*monitoring/kps-prom"):
+        server(api=Cluster(STACK, forged), is_unattended=True)
+    url, _ = server(api=Cluster(STACK, THANOS), is_unattended=True)
+    assert url == "http://thanos-query.monitoring.svc:9090"
+
+
+@pytest.mark.parametrize(
+    "credential",
+    [
+        {"bearer_token_file": Path("token")},
+        {"basic_user": "me", "basic_password_file": Path("password")},
+        {"header_files": {"X-Key": Path("key")}},
+    ],
+)
+def test_credentials_are_never_sent_to_a_server_that_only_has_the_labels(credential):
+    cluster = Cluster(STACK)
+
+    with pytest.raises(UsageError, match=r"--prometheus-url URL.*credentials are given"):
+        server(PrometheusSettings(access=credential), api=cluster)
+    assert not cluster.is_asked
 
 
 def test_from_outside_of_the_cluster_the_way_in_is_said():

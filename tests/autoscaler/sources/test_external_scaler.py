@@ -1,8 +1,10 @@
 """Asking an endpoint of a stranger over HTTP."""
 
 import gzip
+import socket
 
 import pytest
+import urllib3
 
 from autoscaler.errors import AnswerError, QueryTimeoutError, SourceError, SourceUnavailableError
 from autoscaler.sources.external_scaler import BODY_BYTES, ExternalScalerClient
@@ -122,6 +124,24 @@ def test_an_endpoint_that_is_not_there_is_named_so(endpoint):
 def test_a_host_without_an_address_is_named_so():
     with pytest.raises(SourceUnavailableError, match="cannot be resolved"):
         ExternalScalerClient().ask("http://absent.invalid/", b"{}")
+
+
+def test_the_addresses_of_a_host_that_has_many_share_the_time(monkeypatch):
+    addresses = [
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", (f"192.0.2.{i}", 80)) for i in range(5)
+    ]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_more: addresses)
+    waits_s = []
+
+    def connecting(_address, timeout, **_more):
+        waits_s.append(timeout)
+        raise TimeoutError
+
+    monkeypatch.setattr(urllib3.connection.connection, "create_connection", connecting)
+
+    with pytest.raises(SourceError):
+        ExternalScalerClient(deadline_s=10.0, monotonic_s=lambda: 0.0).ask("http://many/", b"{}")
+    assert waits_s == [2.0]
 
 
 def test_https_is_asked_where_the_certificate_is_accepted(tmp_path):

@@ -13,17 +13,21 @@ from autoscaler.kube.reflector import CacheCounts
 from autoscaler.kube.rotation import Action
 from autoscaler.kube.work_queue import WorkQueueSnapshot
 from autoscaler.kube.write_budget import WriteBudgetSnapshot
-from autoscaler.scaling.live.write_results import WriteOutcome
-from autoscaler.scaling.running.autoscaler_snapshot import AutoscalerSnapshot
-from autoscaler.scaling.running.duration_counts import (
+from autoscaler.scaling.live.writing.write_results import WriteOutcome
+from autoscaler.scaling.running.counts.autoscaler_snapshot import AutoscalerSnapshot
+from autoscaler.scaling.running.counts.duration_counts import (
     JOB_BUCKETS_S,
     STAGE_BUCKETS_S,
     DurationCounts,
 )
-from autoscaler.scaling.running.fleet_table import FleetTable
+from autoscaler.scaling.running.counts.fleet_table import FleetTable
+from autoscaler.scaling.running.counts.job_counts import JobOutcome, JobSnapshot
+from autoscaler.scaling.running.counts.tick_counts import (
+    ChangeDirection,
+    DecisionMode,
+    TickSnapshot,
+)
 from autoscaler.scaling.running.health_gate import GatePart
-from autoscaler.scaling.running.job_counts import JobOutcome, JobSnapshot
-from autoscaler.scaling.running.tick_counts import ChangeDirection, DecisionMode, TickSnapshot
 from autoscaler.scaling.validating import Rejection
 from autoscaler.webhook.counts import AdmissionCounts
 from autoscaler.webhook.serving_certificate import CertificateCounts

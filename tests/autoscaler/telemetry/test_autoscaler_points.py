@@ -2,10 +2,10 @@
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from autoscaler.scaling.live.write_results import WriteOutcome
+from autoscaler.scaling.live.writing.write_results import WriteOutcome
+from autoscaler.scaling.running.counts.job_counts import JobOutcome
+from autoscaler.scaling.running.counts.tick_counts import CYCLE, ChangeDirection, DecisionMode
 from autoscaler.scaling.running.health_gate import GatePart
-from autoscaler.scaling.running.job_counts import JobOutcome
-from autoscaler.scaling.running.tick_counts import CYCLE, ChangeDirection, DecisionMode
 from autoscaler.scaling.validating import Rejection
 from autoscaler.telemetry import autoscaler_families as families
 from autoscaler.telemetry.exposition import registry_of, render

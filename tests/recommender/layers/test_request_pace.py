@@ -192,7 +192,7 @@ def test_workloads_that_begin_together_take_turns_in_one_period():
     rows = 300
     config = {"autoSetRequests": {"enable": True, "evaluationPeriod": "10m"}}
     made = StatedFleet(
-        *[policy(config)] * rows, usage={"request_target": (10.0, np.nan)}, request=(10.0, np.nan)
+        *[policy(config)] * rows, usage={"request_target": (10.0, np.nan)}, request=(11.5, np.nan)
     )
     turns = []
     for _ in range(31):

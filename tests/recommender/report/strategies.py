@@ -29,7 +29,7 @@ from recommender.report.model import Item, Meta, Report, Window
 from recommender.report.totals import totals_of
 
 names = st.text("abc-/=+@<&|_*", min_size=1, max_size=8)
-texts = st.text(max_size=20)
+texts = st.text(st.characters(exclude_categories=("Cc", "Cf", "Cs")), max_size=20)
 amounts = st.none() | st.floats(0.001, 1e12)
 shares = st.none() | st.floats(0, 1)
 seconds = st.integers(0, 2**40)

@@ -114,3 +114,14 @@ def test_a_wrong_field_is_named_with_its_path_and_what_is_allowed(path, value, m
 
     with pytest.raises(InvalidValueError, match=message):
         read_report(json.dumps(plain))
+
+
+def test_letters_that_command_a_terminal_are_replaced():
+    plain = json.loads(render_json(report()))
+    plain["items"][0]["identity"]["workload"] = "a\x1b]0;owned\x07\u202eb"
+    plain["items"][0]["identity"]["labels"] = {"k\x9b": "two\nlines"}
+
+    identity = read_report(json.dumps(plain)).items[0].identity
+
+    assert identity.workload == "a\ufffd]0;owned\ufffd\ufffdb"
+    assert identity.labels == {"k\ufffd": "two\nlines"}

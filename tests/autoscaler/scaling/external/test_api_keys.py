@@ -14,6 +14,7 @@ class Secrets:
 
     def __init__(self, **data):
         self.data = data
+        self.type = "Opaque"
         self.error = None
         self.read = []
 
@@ -22,7 +23,8 @@ class Secrets:
         if self.error is not None:
             raise self.error
         data = {key: base64.b64encode(value).decode() for key, value in self.data.items()}
-        return {"metadata": {"name": name, "namespace": namespace}, "data": data}
+        metadata = {"name": name, "namespace": namespace}
+        return {"metadata": metadata, "type": self.type, "data": data}
 
 
 class Watch:
@@ -76,6 +78,19 @@ def test_what_keeps_a_key_from_being_read_is_said(failure, said):
 def test_a_secret_without_a_key_names_the_fields_that_are_looked_for():
     with pytest.raises(NoKeyError, match="allowed: one of apiKey, token, key"):
         keys_of(Secrets(password=b"x")).key_of("team", None, "keys")
+
+
+@pytest.mark.parametrize(
+    "type_", ["kubernetes.io/service-account-token", "bootstrap.kubernetes.io/token"]
+)
+def test_a_token_of_kubernetes_itself_is_never_sent(type_):
+    secrets = Secrets(token=b"of-a-service-account")
+    secrets.type = type_
+    with pytest.raises(NoKeyError) as error:
+        keys_of(secrets).key_of("team", None, "default-token")
+    assert str(error.value) == (
+        f"Secret team/default-token is of type {type_}, which is never sent; allowed: Opaque"
+    )
 
 
 @pytest.mark.parametrize("key", [b"two words", b"line\nbreak", b"\xff", b" ", b"x" * 5000])

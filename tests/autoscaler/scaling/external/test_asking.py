@@ -45,6 +45,22 @@ class Endpoints:
         return json.dumps(self.reply).encode()
 
 
+class Turnstile:
+    """Lets in as many as are told, where ``Event`` lets in everybody."""
+
+    def __init__(self):
+        self._turns = threading.Semaphore(0)
+
+    def wait(self, timeout):
+        return self._turns.acquire(timeout=timeout)
+
+    def set(self):
+        self._turns.release(100)
+
+    def let_one_pass(self):
+        self._turns.release()
+
+
 def scaled(workload="chat", *, url=URL, delay="0s", interval="30s", secret=None, **more):
     config = {"enable": True, "url": url, "initialDelayPeriod": delay, "interval": interval}
     if secret is not None:
@@ -166,6 +182,25 @@ def test_an_endpoint_that_does_not_answer_holds_nobody_up_and_is_not_asked_again
     asking.endpoints.open.set()
     asking.wait()
     assert asking.asked.answer_of("other") == WISH
+
+
+def test_slow_endpoints_of_one_namespace_do_not_hold_up_those_of_another(world):
+    slow = [replace(scaled(f"s{i}", uid=f"s{i}"), namespace="slow") for i in range(9)]
+    asking = world(*slow)
+    asking.endpoints.open = Turnstile()
+    asking.clock.advance_to(START + FIRST_WITHIN_S)
+    assert asking.asked.ask_due() == 9
+    asking.asked.see([*slow, scaled()])
+    asking.clock.advance_to(START + 2 * FIRST_WITHIN_S)
+    assert asking.asked.ask_due() == 1
+    until(lambda: len(asking.endpoints.asked) == 2, what="both threads wait for an endpoint")
+    asking.endpoints.open.let_one_pass()
+    until(lambda: len(asking.endpoints.asked) == 3, what="the next one is asked")
+    assert [question["namespace"] for _, question, _ in asking.endpoints.asked] == [
+        "slow",
+        "slow",
+        "team",
+    ]
 
 
 @pytest.mark.parametrize(("interval", "kept_s"), [("30s", 300), ("10m", 1800)])

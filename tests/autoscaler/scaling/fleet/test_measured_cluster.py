@@ -8,7 +8,6 @@ import pytest
 
 from autoscaler.clock import VirtualClock
 from autoscaler.errors import SourceUnavailableError
-from autoscaler.prometheus_settings import PrometheusSettings
 from autoscaler.scaling.cluster import Change
 from autoscaler.scaling.fleet.measured_cluster import (
     NOBODY,
@@ -16,9 +15,9 @@ from autoscaler.scaling.fleet.measured_cluster import (
     REFRESH_S,
     MeasuredCluster,
     fleet_reader,
-    peaks_of,
 )
 from autoscaler.scaling.fleet.measured_fleet import MeasuredFleet
+from autoscaler.scaling.fleet.measured_inventory import peaks_of
 from autoscaler.scaling.fleet.stated import GpuModels
 from autoscaler.sources.prometheus.client import PrometheusClient
 from autoscaler.sources.prometheus.connection import Connection
@@ -96,27 +95,24 @@ def test_a_server_that_does_not_answer_leaves_the_fleet_as_it_was(cluster, serve
     for _ in range(2):
         clock.advance_to(clock.now_s() + REFRESH_S)
         assert names(cluster) == ["chat", "other"]
-    assert cluster.problem == "who is measured cannot be looked up: connection refused"
-    assert caplog.text.count("cannot be looked up") == 1
+    assert caplog.messages == ["who is measured cannot be looked up: connection refused"]
     server.error, server.views = None, (view("new"),)
     clock.advance_to(clock.now_s() + 15)
     assert names(cluster) == ["new"]
-    assert cluster.problem == ""
 
 
 def test_without_any_look_up_there_is_no_fleet(cluster, server):
     server.error = SourceUnavailableError("connection refused")
     with pytest.raises(SourceUnavailableError):
         cluster.snapshot()
-    assert cluster.fleet is None
     server.error = None
     assert names(cluster) == ["chat", "other"]
 
 
-def test_a_server_that_measured_nobody_is_told(cluster, server):
+def test_a_server_that_measured_nobody_is_told(cluster, server, caplog):
     server.views = ()
     assert cluster.snapshot() == ()
-    assert cluster.problem == NOBODY
+    assert caplog.messages == [NOBODY]
 
 
 def test_nothing_is_applied(cluster):
@@ -136,20 +132,8 @@ def test_a_look_up_finds_who_was_measured_and_what_is_in_force():
     server.add("tf_worker_tflops_limit", scrapes, 80.0, **CHAT)
     with served(server) as url, closing(PrometheusClient(Connection(url=url))) as client:
         source = PrometheusSource(client, AGENT, peak_tflops=peaks_of({}, GpuModels()))
-        read = fleet_reader(source, PrometheusSettings(), stated={}, gpu_models=GpuModels())
+        read = fleet_reader(source, stated={}, gpu_models=GpuModels())
         [found] = MeasuredCluster(read, VirtualClock(NOW_S)).snapshot()
     assert (found.key, found.gpu_model) == (("team", "chat"), find_gpu_model("A100").name)
     assert dict(found.limit) == {"tflops": 80.0}
     assert found.card["tflops"] == 312.0
-
-
-@pytest.mark.parametrize(
-    ("labels", "peak_tflops"),
-    [({"gpu_model": "A100"}, 312.0), ({"gpu_model": "unheard of"}, None), ({}, None)],
-)
-def test_the_peak_of_a_series_is_that_of_its_card(labels, peak_tflops):
-    assert peaks_of({}, GpuModels())(labels) == peak_tflops
-
-
-def test_the_peak_of_a_series_without_a_card_is_that_of_the_default_one():
-    assert peaks_of({}, GpuModels(default=find_gpu_model("A100")))({}) == 312.0

@@ -15,12 +15,12 @@ RESOURCES = (TFLOPS, VRAM)
 _UNKNOWN = ("unknown_request", "unknown_limit", "unknown_replicas")
 
 
-def tick(views, *, now_s, applied=None, **amounts):
+def tick(views, *, now_s, applied=None, evaluated=frozenset(Layer), **amounts):
     """Return a tick over views, row by row.
 
     ``amounts`` are targets of rows: ``request`` and ``limit`` as (TFLOPS, VRAM in bytes), by the
     name of the workload; ``next_request`` and ``next_limit`` likewise; ``unknown`` a ``Code``, and
-    ``is_stale``.
+    ``is_stale``.  Of layers that are not ``evaluated``, nothing is decided.
     """
     rows, decided = len(views), {}
     for field in fields(Decisions):
@@ -31,6 +31,9 @@ def tick(views, *, now_s, applied=None, **amounts):
         decided[name] = np.zeros(shape, np.int16)
     decided["is_stale"] = np.zeros((rows, len(RESOURCES)), bool)
     decided["is_urgent"] = np.zeros((rows, len(RESOURCES)), bool)
+    for layer in (Layer.REQUESTS, Layer.LIMITS):
+        name = f"is_evaluated_{layer.name.lower().removesuffix('s')}"
+        decided[name] = np.full((rows, len(RESOURCES)), layer in evaluated, bool)
     decided["steps"], decided["due"] = StepLog().table(), frozenset(Layer)
     for row, view in enumerate(views):
         _fill(decided, row, amounts, view.workload)

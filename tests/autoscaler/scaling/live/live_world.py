@@ -7,9 +7,9 @@ from autoscaler.api.object_key import ObjectKey
 from autoscaler.errors import NotFoundError
 from autoscaler.scaling.fleet.stated import GpuModels
 from autoscaler.scaling.live.caches import LiveCaches
-from autoscaler.scaling.live.rivals import Rivals
-from autoscaler.scaling.live.scale_targets import ScaleTargets
-from autoscaler.scaling.live.views import LiveViews
+from autoscaler.scaling.live.replicas.rivals import Rivals
+from autoscaler.scaling.live.replicas.scale_targets import ScaleTargets
+from autoscaler.scaling.live.viewing.views import LiveViews
 from tests.autoscaler.workloads.objects import TEAM, made
 
 

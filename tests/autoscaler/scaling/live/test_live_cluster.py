@@ -6,7 +6,8 @@ from autoscaler.api.names import PAUSED
 from autoscaler.errors import ApiUnavailableError, ForbiddenError
 from autoscaler.kube.resource import DEPLOYMENTS, GPUS, PODS, WORKLOADS
 from autoscaler.scaling.cluster import Guard, amounts
-from autoscaler.scaling.live.status_parts import guard_from
+from autoscaler.scaling.live.replicas.replica_guard import ReplicaGuard
+from autoscaler.scaling.live.status.status_parts import guard_from
 from tests.autoscaler.scaling.live.live_objects import A100, GIB, L4, gpu, worker
 from tests.autoscaler.scaling.live.writing_world import KEY, WritingWorld, change
 from tests.autoscaler.workloads.objects import TEAM
@@ -276,3 +277,34 @@ def test_amounts_in_percent_come_back_as_the_same_tflops(world):
         "limits": {"compute": "33334m"},
     }
     assert again.reason == "stated already"
+
+
+def test_whoever_puts_replicas_back_at_once_is_not_fought(world):
+    process = world.process()
+    outcomes = []
+    for _ in range(4):
+        [outcome] = process.tick(change(replicas=4), is_seen=False)
+        outcomes.append(outcome.reason)
+        world.set_replicas(2)
+        process.see()
+        world.advance(15)
+
+    put_back = "somebody else set the replicas back"
+    assert outcomes == ["", put_back, "", put_back]
+    assert (world.replicas(), world.scales()) == (2, 2)
+
+
+def test_a_number_that_the_controller_has_not_seen_yet_is_set_and_told_once(world):
+    process = world.process()
+    first = process.tick(change(replicas=4))
+    world.advance(600)
+    second = process.tick(change(replicas=4))
+    third = process.tick(change(replicas=5))
+    world.follow()
+    process.see()
+    process.tick()
+
+    reasons = [outcome.reason for outcome in (*first, *second, *third)]
+    assert reasons == ["", "set already", "the replicas were changed meanwhile"]
+    assert process.guards.of(world.workload()) == ReplicaGuard(stated=2, scaled=4)
+    assert [reason for reason, _ in process.told()] == ["ReplicasScaled"]

@@ -12,10 +12,10 @@ from autoscaler.kube.writer import Writer
 from autoscaler.scaling.cluster import Change, amounts
 from autoscaler.scaling.fleet.stated import GpuModels
 from autoscaler.scaling.live.caches import KINDS, LiveCaches
-from autoscaler.scaling.live.replica_guards import ReplicaGuards
-from autoscaler.scaling.live.rivals import Rivals
-from autoscaler.scaling.live.scale_targets import ScaleTargets
-from autoscaler.scaling.live.views import LiveViews
+from autoscaler.scaling.live.replicas.replica_guards import ReplicaGuards
+from autoscaler.scaling.live.replicas.rivals import Rivals
+from autoscaler.scaling.live.replicas.scale_targets import ScaleTargets
+from autoscaler.scaling.live.viewing.views import LiveViews
 from autoscaler.scaling.live.writing_parts import writing_parts
 from recommender.policy.model import Mode
 from tests.autoscaler.api_double import START_S, ApiDouble
@@ -71,13 +71,12 @@ class Process:
             clock=world.clock,
             epoch=lambda: epoch,
             external_state=self.external_states.get,
-            hold_reasons=lambda: self.hold_reasons,
             workers=1,
             apply_within_s=apply_within_s,
         )
         self.cluster, self.stating = parts.cluster, parts.stating
         self.switches = Switches()
-        self.showing = parts.showing(self.switches)
+        self.showing = parts.showing(self.switches, lambda: self.hold_reasons)
         self.see()
         self.stating.start()
 
@@ -185,6 +184,10 @@ class WritingWorld:
         writes = [path for _, path in self.api.writes() if "/events" not in path]
         self.api.requests.clear()
         return writes
+
+    def scales(self):
+        """Return how often replicas were set by a scale."""
+        return sum(path.endswith("/scale") for _, path in self.api.writes())
 
     @contextmanager
     def down(self):

@@ -1,13 +1,16 @@
 import base64
 import concurrent.futures
+import difflib
 import gzip
 import threading
+from collections import Counter
 
 import pytest
 import requests
 
 from autoscaler.scaling.external.token_file import TokenFile
 from autoscaler.scaling.holding import Hold
+from autoscaler.scaling.page.application import MOST_IN_LINE
 from recommender.report.jsonform import read_report
 from recommender.report.page import security_policy
 from tests.autoscaler.scaling.builders import view
@@ -301,6 +304,48 @@ def test_the_loop_ticks_on_while_many_readers_wait():
         statuses = {each.result(30).status_code for each in waiting}
 
     assert statuses == {503}
+
+
+def test_who_asks_for_much_at_once_is_told_to_come_again_and_the_page_is_there():
+    with (
+        reported() as seen,
+        served(seen) as url,
+        concurrent.futures.ThreadPoolExecutor(60) as callers,
+    ):
+        answers_now = threading.Event()
+        history_of = seen.loop.records.history_of
+
+        def slow(key):
+            assert answers_now.wait(20)
+            return history_of(key)
+
+        seen.loop.records.history_of = slow
+        asking = [callers.submit(get, url, "/api/v1/workloads/team/chat") for _ in range(60)]
+        until(lambda: sum(each.done() for each in asking) == 60 - MOST_IN_LINE, what="some wait")
+        refused = next(each for each in asking if each.done()).result()
+        page = get(url)
+        answers_now.set()
+        statuses = Counter(each.result(30).status_code for each in asking)
+
+    assert statuses == {200: MOST_IN_LINE, 503: 60 - MOST_IN_LINE}
+    assert refused.headers["Retry-After"] == "2"
+    assert refused.json()["error"] == "many answers are being made; ask again"
+    assert page.status_code == 200
+
+
+def test_names_like_an_unknown_one_are_looked_for_beside_the_server(monkeypatch):
+    threads = []
+
+    def looking(*_args, **_more):
+        threads.append(threading.current_thread().name)
+        return []
+
+    monkeypatch.setattr(difflib, "get_close_matches", looking)
+    with reported() as seen, served(seen) as url:
+        missing = get(url, "/api/v1/workloads/team/chatt")
+
+    assert missing.status_code == 404
+    assert [name.startswith("asyncio_") for name in threads] == [True]
 
 
 def test_a_defect_is_told_as_one_and_logged(caplog):

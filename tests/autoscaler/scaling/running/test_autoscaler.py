@@ -11,11 +11,11 @@ from autoscaler.errors import UsageError
 from autoscaler.scaling.loop import Loop, LoopSettings
 from autoscaler.scaling.running.autoscaler import LEAST_STUCK_S, Autoscaler, Parts
 from autoscaler.scaling.running.checkpoints import Checkpoints
+from autoscaler.scaling.running.counts.job_counts import JobOutcome
+from autoscaler.scaling.running.counts.tick_counts import TickCounts
 from autoscaler.scaling.running.health_gate import HealthGate
-from autoscaler.scaling.running.job_counts import JobOutcome
 from autoscaler.scaling.running.jobs import Job
 from autoscaler.scaling.running.rules import AutoscalerRules
-from autoscaler.scaling.running.tick_counts import TickCounts
 from autoscaler.scaling.running.ticking import Ticking
 from recommender.resources import TFLOPS, VRAM
 from recommender.usage.model import UsageModel

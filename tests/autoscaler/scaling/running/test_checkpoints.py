@@ -6,7 +6,7 @@ from autoscaler.clock import VirtualClock
 from autoscaler.errors import UsageError
 from autoscaler.scaling.loop import Loop, LoopSettings
 from autoscaler.scaling.running.checkpoints import READ_AT_ONCE_S, Checkpoints
-from autoscaler.scaling.running.tick_counts import CHECKPOINT, TickCounts
+from autoscaler.scaling.running.counts.tick_counts import CHECKPOINT, TickCounts
 from autoscaler.sources.source import Metric
 from recommender.policy.model import Mode
 from recommender.resources import TFLOPS, VRAM

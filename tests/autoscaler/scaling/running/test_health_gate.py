@@ -112,17 +112,36 @@ def test_each_change_is_told_once(caplog):
     caplog.set_level("INFO")
     world = World()
 
-    world.look(1.0, "no answer")
-    world.look(1.0, "no answer")
     world.gate.metrics_were_read()
+    world.look(1.0, "no answer")
+    world.look(1.0, "no answer")
     world.look(1.0)
     world.look(1.0)
 
     told = [record.getMessage() for record in caplog.records]
     assert told == [
-        "the health gate is closed: only raises pass: no answer; the metrics were not read yet",
+        "the health gate is closed: only raises pass: no answer",
         "the health gate is open",
     ]
+
+
+def test_that_nothing_was_seen_yet_is_not_told(caplog):
+    caplog.set_level("INFO")
+    world = World()
+
+    world.gate.look()
+    before = list(caplog.messages)
+    world.gate.metrics_were_read()
+
+    assert (before, caplog.messages) == ([], ["the health gate is open"])
+
+
+def test_metrics_that_were_never_read_count_from_the_beginning():
+    world = World()
+
+    world.look(METRICS_S + 1.0)
+
+    assert world.gate.problems() == ("the metrics could not be read for 60 s",)
 
 
 @given(st.lists(st.tuples(st.floats(0.0, 100.0), st.booleans())))

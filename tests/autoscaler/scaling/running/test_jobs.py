@@ -5,7 +5,7 @@ import threading
 from contextlib import contextmanager
 
 from autoscaler.errors import SourceUnavailableError
-from autoscaler.scaling.running.job_counts import JobOutcome
+from autoscaler.scaling.running.counts.job_counts import JobOutcome
 from autoscaler.scaling.running.jobs import Job, Jobs, Thread
 from tests.components.processes import until
 

@@ -31,7 +31,7 @@ def test_writes_of_a_tick_end_before_the_next_one(tick_s, within_s):
     [
         ({"tick_s": 0.5}, "--tick: 0.5s is not valid; allowed: 1s to 300s"),
         ({"tick_s": 301.0}, "--tick: 301s is not valid; allowed: 1s to 300s"),
-        ({"tick_s": 60.0, "requests_every_s": 30.0}, "--requests-every: 30s is not valid"),
+        ({"requests_every_s": 0.5}, "--requests-every: 0.5s is not valid; allowed: 1s to 86400s"),
         ({"step_s": 0}, "--step: 0s is not valid; allowed: 1s to 60s"),
         ({"step_s": 90}, "--step: 90s is not valid; allowed: 1s to 60s"),
         ({"since_s": 59}, "--since: 59s is not valid; allowed: 60s and longer"),

@@ -10,8 +10,8 @@ from autoscaler.errors import ApiUnavailableError, SourceUnavailableError
 from autoscaler.scaling.collect.collecting import Collector
 from autoscaler.scaling.holding import Hold
 from autoscaler.scaling.loop import Loop, LoopSettings
+from autoscaler.scaling.running.counts.tick_counts import SHOW, TickCounts
 from autoscaler.scaling.running.health_gate import HealthGate
-from autoscaler.scaling.running.tick_counts import SHOW, TickCounts
 from autoscaler.scaling.running.ticking import Ticking
 from autoscaler.scaling.running.warming import Warmed
 from autoscaler.sources.source import Metric
@@ -117,19 +117,25 @@ def test_limits_and_replicas_are_looked_at_in_every_tick_and_requests_in_their_o
 
 def test_a_closed_gate_lets_raises_of_running_workers_pass():
     world = World()
-    world.gate = None
-    world.ticking = Ticking(
-        world.loop,
-        HealthGate(None, metrics_within_s=60.0),
-        world.counts,
-        control=lambda: APPLY,
-        shows=[world.ticks.append],
-    )
+    world.webhook_problems = ("no answer",)
+    world.monotonic_s += 3600.0
+    world.gate.look()
 
     world.run()
 
     assert world.loop.hold is Hold.UNHEALTHY
     assert len(world.cluster.applied) == 1
+
+
+def test_a_hold_for_want_of_metrics_is_shown_only_where_they_were_not_read():
+    held = []
+    world = World(use=5.0, shows=[lambda _: held.append(world.loop.hold)])
+    world.monotonic_s += 3600.0
+
+    tick = world.run()
+
+    assert tick.held
+    assert held == [None]
 
 
 def test_a_closed_gate_holds_decreases_back():
@@ -187,6 +193,23 @@ def test_decisions_and_records_stay_when_the_history_takes_its_place():
     assert (world.loop.fleet.state.limit_raise_s == raised_s).all()
 
 
+def test_what_was_evaluated_without_the_history_is_evaluated_anew_with_it():
+    world = World(use=60.0)
+    world.cluster.views = [view("chat", "auto-requests")]
+    model = UsageModel(RESOURCES)
+    without = Warmed(model, Collector(world.source, model, step_s=15).position())
+    world.loop.swap_usage(without.model, without.position)
+    reading = Reading()
+    world.ticking.warm_by(reading)
+    unknown = world.run()
+    reading.warmed = warmed(world)
+
+    known = world.run()
+
+    assert (unknown.planned, known.due) == ((), frozenset(Layer))
+    assert [change.request["tflops"] > 60.0 for change in world.cluster.applied] == [True]
+
+
 def test_the_reader_of_the_history_learns_what_the_fleet_is():
     world = World()
     reading = Reading()
@@ -206,6 +229,7 @@ def test_an_unhealthy_gate_counts_more_than_a_history_that_is_being_read():
     world = World()
     world.ticking.warm_by(Reading())
     world.monotonic_s += 3600.0
+    world.source.down.add("tflops")
 
     world.run()
 

@@ -205,6 +205,17 @@ def test_a_workload_of_pods_is_selected_by_their_names():
     assert table.matchers_of("team", "llm-0.b")[1] == Matcher("pod", r"llm-0\.b", "=~")
 
 
+def test_a_workload_is_selected_by_the_pods_that_it_has_now():
+    table = LabelTable(DCGM)
+    table.rows((CARD, CARD | {"pod": "chat-0", "UUID": "GPU-2"}))
+    assert table.matchers_of("team", "llm")[1].value == "llm-5d7f9c8b64-x2k4z"
+    table.take_owners({("team", "chat-0"): Owner("llm")})
+    assert table.matchers_of("team", "llm")[1].value == "chat-0|llm-5d7f9c8b64-x2k4z"
+    for generation in range(4):
+        table.rows(tuple(CARD | {"pod": f"other-{generation}-{n}"} for n in range(1500)))
+    assert table.matchers_of("team", "llm")[1].value == "llm(-.*)?"
+
+
 def test_a_workload_that_was_not_seen_is_selected_by_the_mappings_names():
     assert LabelTable(AGENT).matchers_of("a", "b") == (
         Matcher("namespace", "a"),

@@ -1,0 +1,1 @@
+"""What is shown of a tick beside its changes: recommendations, conditions, old wishes."""

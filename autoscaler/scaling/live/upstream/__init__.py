@@ -1,0 +1,1 @@
+"""Beside an upstream operator: its workers as a fleet, decisions as answers to it."""

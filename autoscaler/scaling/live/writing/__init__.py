@@ -1,0 +1,1 @@
+"""From the changes of a tick to statuses that say them."""

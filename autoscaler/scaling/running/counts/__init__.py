@@ -1,0 +1,1 @@
+"""What the process did and holds, as plain values for its metrics."""

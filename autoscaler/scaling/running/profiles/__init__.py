@@ -1,0 +1,1 @@
+"""The three profiles of the process: what each puts around the loop."""
