@@ -6,8 +6,12 @@ beside the part itself.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+
+MOST_NAMED = 20
+"""Subjects of one finding that are named."""
 
 
 class Status(StrEnum):
@@ -51,3 +55,9 @@ class Section:
     def has_failed(self) -> bool:
         """Whether something failed."""
         return any(finding.status is Status.FAILED for finding in self.findings)
+
+
+def first_named(names: Sequence[str]) -> tuple[str, ...]:
+    """Return at most ``MOST_NAMED`` subjects, and a last one that counts the rest."""
+    rest = len(names) - MOST_NAMED
+    return (*names[:MOST_NAMED], *([f"and {rest} more"] if rest > 0 else ()))

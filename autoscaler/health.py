@@ -5,9 +5,15 @@ Served without TLS and on a port of its own, for whoever looks after the process
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Callable, Sequence
 
-from aiohttp import web
+from aiohttp import hdrs, web
+
+KEPT_TIMES = 4
+"""Metrics that took a second to make are those of the next four, whoever asks how often."""
+PIECE_BYTES = 256 * 2**10
 
 
 class Readiness:
@@ -48,6 +54,45 @@ def health_application(
     add_health(application, readiness, stuck=stuck)
     application.router.add_get("/metrics", show_metrics)
     return application
+
+
+class MetricsPage:
+    """Metrics of many lines: made on a thread, once for all who ask meanwhile, and sent in pieces.
+
+    So neither many readers nor slow ones take the time and the memory of the process.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[], bytes],
+        content_type: str,
+        *,
+        monotonic_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._make = make
+        self._content_type = content_type
+        self._monotonic_s = monotonic_s
+        self._lock = asyncio.Lock()
+        self._text = b""
+        self._kept_until_s = monotonic_s()
+
+    async def show(self, request: web.Request) -> web.StreamResponse:
+        """Answer a request with the metrics."""
+        async with self._lock:
+            began_s = self._monotonic_s()
+            if began_s >= self._kept_until_s:
+                self._text = await asyncio.to_thread(self._make)
+                ended_s = self._monotonic_s()
+                self._kept_until_s = ended_s + KEPT_TIMES * (ended_s - began_s)
+            text = self._text
+        response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: self._content_type})
+        response.content_length = len(text)
+        await response.prepare(request)
+        if request.method != hdrs.METH_HEAD:
+            for start in range(0, len(text), PIECE_BYTES):
+                await response.write(text[start : start + PIECE_BYTES])
+        await response.write_eof()
+        return response
 
 
 def add_health(

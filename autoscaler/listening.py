@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import signal
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -60,12 +61,21 @@ async def listening(
         try:
             await web.TCPSite(runner, address, port, ssl_context=context).start()
         except OSError as error:
-            why = os.strerror(error.errno) if error.errno else str(error)
-            raise UsageError(f"cannot listen on port {port}: {why}") from error
+            raise UsageError(f"cannot listen on {_place(address, port)}: {_why(error)}") from error
         _log.info("listening on port %d with%s TLS", port, "" if context else "out")
         yield
     finally:
         await runner.cleanup()
+
+
+def _place(address: str | None, port: int) -> str:
+    return f"port {port}" if address is None else f"port {port} of {address}"
+
+
+def _why(error: OSError) -> str:
+    if isinstance(error, socket.gaierror):
+        return "it is no address of this machine; allowed: an IP address, see --bind-address"
+    return os.strerror(error.errno) if error.errno else str(error)
 
 
 @asynccontextmanager

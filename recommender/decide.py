@@ -6,6 +6,7 @@ is an argument, and what must be remembered is returned.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -26,10 +27,12 @@ from recommender.layers.requests import RequestTargets
 from recommender.layers.roll_back import RollBack, roll_backs, rolled_back
 from recommender.observation import Bools, Floats, Observation
 from recommender.policy.table import PolicyTable
-from recommender.remember import reconciled, remembered
+from recommender.remember import changed, reconciled, remembered
 from recommender.state import DecisionState
 
 ALL_LAYERS = frozenset(Layer)
+_EVALUATED = (Layer.REQUESTS, Layer.LIMITS)
+"""The layers of which each amount has its own turns."""
 
 
 def decide(
@@ -80,9 +83,10 @@ def _decide(tick: Tick) -> tuple[Decisions, DecisionState]:
     targets = _targets(tick)
     proposed, state = _next(tick, targets, roll_back)
     affordable, granted = _within_budget(tick, proposed)
-    decisions = _decisions(tick, targets, affordable, granted)
+    evaluated = {layer: _evaluated(tick, layer, granted) for layer in _EVALUATED}
+    decisions = _decisions(tick, targets, affordable, evaluated)
     return decisions, remembered(
-        tick, state, decisions, targets.requests, proposed.requests, granted
+        tick, state, decisions, targets.requests, proposed.requests, granted, evaluated
     )
 
 
@@ -194,12 +198,16 @@ def _in_any_column(mask: Bools) -> Bools:
     return mask if mask.ndim == 1 else np.asarray(mask.any(axis=1), np.bool_)
 
 
-def _decisions(tick: Tick, targets: _Targets, value: _Next, granted: Granted) -> Decisions:
-    def evaluated(layer: Layer) -> Bools:
-        """Return what was decided in full: what the budget holds back is decided again soon."""
-        is_now = tick.is_evaluated(layer) & (layer in tick.due)
-        return np.asarray(is_now & granted.is_free[:, None], np.bool_)
+def _evaluated(tick: Tick, layer: Layer, granted: Granted) -> Bools:
+    """Return whose turn it was, ``[W, R]``; what the budget holds back waits for no other turn."""
+    is_now = tick.is_evaluated(layer) & (layer in tick.due)
+    return np.asarray(is_now & granted.is_free[:, None], np.bool_)
 
+
+def _decisions(
+    tick: Tick, targets: _Targets, value: _Next, evaluated: Mapping[Layer, Bools]
+) -> Decisions:
+    workloads = tick.workloads
     return Decisions(
         raw_request=targets.requests.raw,
         target_request=targets.requests.target,
@@ -217,8 +225,9 @@ def _decisions(tick: Tick, targets: _Targets, value: _Next, granted: Granted) ->
         confidence=targets.confidence,
         is_stale=targets.stale,
         is_urgent=value.is_urgent,
-        is_evaluated_request=evaluated(Layer.REQUESTS),
-        is_evaluated_limit=evaluated(Layer.LIMITS),
+        is_decided_request=evaluated[Layer.REQUESTS]
+        | changed(value.requests.running, workloads.request),
+        is_decided_limit=evaluated[Layer.LIMITS] | changed(value.limit, workloads.limit),
         unknown_request=targets.requests.unknown,
         unknown_limit=targets.limits.unknown,
         unknown_replicas=targets.replicas.unknown,

@@ -277,9 +277,10 @@ class Decisions:
     is_stale: Bools
     is_urgent: Bools
     """[W, R] a raise after a denial or saturation: written first, exempt from budgets."""
-    is_evaluated_request: Bools
-    """[W, R] decided in this tick; elsewhere an earlier decision stands, in force or not."""
-    is_evaluated_limit: Bools
+    is_decided_request: Bools
+    """[W, R] decided in this tick, be it to keep what is in force; elsewhere an earlier decision
+    stands, in force or not."""
+    is_decided_limit: Bools
     unknown_request: NDArray[np.int16]
     """[W, R] number of the ``Code`` why there is no value; 0: there is one."""
     unknown_limit: NDArray[np.int16]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from zlib import crc32
 
@@ -66,6 +67,7 @@ def remembered(
     requests: RequestTargets,
     proposed: NextRequests,
     granted: Granted,
+    evaluated: Mapping[Layer, Bools],
 ) -> DecisionState:
     """Return ``state`` (with this tick's wishes) after this tick's decisions."""
     workloads, now_s = tick.workloads, tick.now_s
@@ -77,13 +79,13 @@ def remembered(
         request_evaluated_s=_evaluated(
             tick,
             state.request_evaluated_s,
-            decisions.is_evaluated_request,
+            evaluated[Layer.REQUESTS],
             tick.policies.requests.evaluation_s,
         ),
         limit_evaluated_s=_evaluated(
             tick,
             state.limit_evaluated_s,
-            decisions.is_evaluated_limit,
+            evaluated[Layer.LIMITS],
             tick.policies.limits.evaluation_s,
         ),
         target_request=decisions.target_request,
@@ -100,6 +102,7 @@ def remembered(
         seen_limit=workloads.limit,
         budget_s=granted.charged_s,
         raise_charged_s=granted.raise_charged_s,
+        granted_s=granted.granted_s,
     )
 
 
@@ -112,8 +115,8 @@ def _evaluated(tick: Tick, last_s: Ints, is_now: Bools, period_s: Ints) -> Ints:
     is_first = is_now & (last_s == NEVER)
     shift_s = np.zeros(last_s.shape, np.int64)
     for row in np.flatnonzero(is_first.any(axis=1)).tolist():
-        moment = crc32(str(tick.workloads.uid[row]).encode()) / 2**32
-        shift_s[row] = moment * period_s[row]
+        moment = crc32(str(tick.workloads.uid[row]).encode())
+        shift_s[row] = moment % np.maximum(period_s[row], 1)
     return np.where(is_now, tick.now_s - np.where(is_first, shift_s, 0), last_s)
 
 
@@ -129,7 +132,7 @@ def _with_requests(
     if Layer.REQUESTS not in tick.due:
         return state
     is_own = ~proposed.is_planned
-    at, before = _with_newest(state, _changed(value, current) & is_own, now_s, current)
+    at, before = _with_newest(state, changed(value, current) & is_own, now_s, current)
     decrease_s, before_decrease = _watched(
         tick, (value < current) & is_own, current, state.request_decrease_s,
         state.request_before_decrease,
@@ -158,6 +161,8 @@ def _with_limits(tick: Tick, state: DecisionState, value: Floats) -> DecisionSta
     new_minute = lowered & (now_s - state.limit_anchor_s >= MINUTE_S)
     # what nobody could answer yet stays to be answered
     answers = (tick.policies.limits.acts & ~tick.is_paused) | (current > state.seen_limit)
+    is_answered = (answers & tick.is_vram).any(axis=1)
+    is_first = is_answered & (state.last_limits_tick_s == NEVER)
     return replace(
         state,
         limit_decrease_s=decrease_s,
@@ -165,13 +170,15 @@ def _with_limits(tick: Tick, state: DecisionState, value: Floats) -> DecisionSta
         limit_anchor_s=np.where(new_minute, now_s, state.limit_anchor_s),
         limit_anchor=np.where(new_minute, current, state.limit_anchor),
         limit_raise_s=np.where(raised, now_s, state.limit_raise_s),
-        last_limits_tick_s=np.where(
-            (answers & tick.is_vram).any(axis=1), now_s, state.last_limits_tick_s
+        last_limits_tick_s=np.where(is_answered, now_s, state.last_limits_tick_s),
+        answered_until_s=np.where(
+            is_first, np.maximum(state.answered_until_s, now_s - WATCH_S), state.answered_until_s
         ),
     )
 
 
-def _changed(value: Floats, current: Floats) -> Bools:
+def changed(value: Floats, current: Floats) -> Bools:
+    """Return which amounts are to be others than those in force."""
     return np.asarray((value != current) & ~np.isnan(value), np.bool_)
 
 

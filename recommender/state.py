@@ -54,6 +54,8 @@ class DecisionState:
     seen_limit: Floats
     last_limits_tick_s: Ints
     """[W]"""
+    answered_until_s: Ints
+    """[W] refused allocations before it were answered by an earlier process, or are history."""
     # watched decreases and roll-backs
     request_decrease_s: Ints
     request_before_decrease: Floats
@@ -73,6 +75,8 @@ class DecisionState:
     """[W] when this workload was last charged to the fleet's budget."""
     raise_charged_s: Ints
     """[W] when it was last charged for a raise."""
+    granted_s: Ints
+    """[W] when it was last granted a change, whether it was made or not."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -90,7 +94,13 @@ _TIMES = {
     "no_decrease_until_s",
 }
 _ROW_FLOATS = {"target_replicas", "raw_replicas"}
-_ROW_TIMES = {"budget_s", "raise_charged_s", "last_limits_tick_s"}
+_ROW_TIMES = {
+    "budget_s",
+    "raise_charged_s",
+    "granted_s",
+    "last_limits_tick_s",
+    "answered_until_s",
+}
 
 
 def empty_state(uid: NDArray[np.str_], resources: int) -> DecisionState:

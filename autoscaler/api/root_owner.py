@@ -21,6 +21,8 @@ ABOVE: Mapping[str, Sequence[str]] = MappingProxyType(
     }
 )
 """``Kind.group`` to the kinds that may own it; an installation may add to it."""
+NEVER_DIRECT = frozenset({"Deployment.apps", "CronJob.batch"})
+"""Kinds that make no pods themselves: a pod that says so was written by somebody else."""
 _NONE: Mapping[str, Sequence[str]] = MappingProxyType({})
 _MOST_STEPS = 8
 _POD = "Pod"
@@ -60,6 +62,8 @@ def root_owner(
     root as far as it is known, and told to ``missing``.
     """
     owner = _controller_of(pod)
+    if owner is not None and owner.kind_and_group in NEVER_DIRECT:
+        return None
     for _ in range(_MOST_STEPS if owner else 0):
         assert owner is not None
         kinds = _kinds_above(owner, added)

@@ -125,6 +125,8 @@ class GuardedAmounts(Shape):
     """Until when a decrease may be rolled back."""
     no_decrease_until: Time | None = None
     """Until when nothing is lowered."""
+    answered_until: Time | None = None
+    """Refused allocations before it were answered by a higher limit."""
     changes_today: Count | None = None
     """Changes in the 24 hours before the last one."""
 

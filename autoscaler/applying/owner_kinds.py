@@ -11,13 +11,13 @@ from autoscaler.kube.resource import (
     DAEMON_SETS,
     DEPLOYMENTS,
     REPLICA_SETS,
+    ROLLOUTS,
     STATEFUL_SETS,
     Resource,
 )
 from recommender.report.owners import annotations_path
 from recommender.sentences import counted
 
-ROLLOUTS = Resource(group="argoproj.io", version="v1alpha1", plural="rollouts", kind="Rollout")
 OWNER_KINDS: Mapping[str, Resource] = MappingProxyType(
     {
         kind.kind: kind

@@ -24,6 +24,8 @@ from recommender.quantities import format_bytes_quantity, format_tflops
 from recommender.resources import COMPUTE_PERCENT, TFLOPS, VRAM
 
 COMPUTE = frozenset({TFLOPS.name, COMPUTE_PERCENT.name})
+LARGEST_AMOUNT = 2.0**53
+"""From there on, not every number is exact; nobody has so much."""
 SAME_RATIO = 1e-3
 """Amounts that differ by less are the same: one may have come through a metric."""
 _MILLI = Decimal("0.001")
@@ -71,8 +73,10 @@ class ToState:
 def to_state(wanted: Wanted, live: LiveWorkload, *, is_template_only: bool) -> ToState:
     """Return where and as what a number is stated.
 
-    Raises ``NotWritableError`` where its unit cannot be told.
+    Raises ``NotWritableError`` where its unit cannot be told, or nobody can have so much.
     """
+    for sample in wanted.samples:
+        _require_amounts(sample)
     stated = live.resolved().stated
     resource = wanted.number.resource
     if resource in COMPUTE:
@@ -139,6 +143,19 @@ def annotation_of(statement: Statement) -> str:
 def profile_path(statement: Statement) -> tuple[str, ...]:
     """Return the path of a number in a WorkloadProfile."""
     return ("spec", *statement.profile.split("."))
+
+
+def _require_amounts(sample: Sample) -> None:
+    """Refuse what no report of ours holds: a report is a file that anybody may have written."""
+    if not 0 < sample.recommended < LARGEST_AMOUNT:
+        raise NotWritableError(
+            f"the report recommends {sample.recommended:g}, which nobody can have; allowed: above "
+            "0, below 2^53"
+        )
+    if sample.current is not None and not 0 <= sample.current < LARGEST_AMOUNT:
+        raise NotWritableError(
+            f"the report saw {sample.current:g}, which nobody can have; allowed: from 0, below 2^53"
+        )
 
 
 def _place(statement: Statement, stated: Stated, profile_name: str) -> Place:

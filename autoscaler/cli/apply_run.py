@@ -15,6 +15,7 @@ from autoscaler.cli.apply import ApplyFormat, DryRun
 from autoscaler.cli.apply_audit import Audit
 from autoscaler.cli.apply_table import Result, question, render_json, render_table
 from autoscaler.cli.exits import ExitCode
+from autoscaler.cli.explain_run import names_like
 from autoscaler.cli.output import print_result
 from autoscaler.cli.rendering import load_report
 from autoscaler.cli.report_input import ReportOptions
@@ -105,11 +106,22 @@ def _report(flags: ApplyFlags, terminal: Terminal) -> Report:
         report = load_report(flags.saved)
     else:
         report = compute_report(flags.options, has_what_if=False, terminal=terminal)
+    _require_known(report, flags.workloads)
     chosen = selected(report, selection)
     if not chosen.items:
         asked = f" ({', '.join(selection.words())})" if selection.words() else ""
         terminal.note(f"the report has no item that is selected{asked}")
     return chosen
+
+
+def _require_known(report: Report, names: Sequence[str]) -> None:
+    """Raise ``UsageError`` for a name that the report lacks; a pattern may match nothing."""
+    known = {item.name for item in report.items}
+    either = known | {item.identity.workload for item in report.items}
+    for name in names:
+        if name not in either and not set(name) & set("*?["):
+            hint = names_like(name, sorted(known)) if known else "it has none"
+            raise UsageError(f"no workload {name!r} in the report; {hint}")
 
 
 def _require_fresh(report: Report, max_age: str) -> None:

@@ -88,6 +88,7 @@ class AutoscalerFlags:
             "--external-scaler-allow": bool(self.scaler_allow),
             "--external-scaler-token-file": self.scaler_token_file is not None,
             "--kubeconfig": self.kubeconfig is not None,
+            "--page-address": bool(self.page_address),
         }
         useless = [flag for flag in _USELESS[self.profile] if given[flag]]
         if useless:
@@ -103,7 +104,9 @@ class AutoscalerFlags:
             ("--state-file", self.state_file),
             ("--decision-log", self.decision_log),
         ):
-            if path is not None and not os.access(path.parent, os.W_OK | os.X_OK):
+            if path is None:
+                continue
+            if path.is_dir() or not os.access(path.parent, os.W_OK | os.X_OK):
                 raise UsageError(
                     f"{flag}: {path} cannot be written; allowed: a file in a folder that exists "
                     f"and that user {os.geteuid()} may write"
@@ -118,6 +121,7 @@ _USELESS = {
         "--external-scaler-allow",
         "--external-scaler-token-file",
         "--kubeconfig",
+        "--page-address",
     ),
     Profile.BESIDE_UPSTREAM: ("--webhook-url", "--scalable"),
 }

@@ -16,7 +16,8 @@ from aiohttp import web
 from autoscaler.cli.autoscaler_flags import AutoscalerFlags, AutoscalerInput
 from autoscaler.cli.measured_server import server_of
 from autoscaler.clock import SystemClock
-from autoscaler.health import Readiness, add_health
+from autoscaler.errors import UsageError
+from autoscaler.health import MetricsPage, Readiness, add_health
 from autoscaler.kube.api_server import ApiServer
 from autoscaler.listening import listening, readiness_told, stop_on_signals
 from autoscaler.logs import configure
@@ -39,6 +40,8 @@ from autoscaler.telemetry.workload_text import workload_text
 from autoscaler.version import tool_version
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from autoscaler.prometheus_settings import PrometheusSettings
     from autoscaler.scaling.running.process import Surroundings
 
@@ -59,14 +62,21 @@ class _Served:
 def run_autoscaler(flags: AutoscalerFlags) -> None:
     """Run until a signal ends it.  Raises ``UsageError`` and ``InvalidValueError``."""
     given = flags.read()
-    page_token = None if flags.page_token_file is None else TokenFile(flags.page_token_file)
-    scaler_token = None if flags.scaler_token_file is None else TokenFile(flags.scaler_token_file)
+    page_token = _token("--page-token-file", flags.page_token_file)
+    scaler_token = _token("--external-scaler-token-file", flags.scaler_token_file)
     configure(flags.log_format)
     with _OPENED[flags.profile](flags, given) as served:
         page = page_application(served.process.board, token=page_token)
         add_external_scaler(page, served.process.answer, scaler_token)
         forward(page, served.leader, flags.page_port)
         asyncio.run(_run(flags, served, page))
+
+
+def _token(flag: str, path: Path | None) -> TokenFile | None:
+    try:
+        return None if path is None else TokenFile(path)
+    except UsageError as error:
+        raise UsageError(f"{flag}: {error}") from error
 
 
 async def _run(flags: AutoscalerFlags, served: _Served, page: web.Application) -> None:
@@ -98,13 +108,9 @@ def _health(flags: AutoscalerFlags, served: _Served, readiness: Readiness) -> we
         table = served.process.exported.table() if flags.has_workload_metrics else None
         return text if table is None else text + workload_text(table, time.time())
 
-    async def show_metrics(_request: web.Request) -> web.Response:
-        body = await asyncio.to_thread(metrics)
-        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
-
     application = web.Application()
     add_health(application, readiness, stuck=served.process.autoscaler.stuck)
-    application.router.add_get("/metrics", show_metrics)
+    application.router.add_get("/metrics", MetricsPage(metrics, CONTENT_TYPE).show)
     return application
 
 

@@ -27,7 +27,7 @@ from autoscaler.cli.prometheus_options import (
     SelectorOption,
     TimeoutOption,
 )
-from autoscaler.cli.service_options import KubeconfigOption
+from autoscaler.cli.service_options import KubeconfigOption, checked_namespace
 from autoscaler.cli.terminal import ProgressMode, Terminal
 
 CLUSTER = "Cluster"
@@ -62,6 +62,7 @@ def command(
             "-n",
             "--namespace",
             metavar="NAME",
+            callback=checked_namespace,
             rich_help_panel=CLUSTER,
             help="Namespace of the installation.",
         ),
@@ -94,7 +95,7 @@ def command(
     Each finding is ok, warning, failed or skipped, and says what to do. Exit code 3 when something
     failed; warnings leave it at 0.
     """
-    from autoscaler.cli.check_cluster import ClusterFlags
+    from autoscaler.checking.cluster import ClusterFlags
     from autoscaler.cli.check_run import run_check
     from autoscaler.cli.prometheus_flags import PrometheusFlags
 

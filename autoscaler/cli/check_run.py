@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
+from autoscaler.checking.cluster import ClusterFlags, check_cluster, open_cluster
 from autoscaler.cli.check import CheckFormat
-from autoscaler.cli.check_cluster import ClusterFlags, check_cluster, open_cluster
 from autoscaler.cli.check_table import render_json, render_table, summary
 from autoscaler.cli.exits import ExitCode
 from autoscaler.cli.measured_server import server_of

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from autoscaler.api.names import CONTROLLER_LEASE, FieldManager
 from autoscaler.cli.root_owners import root_owners_of
@@ -20,7 +19,7 @@ from autoscaler.kube.certificate_keeper import CertificateKeeper, KeeperRules
 from autoscaler.kube.elector import Elector
 from autoscaler.kube.event_recorder import EventRecorder
 from autoscaler.kube.webhook_address import Address, ServiceAddress, UrlAddress
-from autoscaler.kube.webhook_endpoints import Endpoint, service_endpoints
+from autoscaler.kube.webhook_endpoints import endpoints_of
 from autoscaler.kube.work_queue import WorkQueue
 from autoscaler.kube.write_budget import WriteBudget
 from autoscaler.listening import listening, readiness_told, stop_on_signals
@@ -35,7 +34,6 @@ from autoscaler.workloads.work import WorkKey
 from recommender.durations import parse_duration_s
 
 SHORTEST_RESYNC_S = 1.0
-HTTPS_PORT = 443
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +125,7 @@ class _Process:
         self._keeper = CertificateKeeper(
             self.api,
             address,
-            endpoints=_endpoints(self.api, address),
+            endpoints=partial(endpoints_of, self.api, address),
             is_leader=self._elector.is_leader,
             clock=SystemClock(),
             rules=keeper_rules,
@@ -184,12 +182,3 @@ class _Process:
             stop.set()
             waiting.cancel()
             await running
-
-
-def _endpoints(api: ApiServer, address: Address) -> Callable[[], Sequence[Endpoint]]:
-    """Return where the webhook's processes are found: behind its Service, or the one URL."""
-    if isinstance(address, ServiceAddress):
-        return lambda: service_endpoints(api, address)
-    parts = urlsplit(address.url)
-    endpoint = parts.hostname or "", parts.port or HTTPS_PORT
-    return lambda: (endpoint,)

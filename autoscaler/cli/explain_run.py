@@ -70,11 +70,15 @@ def workload_report(report: Report, workload: str) -> Report:
     if name not in known:
         if failed:
             raise UsageError(f"{name}: {failed[0].message}")
-        close = difflib.get_close_matches(name, known, n=3)
-        hint = f"did you mean {', '.join(close)}?" if close else f"known: {_some(known)}"
-        raise UsageError(f"no workload {name!r}; {hint}")
+        raise UsageError(f"no workload {name!r}; {names_like(name, known)}")
     chosen = selected(report, Selection(workloads=(_literal(name),)))
     return replace(chosen, errors=tuple(failed))
+
+
+def names_like(name: str, known: Sequence[str]) -> str:
+    """Return what a user may have meant who gave a name that is not among the known ones."""
+    close = difflib.get_close_matches(name, known, n=3)
+    return f"did you mean {', '.join(close)}?" if close else f"known: {_some(known)}"
 
 
 def _literal(name: str) -> str:

@@ -9,7 +9,7 @@ import typer
 
 from autoscaler.api.names import NAMESPACE
 from autoscaler.cli.options import OUTPUT, ProgressOption, QuietOption
-from autoscaler.cli.service_options import KubeconfigOption
+from autoscaler.cli.service_options import KubeconfigOption, checked_namespace
 from autoscaler.cli.terminal import ProgressMode, Terminal
 
 
@@ -23,7 +23,13 @@ class LeaveFormat(StrEnum):
 def command(
     namespace: Annotated[
         str,
-        typer.Option("-n", "--namespace", metavar="NAME", help="Namespace of the installation."),
+        typer.Option(
+            "-n",
+            "--namespace",
+            metavar="NAME",
+            callback=checked_namespace,
+            help="Namespace of the installation.",
+        ),
     ] = NAMESPACE,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only print what would be done; changes nothing.")

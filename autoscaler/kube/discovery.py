@@ -9,12 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from autoscaler.kube.prometheus_services import FoundService, found_services, selectors
-from autoscaler.kube.resource import Resource
+from autoscaler.kube.resource import SERVICES
 
 if TYPE_CHECKING:
     from autoscaler.kube.api_server import ApiServer
 
-SERVICES = Resource(group="", version="v1", plural="services", kind="Service")
 TIMEOUT_S = 5.0
 """Of one list: few Services have such labels, and a person waits."""
 

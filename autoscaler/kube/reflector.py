@@ -117,6 +117,8 @@ class Reflector:
         self._lists = 0
         self._failures = 0
         self._last_error = ""
+        self._told = ""
+        """What was logged last; empty once the server told something again."""
 
     def start(self) -> None:
         """Begin; once."""
@@ -243,6 +245,9 @@ class Reflector:
             raise _StoppedError
         self._seen_s = self._monotonic_s()
         self._last_error = ""
+        if self._told:
+            _log.info("%s: the API server answers again", self._resource.plural)
+            self._told = ""
 
     def _failed(self, error: Exception) -> None:
         self._failures += 1
@@ -258,7 +263,9 @@ class Reflector:
             self._has_expired = True
         asked_s = getattr(error, "retry_after_s", None) or 0.0
         wait_s = max(self._backoff.next_s(), min(asked_s, LONGEST_RETRY_AFTER_S))
-        _log.warning("%s; again in %.1f s", self._last_error, wait_s)
+        if self._last_error != self._told:
+            _log.warning("%s; again in %.1f s", self._last_error, wait_s)
+            self._told = self._last_error
         self._pause(wait_s)
 
     def _pause(self, wait_s: float) -> None:

@@ -38,9 +38,11 @@ def _core(plural: str, kind: str, *, is_namespaced: bool = True) -> Resource:
     return Resource(group="", version="v1", plural=plural, kind=kind, is_namespaced=is_namespaced)
 
 
-def _of(group: str, plural: str, kind: str, *, is_namespaced: bool = True) -> Resource:
+def _of(
+    group: str, plural: str, kind: str, *, version: str = "v1", is_namespaced: bool = True
+) -> Resource:
     return Resource(
-        group=group, version="v1", plural=plural, kind=kind, is_namespaced=is_namespaced
+        group=group, version=version, plural=plural, kind=kind, is_namespaced=is_namespaced
     )
 
 
@@ -57,12 +59,17 @@ PERSISTENT_VOLUMES = _core("persistentvolumes", "PersistentVolume", is_namespace
 PERSISTENT_VOLUME_CLAIMS = _core("persistentvolumeclaims", "PersistentVolumeClaim")
 SECRETS = _core("secrets", "Secret")
 CONFIG_MAPS = _core("configmaps", "ConfigMap")
+SERVICES = _core("services", "Service")
+SERVICE_ACCOUNTS = _core("serviceaccounts", "ServiceAccount")
 REPLICA_SETS = _of("apps", "replicasets", "ReplicaSet")
 DEPLOYMENTS = _of("apps", "deployments", "Deployment")
 STATEFUL_SETS = _of("apps", "statefulsets", "StatefulSet")
 DAEMON_SETS = _of("apps", "daemonsets", "DaemonSet")
 JOBS = _of("batch", "jobs", "Job")
 CRON_JOBS = _of("batch", "cronjobs", "CronJob")
+HPAS = _of("autoscaling", "horizontalpodautoscalers", "HorizontalPodAutoscaler", version="v2")
+SCALED_OBJECTS = _of("keda.sh", "scaledobjects", "ScaledObject", version="v1alpha1")
+ROLLOUTS = _of("argoproj.io", "rollouts", "Rollout", version="v1alpha1")
 LEASES = _of("coordination.k8s.io", "leases", "Lease")
 EVENTS = _of("events.k8s.io", "events", "Event")
 ENDPOINT_SLICES = _of("discovery.k8s.io", "endpointslices", "EndpointSlice")
@@ -78,6 +85,12 @@ VALIDATING_CONFIGURATIONS = _of(
     "admissionregistration.k8s.io",
     "validatingwebhookconfigurations",
     "ValidatingWebhookConfiguration",
+    is_namespaced=False,
+)
+CUSTOM_RESOURCE_DEFINITIONS = _of(
+    "apiextensions.k8s.io",
+    "customresourcedefinitions",
+    "CustomResourceDefinition",
     is_namespaced=False,
 )
 WORKLOAD_PROFILES = _ours("workloadprofiles", "WorkloadProfile")

@@ -13,3 +13,14 @@ def time_text(now_s: float) -> str:
 def micro_time_text(now_s: float) -> str:
     """Write UTC seconds as a ``MicroTime``: ``2026-01-01T00:00:00.000000Z``."""
     return datetime.fromtimestamp(now_s, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def seconds_of(text: object) -> int | None:
+    """Return the UTC seconds of a time that anybody wrote; None where it is none."""
+    if not isinstance(text, str):
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return int((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp())

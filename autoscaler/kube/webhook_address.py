@@ -14,6 +14,7 @@ from autoscaler.api.names import NAMESPACE, WEBHOOK_SERVICE
 from autoscaler.errors import UsageError
 
 CLUSTER_DOMAIN = "cluster.local"
+HTTPS_PORT = 443
 _LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 LONGEST_HOST = 253
@@ -25,7 +26,7 @@ class ServiceAddress:
 
     namespace: str = NAMESPACE
     name: str = WEBHOOK_SERVICE
-    port: int = 443
+    port: int = HTTPS_PORT
 
     @property
     def server_name(self) -> str:
@@ -68,6 +69,11 @@ class UrlAddress:
     def server_name(self) -> str:
         """Return the name, or IP address, that the API server verifies."""
         return urlsplit(self.url).hostname or ""
+
+    @property
+    def port(self) -> int:
+        """Return the port."""
+        return urlsplit(self.url).port or HTTPS_PORT
 
     @property
     def names(self) -> tuple[str, ...]:

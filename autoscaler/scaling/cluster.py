@@ -62,6 +62,8 @@ class Guard:
     """What was in force before the decrease that is watched."""
     previous_limit: Amounts = field(default_factory=amounts)
     no_decrease_until_s: int | None = None
+    answered_until_s: int | None = None
+    """Refused allocations before it were answered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

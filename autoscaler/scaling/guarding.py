@@ -42,6 +42,7 @@ def guard_of(
     of_the_day = changes_s > last_s[:, None, None] - DAY_S
     changes = of_the_day.sum(axis=2).max(axis=1, initial=0)
     names = [resource.name for resource in resources]
+    answered_s = np.maximum(state.last_limits_tick_s, state.answered_until_s)[chosen]
     guards = []
     for i in range(len(chosen)):
         is_changed = last_s[i] > NEVER
@@ -52,6 +53,7 @@ def guard_of(
             previous_request=_known(names, watch.request[i]),
             previous_limit=_known(names, watch.limit[i]),
             no_decrease_until_s=_time(watch.no_decrease_until_s[i]),
+            answered_until_s=_time(answered_s[i]),
         )
         guards.append(_EMPTY if guard == _EMPTY else guard)
     return guards
@@ -97,6 +99,10 @@ def with_guards(
             until_s = min(guard.no_decrease_until_s, now_s + NO_DECREASE_S)
             column = columns["no_decrease_until_s"]
             column[row] = np.maximum(column[row], until_s)
+        answered_s = NEVER if guard.answered_until_s is None else guard.answered_until_s
+        if answered_s > state.last_limits_tick_s[row]:
+            column = columns["answered_until_s"]
+            column[row] = np.maximum(column[row], min(answered_s, now_s))
     return replace(state, **columns)
 
 
@@ -108,6 +114,7 @@ _COLUMNS = (
     "limit_decrease_s",
     "limit_before_decrease",
     "no_decrease_until_s",
+    "answered_until_s",
 )
 
 

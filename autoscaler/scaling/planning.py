@@ -16,7 +16,7 @@ import numpy as np
 from autoscaler.scaling.cluster import Change, amounts
 from autoscaler.scaling.differing import held_scalings, layer_columns, scaled_rows
 from autoscaler.scaling.reasons import StepIndex, decisive_steps
-from recommender.decision import REPLICAS_COLUMN, Code, Layer
+from recommender.decision import CODES_BY_NUMBER, REPLICAS_COLUMN, Code, Layer
 from recommender.resources import COMPUTE_PERCENT, MIB, TFLOPS, VRAM
 from recommender.sentences import sentence
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from recommender.decision import Decisions
 
 REPLICAS = "replicas"
+AS_RUNNING = "as running workers have it"
 _STEPS_PER_UNIT = {TFLOPS.name: 1e3, COMPUTE_PERCENT.name: 1e3, VRAM.name: 1.0 / MIB}
 """What a quantity resolves: milli-TFLOPS, thousandths of a percent, whole MiB."""
 _ROUNDING_SLACK = 1e-6
@@ -232,15 +233,25 @@ class _Planner:
     ) -> Effect:
         resource = None if i == REPLICAS_COLUMN else self._resources[i]
         steps = decisive_steps(self._steps.of(row, layer, i), after)
+        told = [sentence(step, resource) for step in steps]
+        if is_at_start and not told:
+            told = [self._why_as_running(row, i, layer)]
         return Effect(
             layer=layer,
             resource=REPLICAS if resource is None else resource.name,
             before=before,
             after=after,
-            reason="; ".join(sentence(step, resource) for step in steps),
+            reason="; ".join(told),
             code=steps[0].code if steps else None,
             is_at_start=is_at_start,
         )
+
+    def _why_as_running(self, row: int, i: int, layer: Layer) -> str:
+        """Return the reason for an amount at the start that no step made."""
+        decisions = self._decisions
+        table = decisions.unknown_request if layer is Layer.REQUESTS else decisions.unknown_limit
+        code = CODES_BY_NUMBER.get(int(table[row, i]))
+        return AS_RUNNING if code is None else f"{AS_RUNNING}: {code.template}"
 
 
 def _known(value: float) -> float | None:

@@ -119,6 +119,7 @@ class Records:
         """Record the decisions that differ from the last ones of their workload."""
         at = _Last.of(tuple(keys), decisions)
         last = at.unknown() if self._last is None else self._last.aligned(at.keys)
+        at = at.with_standing(last, decisions)
         is_new = at.differs_from(last)
         self._last = at.where(is_new, last)
         order = np.argsort(decisions.steps.row, kind="stable")
@@ -133,11 +134,6 @@ class Records:
         for listener in self._decision_listeners:
             for key, record in new:
                 listener(key, record)
-
-    def row_keys(self) -> tuple[RowKey, ...]:
-        """Return the workloads, by GPU model, whose decisions are recorded."""
-        with self._lock:
-            return tuple(self._decisions)
 
     def decisions_of(self, key: RowKey) -> tuple[DecisionRecord, ...]:
         """Return the recorded decisions of one workload, oldest first."""
@@ -202,6 +198,14 @@ class _Last:
         return _Last(
             self.keys, np.full_like(self.exact, np.nan), np.full_like(self.targets, np.nan)
         )
+
+    def with_standing(self, last: _Last, d: Decisions) -> _Last:
+        """Return this with what was recorded last where nothing was decided since."""
+        decided = np.hstack([d.is_decided_request, d.is_decided_limit])
+        exact = self.exact.copy()
+        amounts = exact[:, : decided.shape[1]]
+        amounts[...] = np.where(decided, amounts, last.exact[:, : decided.shape[1]])
+        return _Last(self.keys, exact, self.targets)
 
     def aligned(self, keys: tuple[RowKey, ...]) -> _Last:
         """Return what was recorded of ``keys``, unknown for new ones."""

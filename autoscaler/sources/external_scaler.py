@@ -12,7 +12,6 @@ import socket
 import ssl
 import time
 from http import HTTPStatus
-from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING
 
 import requests
@@ -20,7 +19,8 @@ import urllib3
 
 from autoscaler.error_chain import chain_of, first_of
 from autoscaler.errors import AnswerError, QueryTimeoutError, SourceError, SourceUnavailableError
-from autoscaler.sources.prometheus.deadline import Deadline, DeadlineAdapter
+from autoscaler.sources.plain_session import plain_session
+from autoscaler.sources.prometheus.deadline import Deadline
 from autoscaler.version import DISTRIBUTION, tool_version
 
 if TYPE_CHECKING:
@@ -56,11 +56,7 @@ class ExternalScalerClient:
         """
         deadline = Deadline(self._monotonic_s)
         deadline.start(self._deadline_s)
-        with requests.Session() as session:
-            session.trust_env = False
-            session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
-            for scheme in ("http://", "https://"):
-                session.mount(scheme, DeadlineAdapter(deadline))
+        with plain_session(deadline) as session:
             try:
                 return self._exchange(session, url, body, bearer)
             except (OSError, ValueError, urllib3.exceptions.HTTPError) as error:

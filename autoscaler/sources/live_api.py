@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from http.cookiejar import DefaultCookiePolicy
 
 import orjson
 import requests
@@ -29,7 +28,8 @@ from autoscaler.errors import (
 )
 from autoscaler.printable import printable
 from autoscaler.sources.live_server import LiveServer
-from autoscaler.sources.prometheus.deadline import Deadline, DeadlineAdapter
+from autoscaler.sources.plain_session import plain_session
+from autoscaler.sources.prometheus.deadline import Deadline
 from autoscaler.version import DISTRIBUTION, tool_version
 
 DEADLINE_S = 60.0
@@ -87,11 +87,7 @@ class LiveApi:
     def _ask(self, path: str) -> LiveAnswer:
         server, deadline = self._server, Deadline(self._monotonic_s)
         deadline.start(self._deadline_s)
-        with requests.Session() as session:
-            session.trust_env = False
-            session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
-            for scheme in ("http://", "https://"):
-                session.mount(scheme, DeadlineAdapter(deadline))
+        with plain_session(deadline) as session:
             try:
                 with session.get(
                     server.url.rstrip("/") + path,

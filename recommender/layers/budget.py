@@ -2,7 +2,8 @@
 
 A workload is charged once per window with all its workers, whatever layers change it in that time,
 so the budget bounds how much of the fleet a wrong decision can reach.  Urgent raises are exempt.
-Raises go before decreases, and workloads that were charged longest ago go first.  A part of the
+Raises go before decreases, and workloads that were granted a change longest ago go first, whether
+it was made or not: else those whose changes nobody can make would ask first for ever.  A part of the
 budget is kept for decreases that ask, or a fleet that rises and falls all day would never lower
 the others.  The last workload granted may exceed what is left, or one larger than the budget would
 never change.
@@ -25,11 +26,12 @@ DECREASES_SHARE = 0.2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Granted:
-    """``[W]``: which workloads may change now, and when each was last charged."""
+    """``[W]``: which workloads may change now, and when each was last charged and granted."""
 
     is_free: Bools
     charged_s: Ints
     raise_charged_s: Ints
+    granted_s: Ints
 
 
 def within_budget(tick: Tick, asking: Bools, raises: Bools) -> Granted:
@@ -53,6 +55,7 @@ def within_budget(tick: Tick, asking: Bools, raises: Bools) -> Granted:
         is_free=~asking | granted,
         charged_s=np.where(granted, tick.now_s, state.budget_s),
         raise_charged_s=np.where(up, tick.now_s, state.raise_charged_s),
+        granted_s=np.where(granted, tick.now_s, state.granted_s),
     )
 
 
@@ -60,7 +63,7 @@ def _granted(tick: Tick, asking: Bools, workers: Ints, left: int) -> Bools:
     """Grant from the one that waits longest; between equals names decide, not the order of rows."""
     rows = np.flatnonzero(asking)
     model = np.array(tick.workloads.gpu_model, np.str_)[rows]
-    order = rows[np.lexsort((model, tick.workloads.uid[rows], tick.state.budget_s[rows]))]
+    order = rows[np.lexsort((model, tick.workloads.uid[rows], tick.state.granted_s[rows]))]
     granted = np.zeros(len(asking), np.bool_)
     granted[order] = np.cumsum(workers[order]) - workers[order] < left
     return granted

@@ -75,9 +75,7 @@ def _column(
         "day_mean": store.day.highest_mean(store)[rows],
         "saturated_share_day": store.day.saturated_share(store)[rows],
         "denials": _denials(model, store, rows, watch_s),
-        "new_denials": _new_denials(
-            model, store, rows, policies.limits.acts[:, r], state.last_limits_tick_s, now_s
-        ),
+        "new_denials": _new_denials(model, store, rows, policies.limits.acts[:, r], state, now_s),
         "resident_peak": live.resident_peak()[rows],
         "loaded_floor": store.loaded_peak[rows],
         "is_opaque": live.is_opaque()[rows],
@@ -133,18 +131,20 @@ def _new_denials(
     store: ResourceUsage,
     rows: Ints,
     acts: Bools,
-    tick_s: Ints,
+    state: DecisionState,
     now_s: int,
 ) -> Floats:
     """Return the denials that no limit has answered yet, of one day at most.
 
     Without a state nobody can tell what was answered before: a layer that acts would answer the
-    whole day again after each restart, so there only the newest half-hour counts.
+    whole day again after each restart, so there only the newest half-hour counts, also once the
+    rest of the day is read.
     """
     if store.resource.is_compressible:
         return np.zeros(len(rows))
+    tick_s = state.last_limits_tick_s
     window_s = np.where(acts & (tick_s == NEVER), WATCH_S, DAY_S)
-    oldest_s = _spread(model, rows, now_s - window_s)
+    oldest_s = _spread(model, rows, np.maximum(now_s - window_s, state.answered_until_s))
     return model.denials.new(_spread(model, rows, tick_s), oldest_s, len(model.workloads))[rows]
 
 

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from autoscaler.api.names import API_VERSION, NAMESPACE, ServiceAccount
-from autoscaler.scaling.live.status.status_owner import OWNER
+from autoscaler.scaling.live.status.statement import OWNER
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.definitions import install_definitions
 from tests.cluster.rest import MERGE_PATCH, Rest, RestError
@@ -82,7 +82,9 @@ def autoscaler(control_plane: ControlPlane) -> Iterator[Policed]:
         for each in made:
             admin.request("POST", f"{APPS}/{each['metadata']['namespace']}/deployments", each)
         workload = {"apiVersion": API_VERSION, "kind": "TensorFusionWorkload"}
-        admin.request("POST", OURS, {**workload, "metadata": {"name": CHAT}, "spec": {}})
+        admin.request(
+            "POST", OURS, {**workload, "metadata": {"name": CHAT}, "spec": {"replicas": 2}}
+        )
         path = f"{OURS}/{CHAT}/status"
         admin.request("PATCH", path, {"status": STATUS}, content_type=MERGE_PATCH)
         policed = Policed(own)
@@ -169,6 +171,13 @@ def test_what_runs_is_scaled(autoscaler):
 def test_nothing_is_stopped_and_nothing_that_was_stopped_is_started(autoscaler):
     assert "the autoscaler stops nothing" in autoscaler.scale_denied(0)
     assert "starts nothing that was stopped" in autoscaler.scale_denied(1, name="stopped")
+
+
+def test_a_workload_that_has_its_own_scale_is_held_to_the_same(autoscaler):
+    path = f"{OURS}/{CHAT}/scale"
+
+    assert autoscaler.denied(path, {"spec": {"replicas": 3}}) == ""
+    assert "the autoscaler stops nothing" in autoscaler.denied(path, {"spec": {"replicas": 0}})
 
 
 @pytest.mark.parametrize("namespace", ["kube-system", NAMESPACE])

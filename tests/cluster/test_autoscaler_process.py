@@ -222,7 +222,7 @@ def ask(autoscaler, token):
     ("argument", "message"),
     [
         ("--tick=0.1s", "--tick: 0.1s is not valid; allowed: 1s to 300s"),
-        ("--scalable=Job", "kind 'Job' to be scaled is not valid"),
+        ("--scalable=Job", "--scalable: kind 'Job' is not valid"),
         ("--state-file=/nowhere/state", "--state-file: /nowhere/state cannot be written"),
         ("--page-address=here", "--page-address: 'here' is not valid; allowed: an IPv4 or IPv6"),
         ("--workloads=rows.csv", "--profile full has no use for --workloads"),

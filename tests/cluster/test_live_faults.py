@@ -51,17 +51,21 @@ def live(world):
         made.want("hungry", tflops=100.0, vram_bytes=10 * GIB, shown_ratio=0.3)
         made.want("watched", tflops=MUCH_TFLOPS, is_shared=True)
         made.want("other", tflops=30.0)
-        watched = made.deployment("watched", workload_profile="scaled", replicas=4)
-        watched["spec"]["template"]["spec"]["nodeSelector"] = {HOSTNAME: NODES[1]}
         large = {"vram_request": "4Gi", "vram_limit": "16Gi"}
         made.space.apply(
             made.deployment("calm", **LIMITS),
             made.deployment("steady", **REQUESTS, **LIMITS),
             made.deployment("hungry", workload_profile="sized", **large),
-            made.deployment("other", **LIMITS),
-            watched,
+            on_node(NODES[0], made.deployment("other", **LIMITS)),
+            on_node(NODES[1], made.deployment("watched", workload_profile="scaled", replicas=4)),
         ).well()
         yield made
+
+
+def on_node(node, owner):
+    """Have the workers of an owner on one node."""
+    owner["spec"]["template"]["spec"]["nodeSelector"] = {HOSTNAME: node}
+    return owner
 
 
 @pytest.fixture(scope="module", autouse=True)

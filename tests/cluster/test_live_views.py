@@ -180,7 +180,7 @@ def test_scaling_and_its_rollout_are_seen(space, pool, seen):
 def test_another_autoscaler_holds_the_replicas_until_it_is_gone(space, pool, seen):
     space.apply(owner_of(pool, **ENROLLED)).well()
     seen.view(space, scalable(1))
-    target = seen.views.target_of((space.name, "chat"))
+    target = seen.targets.target_of(seen.caches.workload(space.name, "chat"))
     assert isinstance(target, ScaleTarget)
     scale = seen.api.request("GET", target.path)
     assert scale["spec"]["replicas"] == 1
@@ -223,7 +223,7 @@ def test_kinds_that_the_server_serves_with_a_scale_may_be_added(space, pool, see
     seen.targets.refresh()
 
     seen.view(space, scalable(1), name)
-    target = seen.views.target_of((space.name, name))
+    target = seen.targets.target_of(seen.caches.workload(space.name, name))
     assert seen.targets.kinds[-1] == target.kind_and_group == "ReplicaSet.apps"
     assert target.path.endswith("/replicasets/chat/scale")
 

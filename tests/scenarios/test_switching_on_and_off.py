@@ -146,7 +146,7 @@ def test_a_shorter_history_throws_no_usage_away():
 def test_a_period_of_a_user_counts_down_to_the_looks_of_the_loop():
     config = {"autoSetRequests": {"enable": True, "evaluationPeriod": "2m"}}
     world = Standing(view(policy=configured(config))).use(20.0, 8.0).known()
-    turns = [world.tick(after_s=60).decisions.is_evaluated_request[0, 0] for _ in range(9)]
+    turns = [world.tick(after_s=60).decisions.is_decided_request[0, 0] for _ in range(9)]
 
     assert turns[0]
     assert sum(turns[1:]) == 4

@@ -65,7 +65,10 @@ def test_an_answer_counts_per_number_and_the_larger_limit_is_not_lost():
     world.set(external_limit=tflops(150.0))
     world.run(15 * MINUTE)
     assert world.view().limit["tflops"] >= 150.0
-    assert world.view().request["tflops"] < 100.0
+    assert world.view().request["tflops"] < 90.0
+    world.set(external_request=tflops(95.0))
+    world.run(HOUR, tick_s=5 * MINUTE)
+    assert world.view().request["tflops"] == 95.0
 
 
 def test_an_endpoint_alone_is_followed_up_and_down_without_any_sample():

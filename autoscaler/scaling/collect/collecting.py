@@ -64,8 +64,10 @@ class CollectionError(SourceError):
 
     def __init__(self, collected: Collected) -> None:
         self.collected = collected
-        texts = [f"{metric}: {error}" for metric, error in collected.errors.items()]
-        super().__init__("; ".join(texts))
+        metrics: dict[str, list[str]] = {}
+        for metric, error in collected.errors.items():
+            metrics.setdefault(str(error), []).append(metric)
+        super().__init__("; ".join(f"{', '.join(names)}: {why}" for why, names in metrics.items()))
 
 
 class Collector:

@@ -102,7 +102,6 @@ class AskedScalers:
         self._in_hand: Counter[str] = Counter()
         """By namespace, those that have one."""
         self._counts: Counter[ExternalReason] = Counter()
-        self._has_news = False
         self._is_stopped = False
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="external-scaler")
 
@@ -148,12 +147,6 @@ class AskedScalers:
         with self._lock:
             asked = self._asked.get(uid)
             return None if asked is None else (asked.reason, asked.text)
-
-    def take_news(self) -> bool:
-        """Return whether some answer has changed since this was asked last."""
-        with self._lock:
-            has_news, self._has_news = self._has_news, False
-            return has_news
 
     def counts(self) -> AskedCounts:
         """Return counts of now."""
@@ -233,7 +226,6 @@ class AskedScalers:
             is_news = (reason, text) != (asked.reason, asked.text)
             asked.reason, asked.text = reason, text
             if answer is not None:
-                self._has_news |= answer != asked.answer
                 asked.answer, asked.answered_s = answer, self._clock.now_s()
         if is_news:
             level = logging.INFO if reason is ExternalReason.ANSWERED else logging.WARNING

@@ -13,12 +13,12 @@ from autoscaler.api.names import COMPONENT, Component
 from autoscaler.kube.cache_set import CachedKind, CacheSet, namespace_of
 from autoscaler.kube.resource import (
     GPUS,
+    HPAS,
     NAMESPACES,
     PODS,
     POOLS,
     QUOTAS,
     WORKLOADS,
-    Resource,
 )
 from autoscaler.scaling.live.kept import (
     kept_of_gpu,
@@ -32,12 +32,6 @@ if TYPE_CHECKING:
     from autoscaler.kube.api_server import ApiServer
     from autoscaler.kube.store import Object
 
-HPAS = Resource(
-    group="autoscaling",
-    version="v2",
-    plural="horizontalpodautoscalers",
-    kind="HorizontalPodAutoscaler",
-)
 BY_NAMESPACE = "namespace"
 WORKERS = f"{COMPONENT}={Component.WORKER}"
 KINDS = (

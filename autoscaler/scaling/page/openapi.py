@@ -77,7 +77,9 @@ def render_description() -> str:
 
 
 def _operation(route: Route, components: dict[str, object]) -> dict[str, Any]:
-    content = {media: {"schema": _schema(kind, media, components)} for media, kind in _media(route)}
+    content = {
+        media: {"schema": _schema(kind, media, components)} for media, kind in route.answers.items()
+    }
     return {
         "operationId": route.name,
         "summary": route.summary,
@@ -92,10 +94,6 @@ def _operation(route: Route, components: dict[str, object]) -> dict[str, Any]:
             **{status: {"$ref": f"#/components/responses/{name}"} for status, name in _bad(route)},
         },
     }
-
-
-def _media(route: Route) -> Iterator[tuple[str, type | None]]:
-    yield from route.answers.items()
 
 
 def _schema(kind: type | None, media: str, components: dict[str, object]) -> Any:

@@ -26,8 +26,6 @@ class Route:
     """Media type to the type of what is answered; None: text, or any JSON."""
     may_be_missing: bool = False
     """Whether it can answer 404 for what a caller names."""
-    may_be_absent: bool = False
-    """Whether it can answer 503, as long as there is nothing to tell."""
 
 
 PAGE = Route(
@@ -35,7 +33,6 @@ PAGE = Route(
     name="getPage",
     summary="The review page of all workloads: one HTML document that works without JavaScript.",
     answers=MappingProxyType({HTML_TYPE: None}),
-    may_be_absent=True,
 )
 REPORT = Route(
     path="/api/v1/report",
@@ -55,7 +52,6 @@ REPORT = Route(
             for format_, media in MEDIA_TYPES.items()
         }
     ),
-    may_be_absent=True,
 )
 WORKLOAD = Route(
     path="/api/v1/workloads/{namespace}/{name}",
@@ -64,7 +60,6 @@ WORKLOAD = Route(
     parameters=(parameters.NAMESPACE_PART, parameters.NAME_PART),
     answers=MappingProxyType({JSON_TYPE: WorkloadAnswer}),
     may_be_missing=True,
-    may_be_absent=True,
 )
 DECISIONS = Route(
     path="/api/v1/decisions",
@@ -78,7 +73,6 @@ DECISIONS = Route(
     ),
     answers=MappingProxyType({JSON_TYPE: DecisionsAnswer}),
     may_be_missing=True,
-    may_be_absent=True,
 )
 DESCRIPTION = Route(
     path="/openapi.json",

@@ -6,15 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from autoscaler.scaling.decision_log import DecisionLog
 from autoscaler.scaling.live.writing.write_results import WriteOutcome
 from autoscaler.scaling.loop import Loop, LoopSettings
 from autoscaler.scaling.page.board import Board
 from autoscaler.scaling.running.autoscaler import Autoscaler, Parts
+from autoscaler.scaling.running.change_lines import ChangeLines
 from autoscaler.scaling.running.checkpoints import Checkpoints
 from autoscaler.scaling.running.counts.autoscaler_snapshot import AutoscalerSnapshot
 from autoscaler.scaling.running.counts.exported import Exported
 from autoscaler.scaling.running.counts.tick_counts import TickCounts
+from autoscaler.scaling.running.decision_log import DecisionLog
 from autoscaler.scaling.running.health_gate import HealthGate, longest_without_metrics_s
 from autoscaler.scaling.running.tick_source import TickSource
 from autoscaler.scaling.running.ticking import Ticking
@@ -106,7 +107,12 @@ class Process:
             self._counts,
             control=around.control,
             begins=(source.begin,),
-            shows=(self.exported, *around.shows(loop, self._gate.problems), self._follow),
+            shows=(
+                self.exported,
+                ChangeLines(loop.records),
+                *around.shows(loop, self._gate.problems),
+                self._follow,
+            ),
         )
         self._loop = loop
         self.autoscaler = Autoscaler(

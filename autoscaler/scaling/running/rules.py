@@ -14,6 +14,13 @@ from autoscaler.scaling.running.profile import Profile
 from recommender.decision import Layer
 
 INSTANCE = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
+_KEY, _VALUE = r"[A-Za-z0-9./_-]+", r"[A-Za-z0-9._-]*"
+_REQUIREMENT = (
+    rf"\s*(?:!?\s*{_KEY}|{_KEY}\s*(?:=|==|!=)\s*{_VALUE}"
+    rf"|{_KEY}\s+(?:in|notin)\s*\(\s*{_VALUE}(?:\s*,\s*{_VALUE})*\s*\))\s*"
+)
+SELECTOR = re.compile(rf"{_REQUIREMENT}(?:,{_REQUIREMENT})*")
+"""Labels as ``kubectl -l`` takes them; the API server would refuse others again and again."""
 SHORTEST_TICK_S, LONGEST_TICK_S = 1.0, 300.0
 SHORTEST_STEP_S, LONGEST_STEP_S = 1, 60
 LONGEST_REQUESTS_S = 86400.0
@@ -64,6 +71,11 @@ class AutoscalerRules:
             raise UsageError(
                 f"--instance: {self.instance!r} is not valid; allowed: up to 32 of a-z, 0-9 and "
                 "'-', with a letter or digit at both ends"
+            )
+        if self.namespace_selector and not SELECTOR.fullmatch(self.namespace_selector):
+            raise UsageError(
+                f"--namespace-selector: {self.namespace_selector!r} is not valid; allowed: labels "
+                "as kubectl -l takes them, such as team=search or team in (search,ads)"
             )
         if self.namespace_selector and self.profile is Profile.RECOMMEND_ONLY:
             raise UsageError(

@@ -8,9 +8,10 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from autoscaler.api.control import Control, ProcessMode
+from autoscaler.api.names import CONTROL_CONFIG_MAP
 from autoscaler.errors import AutoscalerError
 from autoscaler.scaling.holding import Hold
 from autoscaler.scaling.running.counts.tick_counts import SHOW
@@ -25,15 +26,10 @@ if TYPE_CHECKING:
     from autoscaler.scaling.running.warming import Warming
 
 EVERY_TICK = frozenset({Layer.LIMITS, Layer.REPLICAS})
+Shows = Callable[["Tick"], None]
+"""Shows what a tick decided, for example in the status of workloads.  Raises ``AutoscalerError``
+where that cannot be done now."""
 _log = logging.getLogger(__name__)
-
-
-class Shows(Protocol):
-    """Shows what a tick decided, for example in the status of workloads."""
-
-    def __call__(self, tick: Tick) -> None:
-        """Show it; raises ``AutoscalerError`` where that cannot be done now."""
-        ...
 
 
 class Ticking:
@@ -60,7 +56,9 @@ class Ticking:
         self._monotonic_s = monotonic_s
         self._warming: Warming | None = None
         self._told: dict[str, str] = {}
-        """What was logged last of a stage, or of the switches."""
+        """What was logged last of a stage, or is wrong with the switches."""
+        self._switches = ""
+        """What was logged last of them."""
         self._ended_s = monotonic_s()
 
     @property
@@ -102,7 +100,15 @@ class Ticking:
         control = self._control()
         is_applied = control.mode is ProcessMode.APPLY
         self._loop.mode = Mode.APPLY if is_applied else Mode.RECOMMEND
-        self._tell("switches", control.problem)
+        problem = f"ConfigMap {CONTROL_CONFIG_MAP}: {control.problem}" if control.problem else ""
+        self._tell("switches", problem)
+        what = "what is enrolled" if is_applied and not control.is_paused else "nothing"
+        switches = (
+            f"mode {control.mode}{', paused' if control.is_paused else ''}: {what} is changed"
+        )
+        if switches != self._switches:
+            self._switches = switches
+            _log.info("%s", switches)
 
     def _take_history(self) -> None:
         if self._warming is None:

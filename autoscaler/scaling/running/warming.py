@@ -96,7 +96,10 @@ class Warming:
 
     def result(self) -> Warmed | None:
         """Return the filled model; None while it is read, and where it was taken before."""
-        warmed, self._warmed = self._warmed, None
+        warmed = self._warmed
+        if warmed is not None:
+            # Only then: its thread may fill it between the two.
+            self._warmed = None
         return warmed
 
     def _run(self) -> None:

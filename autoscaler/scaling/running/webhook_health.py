@@ -8,23 +8,18 @@ stand in the entries.  No pod is created for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from autoscaler.errors import KubeError, NotFoundError
 from autoscaler.kube.endpoint_probe import probe_all
-from autoscaler.kube.webhook_address import Address, ServiceAddress
-from autoscaler.kube.webhook_endpoints import service_endpoints
+from autoscaler.kube.webhook_endpoints import endpoints_of
 from autoscaler.kube.webhook_entries import PODS_WEBHOOK, authorities_of
 from autoscaler.kube.webhook_view import title_of
 
 if TYPE_CHECKING:
     from autoscaler.kube.api_server import ApiServer
-    from autoscaler.kube.webhook_endpoints import Endpoint
+    from autoscaler.kube.webhook_address import Address
     from autoscaler.kube.webhook_view import ProbeAll
-
-HTTPS_PORT = 443
 
 
 class WebhookHealth:
@@ -57,7 +52,7 @@ class WebhookHealth:
             return (f"{title} has no entries, so pods are not admitted by the webhook",)
         trusted = [authority for entry in entries for authority in authorities_of(entry)]
         probes = self._probe(
-            endpoints_of(self._api, self._address)(),
+            endpoints_of(self._api, self._address),
             server_name=self._address.server_name,
             trusted=tuple(dict.fromkeys(trusted)),
         )
@@ -70,12 +65,3 @@ class WebhookHealth:
             for probe in probes
             for host, port in (probe.endpoint,)
         )
-
-
-def endpoints_of(api: ApiServer, address: Address) -> Callable[[], Sequence[Endpoint]]:
-    """Return where the webhook's processes are found: ready behind its Service, or one URL."""
-    if isinstance(address, ServiceAddress):
-        return lambda: service_endpoints(api, address)
-    parts = urlsplit(address.url)
-    endpoint = parts.hostname or "", parts.port or HTTPS_PORT
-    return lambda: (endpoint,)

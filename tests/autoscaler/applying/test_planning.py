@@ -56,6 +56,24 @@ def test_amounts_are_written_as_quantities_rounded_up():
     assert [after for *_, after in fields(plan)] == ["4501m", "10"]
 
 
+@pytest.mark.parametrize(
+    ("request_", "told"),
+    [
+        ((40.0, 0.0), "the report recommends 0,"),
+        ((40.0, -5.0), "the report recommends -5,"),
+        ((40.0, 1e308), "the report recommends 1e+308,"),
+        ((-5.0, 12.0), "the report saw -5,"),
+    ],
+)
+def test_what_nobody_can_have_is_never_written(request_, told):
+    plan = planned(standing(), item(request=request_, limit=(80.0, 60.0)))
+
+    assert [after for *_, after in fields(plan)] == ["60"]
+    [(side, outcome, reason)] = reasons(plan)
+    assert (side, outcome) == ("request", "refused")
+    assert reason.startswith(f"{told} which nobody can have; allowed: ")
+
+
 def test_a_number_that_nobody_states_goes_beside_its_neighbour():
     team = Team()
     team.add(DEPLOYMENTS, owner(tflops_limit="80"))

@@ -133,6 +133,17 @@ def test_a_selection_that_selects_nothing_says_so_and_writes_nothing(tfa, saved,
     assert "no item that is selected (workload other/*)" in ended.err
 
 
+def test_a_workload_that_the_report_lacks_is_a_wrong_argument_and_close_ones_are_named(
+    tfa, saved, nowhere
+):
+    ended = tfa(
+        "apply", "team/chatt", "--from", saved(), "--dry-run", "client", "--kubeconfig", nowhere
+    )
+
+    assert (ended.code, ended.out) == (2, "")
+    assert "no workload 'team/chatt' in the report; did you mean team/chat?" in ended.err
+
+
 def test_the_table_shows_each_field_and_what_is_not_written():
     shown = result(item(), replica_item(), vram_item(severity=Severity.OK))
 

@@ -293,6 +293,23 @@ def test_no_server_makes_it_wait_for_ever(reflect, caplog):
     wait(lambda: "429: never; again in 120.0 s" in caplog.text, "the list failed")
 
 
+def test_an_error_that_lasts_is_logged_once_and_that_it_is_over(reflect, caplog):
+    caplog.set_level(logging.INFO, "autoscaler.kube")
+    server = Server(
+        lists=[ForbiddenError("403 no")] * 3,
+        watches=[Stream(end="in order"), Stream(end=ApiUnavailableError("down"))],
+    )
+
+    reflect(server, backoff=Backoff(first_s=0.001, longest_s=0.004, random_share=lambda: 0.0))
+    wait(lambda: server.count("watch") == 3, "it watches for the third time")
+
+    assert [record.message.partition(";")[0] for record in caplog.records] == [
+        "403 no",
+        "configmaps: the API server answers again",
+        "down",
+    ]
+
+
 def test_a_listener_that_fails_ends_nothing(reflect, caplog):
     def broken(_change):
         raise ZeroDivisionError("broken")

@@ -115,6 +115,23 @@ def test_nothing_is_lowered_before_the_time(state):
     assert (after.no_decrease_until_s >= state.no_decrease_until_s)[blocked].all()
 
 
+@pytest.mark.parametrize("column", ["last_limits_tick_s", "answered_until_s"])
+def test_what_was_answered_is_answered_by_nobody_again(column):
+    state = empty_state(np.array(["a", "b", "c"]), len(RESOURCES))
+    answered = np.array([START - 60, NEVER, START - DAY_S])
+
+    after = _handed_over(replace(state, **{column: answered}))
+
+    assert after.answered_until_s.tolist() == answered.tolist()
+
+
+def test_answers_of_a_clock_ahead_of_ours_count_as_those_of_now():
+    state = empty_state(np.array(["a"]), len(RESOURCES))
+    after = with_guards(state, [0], [Guard(answered_until_s=START + 60)], RESOURCES, START)
+
+    assert after.answered_until_s.tolist() == [START]
+
+
 @given(states())
 def test_no_change_of_the_day_is_forgotten(state):
     after = _handed_over(state)

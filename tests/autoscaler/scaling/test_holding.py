@@ -69,7 +69,7 @@ FIRST_LIMIT = _effect(Layer.LIMITS, None, 80.0)
     [
         (RAISE, True, True),
         (LOWER, False, False),
-        (RAISE_AT_START, True, False),
+        (RAISE_AT_START, False, False),
         (LOWER_AT_START, False, False),
         (MORE_REPLICAS, True, False),
         (FEWER_REPLICAS, False, False),
@@ -85,6 +85,15 @@ def test_what_passes_a_hold(effect, passes_warming, passes_unhealthy):
         assert (passing, [item.plan for item in held]) == (
             ((plan,), []) if passes else ((), [plan])
         )
+
+
+def test_what_workers_start_with_rises_with_what_running_ones_have_while_the_history_is_read():
+    rises = _effect(Layer.LIMITS, 8.0, 10.0, resource="vram_bytes")
+    plan = _plan(rises, RAISE_AT_START)
+
+    assert held_back([plan], Hold.WARMING) == ((plan,), ())
+    [passing], [held] = held_back([plan], Hold.UNHEALTHY)
+    assert (passing.effects, held.plan.effects) == ((rises,), (RAISE_AT_START,))
 
 
 def test_a_change_is_split_into_what_passes_and_what_is_held():

@@ -35,6 +35,8 @@ def _decided(*views, due=ALL, **columns):
         "start_limit": workloads.limit,
         "next_replicas": workloads.replicas,
         "is_urgent": np.zeros((len(views), 2), bool),
+        "unknown_request": np.zeros((len(views), 2), np.int16),
+        "unknown_limit": np.zeros((len(views), 2), np.int16),
         "due": due,
         "steps": StepLog().table(),
     }
@@ -142,6 +144,17 @@ def test_a_stated_start_amount_is_taken_back_when_it_no_longer_holds():
 
     assert dict(plan.change.start_limit) == {"vram_bytes": 16 * GIB}
     assert [(e.before, e.is_raise) for e in plan.effects] == [(12 * GIB, True)]
+
+
+def test_a_start_amount_that_no_step_made_has_a_reason_too():
+    stated = view("chat", *AUTO, start_limit=amounts({"vram_bytes": 12 * GIB}))
+    columns = {"start_limit": [[80.0, 16 * GIB]]}
+
+    (plan,) = _plan(stated, **columns)
+    (unknown,) = _plan(stated, unknown_limit=[[0, Code.NoSamples.number]], **columns)
+
+    assert plan.change.reason == "as running workers have it"
+    assert unknown.change.reason == "as running workers have it: no usable sample"
 
 
 def test_a_raise_that_reaches_starting_workers_too_is_stated_once():

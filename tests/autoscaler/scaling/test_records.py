@@ -13,7 +13,7 @@ KEY = ("team", "chat")
 ROWS = (("team", "chat", "A100"), ("team", "other", "A100"))
 
 
-def _decisions(*next_limit):
+def _decisions(*next_limit, is_decided=True):
     """Return decisions that say nothing but these limits, ``[W, 1]``."""
     unknown = np.full((len(next_limit), 1), np.nan)
     columns = dict.fromkeys((item.name for item in fields(Decisions)), unknown)
@@ -22,7 +22,10 @@ def _decisions(*next_limit):
     )
     table = StepLog().table()
     limits = np.array(next_limit)
-    return Decisions(**(columns | replicas | {"next_limit": limits, "steps": table}))
+    decided = dict.fromkeys(
+        ("is_decided_request", "is_decided_limit"), np.full(limits.shape, is_decided)
+    )
+    return Decisions(**(columns | replicas | decided | {"next_limit": limits, "steps": table}))
 
 
 def _entry(time_s, outcome="applied", after=90.0, layer="limits"):
@@ -89,7 +92,18 @@ def test_listeners_hear_of_decisions_that_say_something_new():
 
     assert heard == [(ROWS[0], 1), (ROWS[1], 1), (ROWS[1], 3)]
     assert [record.time_s for record in records.decisions_of(ROWS[1])] == [1, 3]
-    assert records.row_keys() == ROWS
+
+
+def test_what_is_wanted_and_not_in_force_is_told_once_although_most_ticks_decide_nothing():
+    records = Records()
+
+    for time_s in range(6):
+        wanted = time_s % 2 == 0
+        limits = _decisions([100.0 if wanted else 80.0], [50.0], is_decided=wanted)
+        records.add_decisions(ROWS, limits, time_s)
+    records.add_decisions(ROWS, _decisions([80.0], [50.0]), 7)
+
+    assert [record.time_s for record in records.decisions_of(ROWS[0])] == [0, 7]
 
 
 def test_a_restored_history_is_not_told_again():

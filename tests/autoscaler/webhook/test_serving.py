@@ -216,7 +216,7 @@ def test_a_port_that_is_taken_is_a_wrong_argument():
             await runner.cleanup()
 
     port, message = asyncio.run(run())
-    assert message == f"cannot listen on port {port}: Address already in use"
+    assert message == f"cannot listen on port {port} of {LOOPBACK}: Address already in use"
 
 
 def test_what_keeps_a_process_from_being_ready_is_logged_once(caplog):

@@ -9,7 +9,7 @@ from autoscaler.errors import ForbiddenError
 from autoscaler.kube.certificate_secret import read_stored
 from autoscaler.kube.resource import SECRETS
 from autoscaler.kube.webhook_address import ServiceAddress, UrlAddress
-from autoscaler.kube.webhook_endpoints import service_endpoints
+from autoscaler.kube.webhook_endpoints import endpoints_of
 from autoscaler.kube.webhook_entries import PODS_WEBHOOK, WEBHOOKS, entry_of
 from tests.cluster.certificates.asking import TENANT_NAMESPACE, admit
 from tests.cluster.certificates.installation import entries, filled, keeper_of
@@ -94,7 +94,7 @@ def test_another_secret_and_another_configuration_are_refused(plane, api, admin)
 
 def test_the_endpoints_of_the_service_are_found_with_the_shipped_rights(plane, api, admin):
     address = ServiceAddress()
-    assert service_endpoints(api, address) == ()
+    assert endpoints_of(api, address) == ()
     endpoint_slice = {
         "apiVersion": "discovery.k8s.io/v1",
         "kind": "EndpointSlice",
@@ -111,4 +111,4 @@ def test_the_endpoints_of_the_service_are_found_with_the_shipped_rights(plane, a
         ],
     }
     plane.kubectl("apply", "-f", "-", stdin=json.dumps(endpoint_slice)).well()
-    assert service_endpoints(api, address) == (("10.0.0.1", 9443),)
+    assert endpoints_of(api, address) == (("10.0.0.1", 9443),)

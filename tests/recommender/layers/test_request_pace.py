@@ -196,7 +196,7 @@ def test_workloads_that_begin_together_take_turns_in_one_period():
     )
     turns = []
     for _ in range(31):
-        turns.append(made.decide(applies=True).is_evaluated_request[:, 0])
+        turns.append(made.decide(applies=True).is_decided_request[:, 0])
         made.now_s += 60
     turns = np.array(turns)
 
@@ -220,8 +220,8 @@ def test_what_the_budget_holds_back_is_evaluated_again_at_the_next_look():
     made.now_s += 60
     made.decide(applies=True)
 
-    assert first.is_evaluated_request[:, 0].sum() == 5
-    assert second.is_evaluated_request[:, 0].sum() == 10
+    assert first.is_decided_request[:, 0].sum() == 5
+    assert second.is_decided_request[:, 0].sum() == 10
     assert (made.workloads.request[:, 0] > 15.0).sum() == 10
 
 

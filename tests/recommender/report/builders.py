@@ -280,8 +280,8 @@ def decisions(rows) -> Decisions:
         confidence=table(rows, "confidence"),
         is_stale=table(rows, "is_stale").astype(bool),
         is_urgent=np.zeros((w, 2), bool),
-        is_evaluated_request=np.ones((w, 2), bool),
-        is_evaluated_limit=np.ones((w, 2), bool),
+        is_decided_request=np.ones((w, 2), bool),
+        is_decided_limit=np.ones((w, 2), bool),
         unknown_request=unknown,
         unknown_limit=unknown,
         unknown_replicas=np.array(

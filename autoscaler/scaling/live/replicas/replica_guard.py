@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from autoscaler.kube.timestamps import time_text
-from autoscaler.scaling.live.times import seconds_of
+from autoscaler.kube.timestamps import seconds_of, time_text
 
 RESETS_S = 3600
 """Resets within so long count."""

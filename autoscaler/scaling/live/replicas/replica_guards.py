@@ -154,9 +154,7 @@ class ReplicaGuards:
         key, guard = key_of(workload), reset(remembered.guard, current, self._clock.now_s())
         self.undo(workload, Remembered(guard, None))
         with self._lock:
-            self._put_back.append(
-                Reset(key=key, ours=remembered.guard.scaled or 0, theirs=current)
-            )
+            self._put_back.append(Reset(key=key, ours=remembered.guard.scaled or 0, theirs=current))
 
     def forbid(self, workload: Object, text: str) -> None:
         """Note that this process lacks the right to set the replicas."""

@@ -11,8 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from autoscaler.errors import KubeError, NotFoundError
-from autoscaler.kube.resource import DEPLOYMENTS, Resource
-from autoscaler.scaling.live.caches import HPAS
+from autoscaler.kube.resource import DEPLOYMENTS, HPAS, SCALED_OBJECTS
 from autoscaler.scaling.live.replicas.scale_targets import kind_and_group
 
 if TYPE_CHECKING:
@@ -20,9 +19,6 @@ if TYPE_CHECKING:
     from autoscaler.kube.store import Change, Object
     from autoscaler.scaling.live.caches import LiveCaches
 
-SCALED_OBJECTS = Resource(
-    group="keda.sh", version="v1alpha1", plural="scaledobjects", kind="ScaledObject"
-)
 _DEFAULT_TARGET = {"apiVersion": DEPLOYMENTS.api_version, "kind": DEPLOYMENTS.kind}
 """Of a ScaledObject that names no kind."""
 _BY_TARGET = "target"

@@ -96,6 +96,8 @@ class ScaleTargets:
                 resources.pop(kind, None)
             if kind not in resources:
                 problems[kind] = text
+                if is_certain and self._problems.get(kind) != text:
+                    _log.warning("--scalable: %s, so that no such owner is scaled", text)
         self._resources, self._problems = resources, problems
         if (resources, problems) != before:
             self._version += 1
@@ -163,7 +165,7 @@ def _require_kinds(kinds: Iterable[str]) -> None:
         kind, _, group = text.partition(".")
         if not (kind.isalnum() and kind.isascii() and is_name(group)):
             raise UsageError(
-                f"kind {text!r} to be scaled is not valid; allowed: a kind and its group, such as "
+                f"--scalable: kind {text!r} is not valid; allowed: a kind and its group, such as "
                 "Rollout.argoproj.io"
             )
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from autoscaler.scaling.live.replicas.replica_guards import ReplicaGuards
     from autoscaler.scaling.live.replicas.replica_state import Held
     from autoscaler.scaling.live.showing.taking_back import TakingBack
-    from autoscaler.scaling.live.status.desired_amounts import Terms
+    from autoscaler.scaling.live.status.workload_terms import Terms
     from autoscaler.scaling.live.writing.statement_writing import Find
     from autoscaler.scaling.live.writing.statements import Statements
     from autoscaler.scaling.live.writing.stating import Stating
@@ -152,7 +152,11 @@ class Showing:
             self._stating.show(key)
         if self._switches.mode is Mode.APPLY:
             decided = [(view, columns.next_of(row)) for view, row in zip(views, rows, strict=True)]
-            is_open = self._taking_back.look(workload, terms, decided, tick.now_s)
+            # under a hold nobody knows well enough that a raise is wanted no longer
+            known = decided if self._switches.hold is None else ()
+            is_open = self._taking_back.look(
+                workload, terms, known, tick.now_s, is_paused=views[0].is_paused
+            )
             self._looks.again(key, is_wanted=is_open)
 
     def _with_recommendation(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from autoscaler.kube.store import Object
     from autoscaler.scaling.cluster import Amounts, Change, WorkloadView
     from autoscaler.scaling.live.replicas.replica_guards import ReplicaGuards
-    from autoscaler.scaling.live.status.desired_amounts import Terms
+    from autoscaler.scaling.live.status.workload_terms import Terms
     from autoscaler.scaling.live.writing.preparing import Numbering
     from autoscaler.scaling.live.writing.statements import Statements
     from autoscaler.scaling.live.writing.stating import Stating
@@ -47,13 +47,24 @@ class TakingBack:
         self._guards = guards
         self._numbering = numbering
 
-    def look(self, workload: Object, terms: Terms, decided_now: Sequence[Next], now_s: int) -> bool:
-        """Take back what is right no longer; return whether to look again after the next tick."""
+    def look(
+        self,
+        workload: Object,
+        terms: Terms,
+        decided_now: Sequence[Next],
+        now_s: int,
+        *,
+        is_paused: bool,
+    ) -> bool:
+        """Take back what is right no longer; return whether to look again after the next tick.
+
+        What is stated of a paused workload stays, for that is what pods start with meanwhile.
+        """
         standing = self._statements.standing(workload).decided
         status = workload.get("status") or {}
         may_be_old = bool(standing.desired) and is_capped(status)
         changes = self._withdrawals(standing, terms, decided_now, now_s) if may_be_old else []
-        wanted = self._wanted(workload, standing, changes, terms)
+        wanted = self._wanted(workload, standing, changes, terms, is_paused=is_paused)
         if wanted is not None:
             metadata = workload["metadata"]
             wish = Wish(
@@ -66,17 +77,23 @@ class TakingBack:
         return may_be_old or wanted is not None
 
     def _wanted(
-        self, workload: Object, standing: Decided, changes: Sequence[Change], terms: Terms
+        self,
+        workload: Object,
+        standing: Decided,
+        changes: Sequence[Change],
+        terms: Terms,
+        *,
+        is_paused: bool,
     ) -> Decided | None:
         """Return what is to stand there; None where it does."""
         is_scaled = terms.policy.replicas.is_enrolled
         replicas = self._guards.of(workload) if is_scaled else None
         guard = guard_after(standing.guard, {}, terms.models, replicas)
         desired = desired_after(standing.desired, changes, terms)
-        if is_same(desired, standing.desired):
+        if is_paused or is_same(desired, standing.desired):
             desired = dict(standing.desired)
         elif desired:
-            desired = {**self._numbering.next().mapping(), **desired}
+            desired = {**self._numbering.next(workload, standing).mapping(), **desired}
         wanted = Decided(desired=desired, guard=guard)
         return None if wanted == standing else wanted
 

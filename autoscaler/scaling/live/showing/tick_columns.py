@@ -9,6 +9,7 @@ import numpy as np
 
 from autoscaler.scaling.cluster import Amounts, amounts
 from autoscaler.scaling.live.amount_units import in_tflops
+from autoscaler.scaling.live.status.desired_amounts import SIDES
 from recommender.amounts import ResourceAmounts
 from recommender.decision import CODES_BY_NUMBER, Code
 
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from recommender.decision import Decisions
     from recommender.observation import Bools, Floats, Ints
     from recommender.resources import Resource
-
-_SIDES = ("requests", "limits")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +50,7 @@ class TickColumns:
         reason = first.min(axis=1, initial=Code.NotDecidedYet.number)
         following = np.hstack([decisions.next_request[:, known], decisions.next_limit[:, known]])
         is_decided = np.hstack(
-            [decisions.is_evaluated_request[:, known], decisions.is_evaluated_limit[:, known]]
+            [decisions.is_decided_request[:, known], decisions.is_decided_limit[:, known]]
         )
         is_stale = decisions.is_stale[:, known] & np.isfinite(decisions.target_request[:, known])
         return cls(
@@ -78,7 +77,7 @@ class TickColumns:
     def values_in(self, recommendation: Mapping[str, Any], card: Amounts) -> list[float]:
         """Return a recommendation of the API as a row of ``targets``."""
         values = []
-        for side in _SIDES:
+        for side in SIDES:
             read, _ = ResourceAmounts.from_mapping(recommendation.get(side) or {}, side)
             found = in_tflops(amounts(read.base_units()), card)
             values += [found.get(name, np.nan) for name in self.names]

@@ -18,7 +18,7 @@ from recommender.quantities import parse_quantity
 
 if TYPE_CHECKING:
     from autoscaler.scaling.cluster import WorkloadView
-    from autoscaler.scaling.live.status.desired_amounts import Terms
+    from autoscaler.scaling.live.status.workload_terms import Terms
 
 
 def is_capped(status: Mapping[str, Any]) -> bool:

@@ -8,7 +8,6 @@ spelt: its number in the order of decisions (epoch, sequence) is new only where 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -22,6 +21,7 @@ from recommender.resources import COMPUTE_PERCENT, TFLOPS, VRAM
 
 if TYPE_CHECKING:
     from autoscaler.scaling.cluster import Amounts, Change
+    from autoscaler.scaling.live.status.workload_terms import Terms
     from recommender.policy.model import LimitRule, Policy, RequestRule
 
 NEXT_START = "nextStart"
@@ -48,19 +48,6 @@ Stated = dict[Place, Decimal]
 """The amounts of one part, per worker and GPU device, in TFLOPS, percent or bytes."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
-    """What may be stated for a workload, and how."""
-
-    policy: Policy
-    is_in_percent: bool
-    """Whether its users state compute in percent of a GPU."""
-    peak_tflops: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
-    """Of one GPU of a model, where it is known; percent are counted of it."""
-    models: frozenset[str] = frozenset()
-    """GPU models that its workers run on; none where no worker runs."""
-
-
 class Order(NamedTuple):
     """The place of a statement in the order of decisions, and when it was made (UTC seconds)."""
 
@@ -77,10 +64,9 @@ class Order(NamedTuple):
         }
 
 
-def uses_percent(spec: Mapping[str, Any]) -> bool:
-    """Return whether a workload's ``spec`` states compute in percent."""
-    resources = spec.get("resources") or {}
-    return any(COMPUTE_PERCENT.api_name in (resources.get(side) or {}) for side in SIDES)
+def place_in_order(part: Mapping[str, Any]) -> tuple[int, int]:
+    """Return epoch and sequence of a statement, or of what was carried out; 0 where none stand."""
+    return part.get("epoch") or 0, part.get("sequence") or 0
 
 
 def desired_after(

@@ -14,13 +14,15 @@ from autoscaler.api.condition_reasons import ExternalReason, RecommendationReaso
 from autoscaler.api.names import CONTROL_CONFIG_MAP, Condition
 from autoscaler.scaling.live.status.statement import Said
 from recommender.decision import Code
-from recommender.policy.model import Mode
+from recommender.policy.model import Follows, Mode
 
 if TYPE_CHECKING:
     from autoscaler.scaling.live.replicas.replica_state import Held
     from recommender.policy.model import LimitRule, Policy, ReplicaRule, RequestRule
 
+_SWITCHES = f"ConfigMap {CONTROL_CONFIG_MAP}"
 _ACTING = (Mode.INITIAL, Mode.APPLY)
+_ALONE = {Follows.CRON: "cronScalingRules", Follows.ANSWERS: "externalScaler"}
 _REASONS = {
     Code.NotEnoughHistory: RecommendationReason.NOT_ENOUGH_HISTORY,
     Code.NoSamples: RecommendationReason.NO_SAMPLES,
@@ -53,25 +55,30 @@ def said_of(facts: Facts) -> Mapping[Condition, Said]:
     return dict(_said(facts))
 
 
-def acting_layers(policy: Policy) -> tuple[str, ...]:
-    """Return the layers that may change something, by the names of their annotations."""
+def what_acts(policy: Policy) -> tuple[str, ...]:
+    """Return what may change something: annotations of layers, or what acts without them."""
     layers: tuple[tuple[str, tuple[RequestRule | LimitRule | ReplicaRule, ...]], ...] = (
         ("auto-requests", tuple(policy.requests.values())),
         ("auto-limits", tuple(policy.limits.values())),
         ("auto-replicas", (policy.replicas,)),
     )
-    return tuple(
-        name
+    names = (
+        _ALONE.get(rule.follows, name)
         for name, rules in layers
-        if any(rule.is_enrolled and rule.mode in _ACTING for rule in rules)
+        for rule in rules
+        if rule.is_enrolled and rule.mode in _ACTING
     )
+    return tuple(dict.fromkeys(names))
 
 
 def _said(facts: Facts) -> Iterator[tuple[Condition, Said]]:
     yield Condition.RECOMMENDATION_PROVIDED, _of_recommendation(facts.unknown)
     yield Condition.RESOURCE_UPDATE, _of_update(facts)
     if facts.is_stale:
-        text = "no fresh samples: nothing is lowered but limits that end at the last safe one"
+        text = (
+            "its workers have no fresh samples: nothing is lowered but limits, which go back to "
+            "the last safe amount"
+        )
         yield Condition.STALE_METRICS, Said.yes(Condition.STALE_METRICS, text)
     if facts.held is not None and facts.policy.replicas.is_enrolled:
         yield Condition.REPLICAS_NOT_SCALED, Said.yes(facts.held.reason, facts.held.text)
@@ -93,17 +100,20 @@ def _of_recommendation(unknown: Code | None) -> Said:
 def _of_update(facts: Facts) -> Said:
     if facts.problem:
         return Said.no(UpdateReason.INVALID_CONFIG, facts.problem)
-    layers = acting_layers(facts.policy)
-    if not layers:
-        text = "no layer is enrolled that may change something: it is only recommended"
+    acting = what_acts(facts.policy)
+    if not acting:
+        text = (
+            "auto-requests, auto-limits and auto-replicas are off or only recommend: nothing is "
+            "changed"
+        )
         return Said.no(UpdateReason.NOT_ENROLLED, text)
     if facts.mode is not Mode.APPLY:
-        text = f"mode of ConfigMap {CONTROL_CONFIG_MAP}: recommend: nothing is changed"
+        text = f"the installation is in mode recommend ({_SWITCHES}): nothing is changed"
         return Said.no(UpdateReason.RECOMMEND_ONLY, text)
     if facts.is_paused:
         text = "the workload, its pool or everything is paused: nothing is changed"
         return Said.no(UpdateReason.PAUSED, text)
     if facts.hold:
-        return Said.no(UpdateReason.HELD, facts.hold)
-    text = f"{', '.join(layers)}: what is stated is what was decided"
+        return Said.no(UpdateReason.HELD, f"only raises pass: {facts.hold}")
+    text = f"{', '.join(acting)}: on, and what is decided is carried out"
     return Said.yes(UpdateReason.UPDATED, text)

@@ -11,18 +11,28 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple, Self
 
-from autoscaler.api.names import Condition
+from autoscaler.api.names import Condition, FieldManager
 from autoscaler.kube.condition import LONGEST_MESSAGE, condition, conditions_of
+from autoscaler.kube.status_apply import StatusOwner
 from autoscaler.kube.store import Object
-from autoscaler.scaling.live.status.desired_amounts import is_same
-from autoscaler.scaling.live.status.status_owner import (
-    CONDITIONS,
-    CRON_RULE,
-    DESIRED,
-    GUARD,
-    RECOMMENDATION,
-)
 
+RECOMMENDATION = "recommendation"
+DESIRED = "desiredResources"
+GUARD = "guard"
+CRON_RULE = "activeCronScalingRule"
+CONDITIONS = (
+    Condition.RECOMMENDATION_PROVIDED,
+    Condition.RESOURCE_UPDATE,
+    Condition.STALE_METRICS,
+    Condition.REPLICAS_NOT_SCALED,
+    Condition.EXTERNAL_SCALER,
+)
+OWNER = StatusOwner(
+    field_manager=FieldManager.AUTOSCALER,
+    fields=frozenset({RECOMMENDATION, DESIRED, GUARD, CRON_RULE}),
+    conditions=frozenset(CONDITIONS),
+)
+"""Which part of a status the autoscaler writes; everything else of it is others'."""
 Part = Mapping[str, Any]
 _NOTHING: Part = MappingProxyType({})
 _IS_TRUE = {"True": True, "False": False}
@@ -53,10 +63,6 @@ class Decided:
 
     desired: Part = field(default_factory=lambda: _NOTHING)
     guard: Part = field(default_factory=lambda: _NOTHING)
-
-    def is_same(self, other: Decided) -> bool:
-        """Return whether both say the same, however they spell it and number it."""
-        return self.guard == other.guard and is_same(self.desired, other.desired)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,21 +10,20 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from autoscaler.kube.timestamps import time_text
+from autoscaler.kube.timestamps import seconds_of, time_text
 from autoscaler.scaling.cluster import Guard, amounts
 from autoscaler.scaling.live.status.desired_amounts import SIDES, amounts_mapping, known_mapping
 from autoscaler.scaling.live.status.model_parts import laid_out, parts_of, place_of
-from autoscaler.scaling.live.times import seconds_of
 from recommender.amounts import ResourceAmounts
 from recommender.quantities import parse_quantity
 
 if TYPE_CHECKING:
     from autoscaler.scaling.cluster import Amounts
     from autoscaler.scaling.live.replicas.replica_guard import ReplicaGuard
-    from autoscaler.scaling.live.status.desired_amounts import Terms
+    from autoscaler.scaling.live.status.workload_terms import Terms
 
 REPLICAS = "replicas"
-_TIMES = ("lastChange", "watchedUntil", "noDecreaseUntil")
+_TIMES = ("lastChange", "watchedUntil", "noDecreaseUntil", "answeredUntil")
 _GUARD = (*_TIMES, "previous", "changesToday")
 
 
@@ -61,7 +60,7 @@ def guard_from(status: Mapping[str, Any] | None, gpu_model: str) -> Guard | None
     part = parts.get(gpu_model) or parts.get("")
     if not part:
         return None
-    last_change_s, watched_until_s, no_decrease_until_s = (
+    last_change_s, watched_until_s, no_decrease_until_s, answered_until_s = (
         seconds_of(part.get(name)) for name in _TIMES
     )
     previous, changes = part.get("previous") or {}, part.get("changesToday")
@@ -76,6 +75,7 @@ def guard_from(status: Mapping[str, Any] | None, gpu_model: str) -> Guard | None
         previous_request=request,
         previous_limit=limit,
         no_decrease_until_s=no_decrease_until_s,
+        answered_until_s=answered_until_s,
     )
 
 
@@ -98,7 +98,12 @@ def guard_after(
 
 def guard_mapping(guard: Guard) -> dict[str, Any]:
     """Return the guard of one GPU model as the API carries it; the opposite of ``guard_from``."""
-    times = (guard.last_change_s, guard.watched_until_s, guard.no_decrease_until_s)
+    times = (
+        guard.last_change_s,
+        guard.watched_until_s,
+        guard.no_decrease_until_s,
+        guard.answered_until_s,
+    )
     previous = {
         side: texts
         for side, values in zip(SIDES, (guard.previous_request, guard.previous_limit), strict=True)

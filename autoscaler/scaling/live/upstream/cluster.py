@@ -101,10 +101,6 @@ class UpstreamCluster:
         published = [permitted(self._published_for(view), view) for view in views]
         return reply_to(question, views, published)
 
-    def published(self) -> int:
-        """Return for how many workloads and GPU models something is to be changed."""
-        return self._publishing.count()
-
     def _published_for(self, view: WorkloadView) -> Published:
         return self._publishing.of_row((*view.key, view.gpu_model))
 

@@ -50,11 +50,11 @@ class Turns:
 
     def requests(self, row: int) -> frozenset[str]:
         """Return the resources of a row whose requests were decided."""
-        return self._names(self.decisions.is_evaluated_request[row])
+        return self._names(self.decisions.is_decided_request[row])
 
     def limits(self, row: int) -> frozenset[str]:
         """Return the resources of a row whose limits were decided."""
-        return self._names(self.decisions.is_evaluated_limit[row])
+        return self._names(self.decisions.is_decided_limit[row])
 
     def _names(self, decided: Bools) -> frozenset[str]:
         pairs = zip(self.resources, decided.tolist(), strict=True)
@@ -101,11 +101,6 @@ class Publishing:
         """Return what is published for a workload on one GPU model."""
         with self._lock:
             return self._published.get(row, Published())
-
-    def count(self) -> int:
-        """Return how many rows have something published."""
-        with self._lock:
-            return len(self._published)
 
 
 def row_of(change: Change) -> Row:

@@ -17,12 +17,12 @@ from autoscaler.api.notes import NotedProblems
 from autoscaler.kube.store import Object
 from autoscaler.scaling.cluster import Amounts, amounts
 from autoscaler.scaling.live.amount_units import in_tflops
+from autoscaler.scaling.live.status.desired_amounts import SIDES
 from recommender.amounts import ResourceAmounts
 from recommender.policy.fields import AMOUNTS
 from recommender.policy.stated import Stated
 
 _RESOURCE_OF = {each.key: each.resource for each in AMOUNTS if each.key.endswith("-request")}
-_SIDES = ("requests", "limits")
 _WORKERS = "maxWorkers"
 
 
@@ -63,7 +63,7 @@ def quota_room(quotas: Sequence[Object], worker: Worker) -> QuotaRoom:
     further: list[float] = []
     for left in _lefts(quotas):
         further += left.workers(worker)
-        if left.side == _SIDES[0]:
+        if left.side == SIDES[0]:
             each = left.of_one(worker)
             request[left.resource] = min(each, request.get(left.resource, each))
     replicas = None if not further else worker.placed + math.floor(min(further))
@@ -88,9 +88,9 @@ class _Left:
         """Return how many further workers this leaves room for; none where it bounds them not."""
         if self.side == _WORKERS:
             return [self.amount]
-        side = worker.start_request if self.side == _SIDES[0] else worker.start_limit
+        side = worker.start_request if self.side == SIDES[0] else worker.start_limit
         # Without a limit a worker may use all of its card, and quotas count that.
-        whole = worker.card.get(self.resource, 0.0) if self.side == _SIDES[1] else 0.0
+        whole = worker.card.get(self.resource, 0.0) if self.side == SIDES[1] else 0.0
         asked = side.get(self.resource, whole) * worker.gpu_count
         return [self.amount / asked] if asked > 0 else []
 
@@ -112,7 +112,7 @@ def _lefts(quotas: Sequence[Object]) -> Iterator[_Left]:
         total = (quota.get("spec") or {}).get("total")
         used = (quota.get("status") or {}).get("used") or {}
         total = total if isinstance(total, Mapping) else {}
-        for side in _SIDES:
+        for side in SIDES:
             yield from _of_side(side, total.get(side), used.get(side))
         if total.get(_WORKERS) is not None:
             most, have = _number(total[_WORKERS]), _number(used.get("workers"))

@@ -22,7 +22,7 @@ from autoscaler.scaling.live.replicas.replica_state import (
     owner_text,
     replica_state,
 )
-from autoscaler.scaling.live.replicas.scale_targets import ScaleTarget, held_by_rival
+from autoscaler.scaling.live.replicas.scale_targets import held_by_rival
 from autoscaler.scaling.live.viewing.policies import Settings, settings_of
 from autoscaler.scaling.live.viewing.room import Room
 from autoscaler.scaling.live.viewing.view_building import Built, Facts, pool_of, refitted, views_of
@@ -103,11 +103,6 @@ class LiveViews:
         """Return why nobody may set the replicas of a workload, where they are automatic."""
         entry = self._entries.get(key)
         return None if entry is None else entry.held
-
-    def target_of(self, key: Key) -> ScaleTarget | Held | None:
-        """Return where the replicas of a workload are set, or why not; None: it is not there."""
-        workload = self._caches.workload(*key)
-        return None if workload is None else self._targets.target_of(workload)
 
     def _look(self) -> None:
         """Bring the views to what the caches show."""

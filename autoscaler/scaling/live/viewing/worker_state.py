@@ -20,9 +20,9 @@ from autoscaler.api.names import (
 )
 from autoscaler.kube.condition import find_condition
 from autoscaler.kube.store import Object
+from autoscaler.kube.timestamps import seconds_of
 from autoscaler.scaling.cluster import Amounts, amounts
 from autoscaler.scaling.live.kept import READY
-from autoscaler.scaling.live.times import seconds_of
 from recommender.errors import InvalidValueError
 from recommender.policy.annotations import read_annotation_statements
 from recommender.policy.stated import combined

@@ -17,7 +17,12 @@ from autoscaler.api.names import Condition
 from autoscaler.kube.condition import find_condition
 from autoscaler.scaling.cluster import Outcome
 from autoscaler.scaling.live.replicas.scaling_replicas import Scaling
-from autoscaler.scaling.live.status.desired_amounts import Order, desired_after, is_same
+from autoscaler.scaling.live.status.desired_amounts import (
+    Order,
+    desired_after,
+    is_same,
+    place_in_order,
+)
 from autoscaler.scaling.live.status.statement import Decided
 from autoscaler.scaling.live.status.status_parts import guard_after
 from autoscaler.scaling.live.status.workload_terms import terms_of
@@ -31,7 +36,7 @@ if TYPE_CHECKING:
     from autoscaler.scaling.cluster import Change, WorkloadView
     from autoscaler.scaling.live.replicas.replica_guards import ReplicaGuards
     from autoscaler.scaling.live.replicas.scaling_replicas import ScalingReplicas
-    from autoscaler.scaling.live.status.desired_amounts import Terms
+    from autoscaler.scaling.live.status.workload_terms import Terms
     from autoscaler.scaling.live.writing.statement_writing import Find
     from autoscaler.scaling.live.writing.statements import Statements
 
@@ -61,9 +66,17 @@ class Numbering:
         self._clock = clock
         self._sequence = count(1)
 
-    def next(self) -> Order:
-        """Return the place of a new statement."""
-        return Order(self._epoch() or 0, next(self._sequence), self._clock.now_s())
+    def next(self, workload: Object, standing: Decided) -> Order:
+        """Return the place of a new statement about a workload.
+
+        It is after everything that was stated of it and carried out, also by the autoscaler of
+        another part of the namespaces, whose terms are counted apart from ours.
+        """
+        applied = (workload.get("status") or {}).get("applied") or {}
+        before = max(place_in_order(part) for part in (standing.desired, applied))
+        own = self._epoch() or 0, next(self._sequence)
+        epoch, sequence = own if own > before else (before[0], before[1] + 1)
+        return Order(epoch, sequence, self._clock.now_s())
 
 
 class Scaled(NamedTuple):
@@ -179,7 +192,7 @@ class Preparing:
         if is_same(desired, standing.desired):
             desired = dict(standing.desired)
         elif desired:
-            desired = {**self._numbering.next().mapping(), **desired}
+            desired = {**self._numbering.next(workload, standing).mapping(), **desired}
         guards = {each.gpu_model: each.guard for each in changes if each.guard is not None}
         replicas = self._guards.of(workload)
         return Decided(

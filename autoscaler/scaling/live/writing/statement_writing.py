@@ -14,7 +14,7 @@ from autoscaler.api.names import PAUSED
 from autoscaler.errors import ConflictError, NotFoundError
 from autoscaler.kube.resource import WORKLOADS
 from autoscaler.kube.status_apply import apply_status, is_new
-from autoscaler.scaling.live.status.status_owner import OWNER
+from autoscaler.scaling.live.status.statement import OWNER
 
 if TYPE_CHECKING:
     from autoscaler.clock import Clock

@@ -32,6 +32,10 @@ UNEXPLAINED = "Other"
 """Reason of a change that no step says anything of."""
 
 
+_Subject = tuple[str, str, str, Layer, str, bool, float]
+"""Workload by namespace, name and GPU model; layer, resource, for starting workers, amount."""
+
+
 class ChangeDirection(StrEnum):
     """Where a change went."""
 
@@ -77,8 +81,8 @@ class TickCounts:
         self._lock = Lock()
         self._ticks = 0
         self._decisions: Counter[tuple[str, DecisionMode]] = Counter()
-        self._planned: frozenset[tuple[object, ...]] = frozenset()
-        """Numbers that the tick before wanted: what is wanted again is no new decision."""
+        self._planned: frozenset[_Subject] = frozenset()
+        """Numbers that were wanted last: what is wanted again is no new decision."""
         self._applied = dict.fromkeys(
             ((_name(layer), direction) for layer in Layer for direction in ChangeDirection), 0
         )
@@ -133,7 +137,7 @@ class TickCounts:
         for subject in wanted.keys() - self._planned:
             code = wanted[subject].code
             self._decisions[UNEXPLAINED if code is None else code.name, as_mode] += 1
-        self._planned = frozenset(wanted)
+        self._planned = frozenset(wanted) | _standing(self._planned - wanted.keys(), tick)
 
     def _done(self, tick: Tick) -> None:
         for stage in (VALIDATE, APPLY):
@@ -158,7 +162,28 @@ def _effects(plans: tuple[PlannedChange, ...]) -> Iterator[tuple[PlannedChange, 
             yield plan, effect
 
 
-def _subject(plan: PlannedChange, effect: Effect) -> tuple[object, ...]:
+def _standing(subjects: frozenset[_Subject], tick: Tick) -> frozenset[_Subject]:
+    """Return the subjects of which a tick decided nothing, so that they are wanted still."""
+    if not subjects or tick.observed is None or tick.decisions is None:
+        return subjects
+    columns = {item.name: i for i, item in enumerate(tick.observed.observation.resources)}
+    rows = {(*view.key, view.gpu_model): row for row, view in enumerate(tick.views)}
+    decided = {
+        Layer.REQUESTS: tick.decisions.is_decided_request,
+        Layer.LIMITS: tick.decisions.is_decided_limit,
+    }
+
+    def stands(subject: _Subject) -> bool:
+        namespace, workload, gpu_model, layer, resource, _, _ = subject
+        row = rows.get((namespace, workload, gpu_model))
+        if row is None or layer not in decided:
+            return False
+        return not decided[layer][row, columns[resource]]
+
+    return frozenset(subject for subject in subjects if stands(subject))
+
+
+def _subject(plan: PlannedChange, effect: Effect) -> _Subject:
     change = plan.change
     return (
         *(change.namespace, change.workload, change.gpu_model),

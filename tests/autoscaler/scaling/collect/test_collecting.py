@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from autoscaler.errors import SourceUnavailableError
 from autoscaler.scaling.collect.collecting import CollectionError, Collector
 from recommender.policy.table import policy_table
 from recommender.resources import TFLOPS, VRAM
@@ -158,6 +159,20 @@ def test_an_error_of_one_metric_loses_no_other_and_is_raised_afterwards():
     assert model.counts.accepted == 20
     assert caught.value.collected.samples == {"tflops": 20}
     assert caught.value.collected.is_partial
+
+
+def test_an_error_that_metrics_share_is_told_once():
+    source, _, collector = _collector("tflops", "vram_bytes")
+    source.read = lambda *_: _refused()
+
+    with pytest.raises(CollectionError) as caught:
+        collector.collect(START + 300)
+
+    assert str(caught.value) == "tflops, vram_bytes: connection refused"
+
+
+def _refused():
+    raise SourceUnavailableError("connection refused")
 
 
 def test_what_a_failed_read_missed_is_read_with_the_next_one():

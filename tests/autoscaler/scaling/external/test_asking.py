@@ -190,10 +190,10 @@ def test_slow_endpoints_of_one_namespace_do_not_hold_up_those_of_another(world):
     asking.endpoints.open = Turnstile()
     asking.clock.advance_to(START + FIRST_WITHIN_S)
     assert asking.asked.ask_due() == 9
+    until(lambda: len(asking.endpoints.asked) == 2, what="both threads wait for an endpoint")
     asking.asked.see([*slow, scaled()])
     asking.clock.advance_to(START + 2 * FIRST_WITHIN_S)
     assert asking.asked.ask_due() == 1
-    until(lambda: len(asking.endpoints.asked) == 2, what="both threads wait for an endpoint")
     asking.endpoints.open.let_one_pass()
     until(lambda: len(asking.endpoints.asked) == 3, what="the next one is asked")
     assert [question["namespace"] for _, question, _ in asking.endpoints.asked] == [
@@ -300,16 +300,6 @@ def test_workloads_that_are_gone_are_forgotten(world):
     asking.asked.see([])
     assert asking.asked.answer_of(chat.uid) is None
     assert asking.asked.counts().workloads == 0
-
-
-def test_news_are_told_once(world):
-    asking = world(scaled())
-    assert not asking.asked.take_news()
-    asking.pass_s(FIRST_WITHIN_S)
-    assert asking.asked.take_news()
-    assert not asking.asked.take_news()
-    asking.pass_s(30)
-    assert not asking.asked.take_news()
 
 
 def test_a_workload_on_several_gpu_models_is_asked_for_once_with_its_highest_amounts(world):

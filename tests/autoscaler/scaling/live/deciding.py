@@ -32,7 +32,7 @@ def tick(views, *, now_s, applied=None, evaluated=frozenset(Layer), **amounts):
     decided["is_stale"] = np.zeros((rows, len(RESOURCES)), bool)
     decided["is_urgent"] = np.zeros((rows, len(RESOURCES)), bool)
     for layer in (Layer.REQUESTS, Layer.LIMITS):
-        name = f"is_evaluated_{layer.name.lower().removesuffix('s')}"
+        name = f"is_decided_{layer.name.lower().removesuffix('s')}"
         decided[name] = np.full((rows, len(RESOURCES)), layer in evaluated, bool)
     decided["steps"], decided["due"] = StepLog().table(), frozenset(Layer)
     for row, view in enumerate(views):

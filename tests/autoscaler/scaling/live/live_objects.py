@@ -1,7 +1,7 @@
 """Objects of a cluster as a live autoscaler sees them, short; beside those of the controller."""
 
 from autoscaler.api.names import GENERATED_FROM, PAUSED, POOL_LABEL
-from autoscaler.scaling.live.caches import HPAS
+from autoscaler.kube.resource import HPAS
 from tests.autoscaler.workloads import objects
 from tests.autoscaler.workloads.objects import POOL, TEAM, made
 

@@ -2,13 +2,14 @@ from autoscaler.api.names import CONTROL_CONFIG_MAP, NAMESPACE
 from autoscaler.kube.resource import (
     CONFIG_MAPS,
     GPUS,
+    HPAS,
     NAMESPACES,
     PODS,
     POOLS,
     QUOTAS,
     WORKLOADS,
 )
-from autoscaler.scaling.live.caches import HPAS, LiveCaches
+from autoscaler.scaling.live.caches import LiveCaches
 from autoscaler.scaling.live.kept import kept_of_gpu, kept_of_pool, kept_of_workload
 from tests.autoscaler.kube.test_cache_set import SelectingApi
 from tests.autoscaler.scaling.live.live_objects import gpu, namespace, pool, quota, workload

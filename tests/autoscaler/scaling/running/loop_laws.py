@@ -4,7 +4,7 @@
 """
 
 from autoscaler.api.names import PAUSED
-from autoscaler.scaling.live.times import seconds_of
+from autoscaler.kube.timestamps import seconds_of
 from recommender.amounts import ResourceAmounts
 from tests.autoscaler.workloads.objects import TEAM
 

@@ -21,6 +21,15 @@ def test_limits_and_replicas_are_looked_at_with_every_tick():
     assert rules.period_s == {Layer.REQUESTS: 90, Layer.LIMITS: 2, Layer.REPLICAS: 2}
 
 
+@pytest.mark.parametrize(
+    "selector", ["a=b", "a==b,c!=d", "example.com/team in (a, b),!old", "a notin (b), c", "a="]
+)
+def test_namespaces_are_chosen_as_kubectl_chooses_by_labels(selector):
+    rules = AutoscalerRules(namespace_selector=selector, instance="search")
+
+    assert rules.namespace_selector == selector
+
+
 @pytest.mark.parametrize(("tick_s", "within_s"), [(15.0, 10.0), (1.0, 2.0)])
 def test_writes_of_a_tick_end_before_the_next_one(tick_s, within_s):
     assert AutoscalerRules(tick_s=tick_s).apply_within_s == within_s
@@ -39,6 +48,10 @@ def test_writes_of_a_tick_end_before_the_next_one(tick_s, within_s):
         ({"page_every_s": 1.0}, "--page-every: 1s is not valid; allowed: 5s and longer"),
         ({"instance": "a"}, "--namespace-selector and --instance: give both, or none"),
         ({"namespace_selector": "a=b"}, "--namespace-selector and --instance: give both"),
+        (
+            {"namespace_selector": "a in b", "instance": "search"},
+            "--namespace-selector: 'a in b' is not valid; allowed: labels as kubectl -l takes them",
+        ),
         (
             {"namespace_selector": "a=b", "instance": "Search_1"},
             "--instance: 'Search_1' is not valid; allowed: up to 32 of a-z, 0-9 and '-'",

@@ -1,6 +1,7 @@
 """One tick of the process: what is set before it, and what follows it."""
 
 import logging
+from dataclasses import replace
 
 import pytest
 
@@ -291,8 +292,23 @@ def test_switches_that_cannot_be_read_are_told(caplog):
 
     world.run()
 
-    assert caplog.messages == ["mode 'aply' is not valid"]
+    assert "ConfigMap tensor-fusion-control: mode 'aply' is not valid" in caplog.messages
     assert world.cluster.applied == []
+
+
+def test_what_may_be_changed_is_told_whenever_that_changes(caplog):
+    caplog.set_level(logging.INFO)
+    world = World()
+
+    for control in (Control(), Control(), APPLY, APPLY, replace(APPLY, is_paused=True)):
+        world.control = control
+        world.run()
+
+    assert [text for text in caplog.messages if text.startswith("mode ")] == [
+        "mode recommend: nothing is changed",
+        "mode apply: what is enrolled is changed",
+        "mode apply, paused: nothing is changed",
+    ]
 
 
 def test_the_age_of_the_last_tick_counts_from_its_end():

@@ -1,5 +1,5 @@
 from autoscaler.errors import ForbiddenError
-from autoscaler.scaling.live.caches import HPAS
+from autoscaler.kube.resource import HPAS
 from tests.autoscaler.scaling.live.live_objects import hpa
 from tests.autoscaler.scaling.live.live_world import LiveWorld
 from tests.autoscaler.workloads.objects import made

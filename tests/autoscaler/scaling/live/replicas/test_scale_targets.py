@@ -152,6 +152,20 @@ def test_a_further_kind_that_cannot_be_scaled_is_said(answers, expected):
     assert why(known.target_of(ROLLED)) == (ReplicasReason.NO_SCALE, expected)
 
 
+def test_a_further_kind_that_does_not_exist_is_logged_once(caplog):
+    known, _ = targets(ROLLOUT)
+
+    known.refresh()
+    known.refresh()
+
+    assert caplog.messages == [
+        (
+            "--scalable: the API server knows no group argoproj.io of kind Rollout.argoproj.io, so "
+            "that no such owner is scaled"
+        )
+    ]
+
+
 def test_a_kind_that_was_known_stays_so_while_the_api_server_is_down():
     known, api = targets(ROLLOUT, answers=SERVED)
     known.refresh()

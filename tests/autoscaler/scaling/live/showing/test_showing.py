@@ -181,7 +181,7 @@ def test_the_reasons_of_a_hold_are_said_as_it_began(shown):
 
     assert shown.tick() == []
     [said] = [c for c in shown.world.status()["conditions"] if c["type"] == "ResourceUpdate"]
-    assert said["message"] == f"{Hold.UNHEALTHY}: no webhook answers"
+    assert said["message"] == f"only raises pass: {Hold.UNHEALTHY}: no webhook answers"
 
 
 def test_stale_metrics_are_said_and_told_while_they_last(shown):
@@ -317,6 +317,36 @@ def test_a_raise_that_there_was_no_room_for_is_taken_back_when_it_is_wanted_no_l
 
     shown.tick(next_limit=(20.0, 8 * GIB), **USED)
     assert shown.world.desired()["limits"]["tflops"] == "20"
+
+
+def test_under_a_hold_nobody_knows_that_a_raise_is_wanted_no_longer(shown):
+    capped(shown, 60.0)
+    shown.process.switches.hold = Hold.WARMING
+    shown.tick(next_limit=(20.0, 8 * GIB), **USED)
+    assert shown.world.desired()["limits"]["tflops"] == "60"
+
+    shown.process.switches.hold = None
+    shown.tick(next_limit=(20.0, 8 * GIB), **USED)
+    assert shown.world.desired()["limits"]["tflops"] == "20"
+
+
+def test_what_is_stated_of_a_paused_workload_stays_whatever_becomes_of_it(shown):
+    capped(shown, 60.0)
+    shown.world.api.edit(
+        WORKLOADS, TEAM, "chat", lambda obj: obj["metadata"]["annotations"].update({PAUSED: "true"})
+    )
+    shown.tick(next_limit=(20.0, 8 * GIB), **USED)
+    shown.world.api.edit(
+        WORKLOADS, TEAM, "chat", lambda obj: obj["spec"].update(autoScalingConfig={})
+    )
+    shown.tick(next_limit=(20.0, 8 * GIB), **USED)
+    assert shown.world.desired()["limits"]["tflops"] == "60"
+
+    shown.world.api.edit(
+        WORKLOADS, TEAM, "chat", lambda obj: obj["metadata"]["annotations"].pop(PAUSED)
+    )
+    shown.tick(next_limit=(20.0, 8 * GIB), **USED)
+    assert shown.world.desired() == {}
 
 
 def test_the_guard_of_replicas_goes_when_they_are_automatic_no_longer(shown):

@@ -9,12 +9,8 @@ from hypothesis import strategies as st
 from autoscaler.api.desired import read_desired
 from autoscaler.api.notes import NotedProblems
 from autoscaler.scaling.cluster import amounts
-from autoscaler.scaling.live.status.desired_amounts import (
-    Terms,
-    desired_after,
-    is_same,
-    uses_percent,
-)
+from autoscaler.scaling.live.status.desired_amounts import desired_after, is_same
+from autoscaler.scaling.live.status.workload_terms import Terms, uses_percent
 from recommender.policy.resolve import resolve
 from tests.autoscaler.scaling.live.live_objects import A100, ENROLLED, GIB, L4
 from tests.autoscaler.scaling.live.writing_world import change

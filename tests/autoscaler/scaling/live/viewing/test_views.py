@@ -3,11 +3,9 @@
 import pytest
 
 from autoscaler.api.condition_reasons import ReplicasReason
-from autoscaler.kube.resource import GPUS, NAMESPACES, PODS, POOLS, QUOTAS, WORKLOADS
+from autoscaler.kube.resource import GPUS, HPAS, NAMESPACES, PODS, POOLS, QUOTAS, WORKLOADS
 from autoscaler.scaling.external.answers import ExternalAnswer
-from autoscaler.scaling.live.caches import HPAS
 from autoscaler.scaling.live.replicas.replica_state import Held
-from autoscaler.scaling.live.replicas.scale_targets import ScaleTarget
 from tests.autoscaler.scaling.live.live_objects import (
     DEPLOYMENT,
     ENROLLED,
@@ -236,13 +234,6 @@ def test_a_further_kind_is_scaled_once_the_api_server_was_asked():
     }
     world.targets.refresh()
     assert held(world) is None
-
-
-def test_the_place_where_replicas_are_set_is_known_by_the_key(world):
-    target = world.views.target_of(KEY)
-    assert isinstance(target, ScaleTarget)
-    assert target.path == "/apis/apps/v1/namespaces/team/deployments/chat/scale"
-    assert world.views.target_of(("team", "gone")) is None
 
 
 # ----- what cannot be used

@@ -4,10 +4,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from autoscaler.kube.resource import GPUS, NAMESPACES, PODS, POOLS, QUOTAS, WORKLOADS
+from autoscaler.kube.resource import GPUS, HPAS, NAMESPACES, PODS, POOLS, QUOTAS, WORKLOADS
 from autoscaler.scaling.cluster import amounts
 from autoscaler.scaling.external.answers import ExternalAnswer
-from autoscaler.scaling.live.caches import HPAS
 from tests.autoscaler.scaling.live.live_objects import (
     A100,
     DEPLOYMENT,

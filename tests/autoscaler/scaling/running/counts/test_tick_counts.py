@@ -12,13 +12,14 @@ from autoscaler.scaling.running.counts.tick_counts import (
 )
 from autoscaler.scaling.stage_times import APPLY, COLLECT, STAGES
 from autoscaler.scaling.validating import Rejection
-from recommender.decision import Code
+from recommender.decision import Code, Layer
 from recommender.policy.model import Mode
 from recommender.resources import TFLOPS, VRAM
 from recommender.usage.model import UsageModel
 from tests.autoscaler.scaling.builders import START, ListSource, StandingCluster, view
 
 HOUR = 3600
+PERIODS = {Layer.REQUESTS: 60, Layer.LIMITS: 15, Layer.REPLICAS: 15}
 
 
 class World:
@@ -34,7 +35,7 @@ class World:
             self.source,
             self.clock,
             UsageModel((TFLOPS, VRAM)),
-            LoopSettings(mode=mode),
+            LoopSettings(mode=mode, period_s=PERIODS),
         )
         self.loop.bootstrap(START)
         self.counts = TickCounts(now_s=lambda: 5e8)
@@ -65,6 +66,15 @@ def test_what_is_only_recommended_is_counted_once_however_often_it_is_decided():
     assert {mode for _, mode in found.decisions} == {DecisionMode.DRY_RUN}
     assert sum(found.decisions.values()) == 1
     assert sum(found.applied.values()) == 0
+
+
+def test_a_recommended_request_is_counted_once_although_most_ticks_decide_nothing_about_it():
+    world = World(view("chat", "auto-requests"), mode=Mode.RECOMMEND)
+    world.source.put("tflops", START + 2 * HOUR, 79.0)
+
+    found = [world.tick() for _ in range(50)][-1]
+
+    assert sum(found.decisions.values()) == 1
 
 
 def test_what_was_dropped_is_counted_by_its_reason():

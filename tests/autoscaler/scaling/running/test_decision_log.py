@@ -8,16 +8,16 @@ import pytest
 
 from autoscaler.clock import VirtualClock
 from autoscaler.errors import UsageError
-from autoscaler.scaling.decision_log import SCHEMA, DecisionLog
 from autoscaler.scaling.loop import Loop, LoopSettings
 from autoscaler.scaling.records import Records
+from autoscaler.scaling.running.decision_log import SCHEMA, DecisionLog
 from recommender.policy.model import Mode
 from recommender.report.blocks import HistoryEntry
 from recommender.resources import TFLOPS, VRAM
 from recommender.usage.model import UsageModel
 from tests.autoscaler.scaling.builders import START, ListSource, StandingCluster, view
 
-PAGE = Path(__file__).parents[3] / "docs" / "decision-log.md"
+PAGE = Path(__file__).parents[4] / "docs" / "decision-log.md"
 HOUR_S = 3600
 RESOURCES = (TFLOPS, VRAM)
 KEY = ("team", "chat")

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from autoscaler.api.control import ProcessMode, control_from
 from autoscaler.api.names import CONTROL_CONFIG_MAP, ENABLED, PAUSED
-from autoscaler.cli.check_subjects import first_named
 from autoscaler.errors import NotFoundError
-from autoscaler.findings import Finding, Status
+from autoscaler.findings import Finding, Status, first_named
 from autoscaler.kube.condition import find_condition
 from autoscaler.kube.resource import CONFIG_MAPS, POOLS, REPLICA_SETS, WORKLOADS, Resource
 

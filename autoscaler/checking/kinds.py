@@ -8,25 +8,18 @@ from autoscaler.api.names import SCHEMA, SCHEMA_LABEL
 from autoscaler.findings import Finding, Status
 from autoscaler.kube.resource import (
     CONNECTIONS,
+    CUSTOM_RESOURCE_DEFINITIONS,
     GPUS,
     POOLS,
     QUOTAS,
     WORKLOAD_PROFILES,
     WORKLOADS,
-    Resource,
 )
 
 if TYPE_CHECKING:
     from autoscaler.kube.api_server import ApiServer
 
 CHECK = "kinds"
-DEFINITIONS = Resource(
-    group="apiextensions.k8s.io",
-    version="v1",
-    plural="customresourcedefinitions",
-    kind="CustomResourceDefinition",
-    is_namespaced=False,
-)
 NAMES = tuple(
     f"{kind.plural}.{kind.group}"
     for kind in (WORKLOAD_PROFILES, WORKLOADS, POOLS, GPUS, QUOTAS, CONNECTIONS)
@@ -38,7 +31,7 @@ def check_kinds(api: ApiServer, *, is_installed: bool) -> Finding:
     """Return what is known of our kinds.  Raises ``KubeError``."""
     found = {
         obj["metadata"]["name"]: obj
-        for objects, _ in api.pages(DEFINITIONS)
+        for objects, _ in api.pages(CUSTOM_RESOURCE_DEFINITIONS)
         for obj in objects
         if obj["metadata"]["name"] in NAMES
     }

@@ -11,15 +11,14 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from autoscaler.api.names import NAMESPACE, ServiceAccount
-from autoscaler.cli.check_kinds import CHECK as KINDS
-from autoscaler.cli.check_kinds import check_kinds
-from autoscaler.cli.check_leaders import LEADERS, check_leaders
-from autoscaler.cli.check_rights import check_rights
-from autoscaler.cli.check_webhook import CERTIFICATE, ENTRIES, check_webhook
-from autoscaler.cli.check_workloads import (
+from autoscaler.checking.kinds import CHECK as KINDS
+from autoscaler.checking.kinds import check_kinds
+from autoscaler.checking.leaders import LEADERS, check_leaders
+from autoscaler.checking.rights import check_rights
+from autoscaler.checking.webhook import CERTIFICATE, ENTRIES, check_webhook
+from autoscaler.checking.workloads import (
     BACK_OFF,
     MODE,
     PAUSES,
@@ -31,18 +30,15 @@ from autoscaler.clock import SystemClock
 from autoscaler.errors import ForbiddenError, KubeError, UsageError
 from autoscaler.findings import Finding, Section, Status
 from autoscaler.kube.api_server import ApiServer
-from autoscaler.kube.resource import Resource
+from autoscaler.kube.resource import SERVICE_ACCOUNTS
 from autoscaler.version import tool_version
-
-if TYPE_CHECKING:
-    from autoscaler.cli.terminal import Progress
 
 REACHABLE, INSTALLED = "api-server", "installed"
 OLDEST_MINOR = 33
 """Kubernetes 1.33 is the oldest version that is tested."""
-SERVICE_ACCOUNTS = Resource(group="", version="v1", plural="serviceaccounts", kind="ServiceAccount")
 TIMEOUT_S = 5.0
 Look = Callable[[], Finding | Sequence[Finding]]
+Progress = Callable[[float], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +91,10 @@ def open_cluster(flags: ClusterFlags) -> ApiServer | Section:
 
 
 def check_cluster(api: ApiServer, flags: ClusterFlags, progress: Progress) -> list[Section]:
-    """Look at everything and return the sections; what cannot be read is skipped."""
+    """Look at everything and return the sections; what cannot be read is skipped.
+
+    ``progress`` is told the share of the work that is done.
+    """
     with closing(api):
         installed, first = _installed(api, flags.namespace)
         is_admitting = ServiceAccount.WEBHOOK in installed

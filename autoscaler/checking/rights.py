@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from autoscaler.cli.check_subjects import first_named
 from autoscaler.errors import ForbiddenError
-from autoscaler.findings import Finding, Status
+from autoscaler.findings import Finding, Status, first_named
 from autoscaler.kube.access_review import Account, missing_rights, service_account, who_am_i
 from autoscaler.kube.process_rights import APPLY_ROLE, RIGHTS
 

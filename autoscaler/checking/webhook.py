@@ -16,8 +16,8 @@ from autoscaler.findings import Finding, Status
 from autoscaler.kube.access import IN_A_POD
 from autoscaler.kube.certificates import validity_s
 from autoscaler.kube.endpoint_probe import Probe, probe_all
-from autoscaler.kube.webhook_address import ServiceAddress
-from autoscaler.kube.webhook_endpoints import Endpoint, service_endpoints
+from autoscaler.kube.webhook_address import HTTPS_PORT, ServiceAddress
+from autoscaler.kube.webhook_endpoints import Endpoint, endpoints_of
 from autoscaler.kube.webhook_entries import WEBHOOKS, Entry, authorities_of
 from autoscaler.kube.webhook_view import title_of
 from autoscaler.sources.timestamps import iso
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from autoscaler.kube.webhook_entries import Webhook
 
 ENTRIES, CERTIFICATE = "webhook-entries", "webhook-certificate"
-HTTPS_PORT = 443
 SOON_S = 7 * 86_400
 """A certificate that ends so soon should have been renewed long ago."""
 
@@ -107,7 +106,7 @@ def _where(
     service = client_config.get("service")
     if service:
         address = ServiceAddress(namespace=service["namespace"], name=service["name"])
-        return service_endpoints(api, address), address.server_name, True
+        return endpoints_of(api, address), address.server_name, True
     parts = urlsplit(str(client_config.get("url") or ""))
     host = parts.hostname or ""
     return ((host, parts.port or HTTPS_PORT),), host, False
