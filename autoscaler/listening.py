@@ -10,6 +10,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 from aiohttp import web
 
@@ -21,6 +22,9 @@ KEEP_ALIVE_S = 120.0
 else a request may meet a connection that is just being closed."""
 CLOSING_S = 5.0
 """How long requests that are being answered may take when the ports close."""
+MOST_CONNECTIONS = 400
+"""Of a port without TLS, which everybody reaches: many more would take the file descriptors that
+the process needs for the API server."""
 LOOK_EVERY_S = 0.5
 """Between two looks at what keeps the process from being ready, for the log alone."""
 
@@ -47,7 +51,8 @@ async def listening(
 ) -> AsyncIterator[None]:
     """Serve at a port while the context lasts, with TLS where there is a ``context`` for it.
 
-    An ``address`` of None is all of the machine's.  Raises ``UsageError`` where the port is taken.
+    An ``address`` of None is all of the machine's.  Without TLS there are ``MOST_CONNECTIONS``, of
+    which the oldest ends for the next one.  Raises ``UsageError`` where the port is taken.
     """
     runner = web.AppRunner(
         application,
@@ -57,15 +62,30 @@ async def listening(
         shutdown_timeout=CLOSING_S,
     )
     await runner.setup()
+    server = runner.server
+    assert server is not None, "it is there once the runner is set up"
+    connected = partial(_connected, server) if context is None else server
     try:
         try:
-            await web.TCPSite(runner, address, port, ssl_context=context).start()
+            loop = asyncio.get_running_loop()
+            listener = await loop.create_server(connected, address, port, ssl=context)
         except OSError as error:
             raise UsageError(f"cannot listen on {_place(address, port)}: {_why(error)}") from error
         _log.info("listening on port %d with%s TLS", port, "" if context else "out")
-        yield
+        try:
+            yield
+        finally:
+            listener.close()
     finally:
         await runner.cleanup()
+
+
+def _connected(server: web.Server) -> web.RequestHandler:
+    """Return who answers a new connection; where there are enough, the oldest one ends for it."""
+    connections = server.connections
+    if len(connections) >= MOST_CONNECTIONS:
+        connections[0].force_close()
+    return server()
 
 
 def _place(address: str | None, port: int) -> str:

@@ -38,6 +38,13 @@ LIBRARIES_OF_THE_RECOMMENDER = {
 }
 STRANGERS = ("webhook", "workloads", "scaling", "agent")
 """Packages of ``autoscaler`` that do not import one another."""
+LAYERED = (
+    "autoscaler",
+    "autoscaler/scaling",
+    "autoscaler/scaling/live",
+    "autoscaler/scaling/running",
+)
+"""Folders whose packages stand one above the other."""
 IMPURE_MODULES = {
     "time",
     "random",
@@ -186,19 +193,21 @@ def test_modules_do_not_import_in_circles():
     assert packages <= set(order)
 
 
-def test_packages_of_the_services_do_not_depend_on_each_other_in_circles():
+@pytest.mark.parametrize("folder", LAYERED)
+def test_packages_do_not_depend_on_each_other_in_circles(folder):
+    root, prefix = ROOT / folder, folder.replace("/", ".") + "."
     graph: dict[str, set[str]] = {}
-    for path in modules():
-        parts = path.relative_to(ROOT).parts
-        if parts[0] != "autoscaler" or len(parts) < 3:
+    for path in sorted(root.rglob("*.py")):
+        package, *inner = path.relative_to(root).parts
+        if not inner:
             continue
         needed = {
-            name.split(".")[1]
+            name.removeprefix(prefix).partition(".")[0]
             for name in imports(path)
-            if name.startswith("autoscaler.")
-            and (ROOT / "autoscaler" / name.split(".")[1]).is_dir()
+            if name.startswith(prefix)
         }
-        graph.setdefault(parts[1], set()).update(needed - {parts[1]})
+        others = {name for name in needed - {package} if (root / name).is_dir()}
+        graph.setdefault(package, set()).update(others)
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:

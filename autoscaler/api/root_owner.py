@@ -21,8 +21,9 @@ ABOVE: Mapping[str, Sequence[str]] = MappingProxyType(
     }
 )
 """``Kind.group`` to the kinds that may own it; an installation may add to it."""
-NEVER_DIRECT = frozenset({"Deployment.apps", "CronJob.batch"})
-"""Kinds that make no pods themselves: a pod that says so was written by somebody else."""
+NEVER_DIRECT = frozenset({"Deployment.apps", "Rollout.argoproj.io", "CronJob.batch"})
+"""Kinds that make no pods themselves.  A pod that one controls was written by somebody who need
+not have the right to scale it, and no controller takes such a pod for its own."""
 _NONE: Mapping[str, Sequence[str]] = MappingProxyType({})
 _MOST_STEPS = 8
 _POD = "Pod"
@@ -56,7 +57,7 @@ def root_owner(
     added: Mapping[str, Sequence[str]] = _NONE,
     missing: Callable[[ObjectKey], None] = lambda _: None,
 ) -> Owner | None:
-    """Return the root owner of a pod; None for a pod that no controller made.
+    """Return the root owner of a pod; None for a pod that no controller made or can have made.
 
     ``added`` are an installation's additions to the table.  An owner that cannot be found is the
     root as far as it is known, and told to ``missing``.

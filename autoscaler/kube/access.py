@@ -227,4 +227,6 @@ def _files(configuration: Configuration) -> tuple[bytes, ...]:
 
 
 def _said(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return printable(f"{error.filename}: {error.strerror}")
     return printable(_CONTENT.sub("...", str(error)) or type(error).__name__)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from autoscaler.errors import ExpiredError, KubeError
+from autoscaler.errors import ExpiredError, KubeError, NotFoundError
 from autoscaler.kube.api_server import PAGE, ApiServer
 from autoscaler.kube.backoff import Backoff
 from autoscaler.kube.resource import Resource
@@ -253,6 +253,8 @@ class Reflector:
         self._failures += 1
         self._failures_in_a_row += 1
         self._last_error = str(error) or type(error).__name__
+        if isinstance(error, NotFoundError):
+            self._last_error += "; is this kind installed?"
         is_expired = isinstance(error, ExpiredError)
         if is_expired or self._failures_in_a_row % FAILURES_UNTIL_LIST == 0:
             self._version = ""

@@ -53,8 +53,10 @@ def history_entries(
     for plan, outcome in () if applied is None else applied.outcomes:
         for effect in plan.effects:
             after, result = effect.after, outcome.reason
-            if outcome.applied:
-                after = outcome.capped.get(effect.resource, effect.after)
+            given = outcome.capped.get(effect.resource, effect.after)
+            # a number that was capped at what it was is no change, whatever else was applied
+            if outcome.applied and given != effect.before:
+                after = given
                 result = APPLIED if after == effect.after else f"{CAPPED}: {outcome.reason}"
                 if effect.code is Code.RolledBack and not effect.is_at_start:
                     result = ROLLED_BACK

@@ -126,7 +126,6 @@ class Change:
     uid: str
     gpu_model: str = ""
     """Of the view that it was decided for."""
-    decided_s: int
     request: Amounts = field(default_factory=amounts)
     limit: Amounts = field(default_factory=amounts)
     start_request: Amounts = field(default_factory=amounts)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from autoscaler.scaling.cluster import Guard, amounts
+from recommender.layers.budget import WINDOW_S
 from recommender.layers.roll_back import NO_DECREASE_S
 from recommender.state import CHANGES_KEPT, NEVER
 from recommender.usage.statistics import WATCH_S
@@ -95,6 +96,7 @@ def with_guards(
     for row, guard in known:
         _merge_changes(columns, row, guard, names, now_s)
         _merge_watch(columns, row, guard, names, now_s)
+        _merge_charge(columns, row, guard, now_s)
         if guard.no_decrease_until_s is not None:
             until_s = min(guard.no_decrease_until_s, now_s + NO_DECREASE_S)
             column = columns["no_decrease_until_s"]
@@ -115,6 +117,7 @@ _COLUMNS = (
     "limit_before_decrease",
     "no_decrease_until_s",
     "answered_until_s",
+    "budget_s",
 )
 
 
@@ -196,6 +199,15 @@ def _merge_watch(
             if name in names and at[names.index(name)] < decrease_s:
                 at[names.index(name)] = decrease_s
                 before[names.index(name)] = value
+
+
+def _merge_charge(columns: dict[str, Floats | Ints], row: int, guard: Guard, now_s: int) -> None:
+    """Charge a workload to the fleet's budget for a change that no charge is known for."""
+    changed_s = NEVER if guard.last_change_s is None else guard.last_change_s
+    lowered_s = NEVER if guard.watched_until_s is None else guard.watched_until_s - WATCH_S
+    column, charged_s = columns["budget_s"], min(max(changed_s, lowered_s), now_s)
+    if charged_s - column[row] >= WINDOW_S:
+        column[row] = charged_s
 
 
 def _known(names: Sequence[str], values: Floats) -> Amounts:

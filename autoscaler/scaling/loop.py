@@ -136,22 +136,8 @@ class Loop:
 
     def bootstrap(self, start_s: int) -> Collected:
         """Read the history since ``start_s``; errors as those of ``Collector.bootstrap``."""
-        self._collector.want(start_s)
         self._collector.see(self._cluster.snapshot())
         return self._collector.bootstrap(start_s, self._clock.now_s())
-
-    def catch_up(self, since_s: int) -> tuple[Collected | None, Mapping[str, AutoscalerError]]:
-        """Read what is missing of the history since ``since_s``, or since a checkpoint ended.
-
-        Returns what was read, and the errors by stage; what they left out is read by the ticks.
-        """
-        errors: dict[str, AutoscalerError] = {}
-        self._collector.want(since_s)
-        views = self._snapshot(errors)
-        collected = self._collect(self._clock.now_s(), views, errors)
-        if collected is not None:
-            self.records.add_reads(collected)
-        return collected, errors
 
     def due(self) -> frozenset[Layer]:
         """Return the layers whose period has passed since their last tick."""
@@ -222,10 +208,6 @@ class Loop:
             )
         )
 
-    def restore(self, data: bytes) -> None:
-        """Go on from a checkpoint; raises ``CheckpointError`` and then leaves the loop as it is."""
-        self.go_on_from(self.read_checkpoint(data))
-
     def read_checkpoint(self, data: bytes) -> Checkpoint:
         """Return what a checkpoint holds, for a look at it; raises ``CheckpointError``."""
         return from_bytes(data, self._model.resources)
@@ -254,7 +236,7 @@ class Loop:
         with times.of(SNAPSHOT):
             views = self._snapshot(errors)
         with times.of(COLLECT):
-            collected = self._collect(now_s, views, errors)
+            collected = self._collect(now_s, errors)
         seen = Tick(now_s=now_s, due=due, views=views or (), collected=collected, errors=errors)
         if not views:
             return seen, None
@@ -266,7 +248,7 @@ class Loop:
         with times.of(DECIDE):
             decisions, state = decide(observed.observation, observed.policies, state, now_s, due)
         with times.of(PLAN):
-            planned = tuple(plan_changes(views, observed, decisions, now_s))
+            planned = tuple(plan_changes(views, observed, decisions))
         return replace(seen, observed=observed, decisions=decisions, planned=planned), state
 
     def _snapshot(self, errors: dict[str, AutoscalerError]) -> Sequence[WorkloadView] | None:
@@ -280,15 +262,7 @@ class Loop:
         self._collector.see(views)
         return views
 
-    def _collect(
-        self,
-        now_s: int,
-        views: Sequence[WorkloadView] | None,
-        errors: dict[str, AutoscalerError],
-    ) -> Collected | None:
-        if views is None and self._collector.is_waiting:
-            # how a history decays is said by the policies of the fleet
-            return None
+    def _collect(self, now_s: int, errors: dict[str, AutoscalerError]) -> Collected | None:
         try:
             return self._collector.collect(now_s)
         except CollectionError as error:

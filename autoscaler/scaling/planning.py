@@ -83,14 +83,14 @@ def rounded(resource: str, value: float) -> float:
 
 
 def plan_changes(
-    views: Sequence[WorkloadView], observed: Observed, decisions: Decisions, now_s: int
+    views: Sequence[WorkloadView], observed: Observed, decisions: Decisions
 ) -> list[PlannedChange]:
     """Return the changes in the order in which they are to be applied.
 
     Urgent ones come first, then raises, then decreases, and amounts before replicas.  ``views`` are
     those that ``observed`` was made of, row by row.  Replicas that are held are not planned.
     """
-    planner = _Planner(views, observed, decisions, now_s)
+    planner = _Planner(views, observed, decisions)
     plans = [plan for row in planner.rows() for plan in planner.plan(row)]
     return sorted(plans, key=_priority)
 
@@ -131,12 +131,10 @@ class _Planner:
         views: Sequence[WorkloadView],
         observed: Observed,
         decisions: Decisions,
-        now_s: int,
     ) -> None:
         self._views = views
         self._resources = observed.observation.resources
         self._decisions = decisions
-        self._now_s = now_s
         self._steps = StepIndex(decisions.steps)
         self._replicas = observed.observation.workloads.replicas
         self._layers = layer_columns(views, observed, decisions)
@@ -190,7 +188,6 @@ class _Planner:
             workload=view.workload,
             uid=view.uid,
             gpu_model=view.gpu_model,
-            decided_s=self._now_s,
         )
 
     def _amount(

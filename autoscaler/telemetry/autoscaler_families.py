@@ -94,6 +94,13 @@ GATE_OPEN = family(
     "1 while a part is healthy (webhook, metrics); while one is not, only raises pass",
     "part",
 )
+QUESTIONS = family(
+    "external_scaler_questions_total",
+    Kind.COUNTER,
+    "Questions to the external scalers of workloads by how they ended: Answered, NotAllowed, "
+    "NoSecret, Failed",
+    "outcome",
+)
 WARMING = family(
     "warming",
     Kind.GAUGE,
@@ -122,6 +129,7 @@ AUTOSCALER_FAMILIES = (
     JOB_LAST_SUCCESS,
     JOB_FAILING,
     GATE_OPEN,
+    QUESTIONS,
     WARMING,
     WARMING_PROGRESS,
 )

@@ -30,6 +30,8 @@ def autoscaler_points(autoscaler: AutoscalerSnapshot) -> Iterator[Point | Distri
     yield Point(family=families.WRITE_BACKLOG, value=autoscaler.write_backlog)
     for part, problems in autoscaler.gate.items():
         yield Point(family=families.GATE_OPEN, value=not problems, labels=(str(part),))
+    for reason, number in autoscaler.questions.items():
+        yield Point(family=families.QUESTIONS, value=number, labels=(str(reason),))
     progress_ratio = autoscaler.warming_progress_ratio
     yield Point(family=families.WARMING, value=progress_ratio is not None)
     if progress_ratio is not None:

@@ -6,7 +6,8 @@ import pytest
 from aiohttp import web
 
 from autoscaler.errors import UsageError
-from autoscaler.listening import listening, stop_on_signals
+from autoscaler.listening import MOST_CONNECTIONS, listening, stop_on_signals
+from tests.components.processes import LOOPBACK, free_port
 
 DEADLINE_S = 20.0
 
@@ -36,3 +37,36 @@ def test_an_address_that_is_none_of_the_machine_is_a_wrong_argument():
         "cannot listen on port 8080 of no-host.invalid: it is no address of this machine; allowed: "
         "an IP address, see --bind-address"
     )
+
+
+async def answered(_request):
+    return web.Response()
+
+
+def test_connections_that_ask_nothing_end_for_those_that_do():
+    application = web.Application()
+    application.router.add_get("/", answered)
+    port = free_port()
+
+    async def ask():
+        reader, writer = await asyncio.open_connection(LOOPBACK, port)
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        answer = await asyncio.wait_for(reader.read(), DEADLINE_S)
+        writer.close()
+        return answer
+
+    async def run():
+        async with listening(application, LOOPBACK, port, None):
+            idle = [await asyncio.open_connection(LOOPBACK, port) for _ in range(MOST_CONNECTIONS)]
+            answer = await ask()
+            first, last = idle[0][0], idle[-1][0]
+            ended = await asyncio.wait_for(first.read(), DEADLINE_S)
+            is_last_open = not last.at_eof()
+            for _, writer in idle:
+                writer.close()
+        return answer, ended, is_last_open
+
+    answer, ended, is_last_open = asyncio.run(run())
+
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert (ended, is_last_open) == (b"", True)

@@ -22,16 +22,18 @@ from tests.cluster.live_workloads import (
 )
 from tests.cluster.live_world import LiveWorld, some_ticks
 from tests.cluster.spaces import Space
-from tests.cluster.telling import DEADLINE_S, is_told, shows
+from tests.cluster.telling import is_told, shows
 from tests.components.processes import until
 
+DEADLINE_S = 180.0
+"""For what takes seconds where nobody else needs the machine."""
 WAITING_SHARE = 0.2
 """Part of the time that a worker waits which is short of its share."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """One namespace.  What its methods wait for, they wait for at most a minute."""
+    """One namespace.  What its methods wait for, they wait for some minutes at most."""
 
     world: LiveWorld
     space: Space
@@ -69,6 +71,7 @@ class Scene:
         return until(
             lambda: len(found := self.workers(workload)) == count and found,
             what=f"{workload} has {count} workers",
+            deadline_s=DEADLINE_S,
         )
 
     def grows(self, deployment: str, *, above: int = 1) -> None:
@@ -76,6 +79,7 @@ class Scene:
         until(
             lambda: self.replicas(deployment) > above,
             what=f"{deployment} has more than {above} replicas",
+            deadline_s=DEADLINE_S,
         )
 
     def settles(self, deployment: str, count: int, autoscaler: AutoscalerProcess) -> None:
@@ -90,7 +94,7 @@ class Scene:
             some_ticks(autoscaler)
             return self.replicas(deployment) == count
 
-        until(stays, what=f"{deployment} settles at {count} replicas", deadline_s=2 * DEADLINE_S)
+        until(stays, what=f"{deployment} settles at {count} replicas", deadline_s=DEADLINE_S)
 
     def has(
         self,
@@ -156,6 +160,7 @@ class Scene:
                 < limit_gib / 2
             ),
             what=f"a worker of {workload} started with less VRAM",
+            deadline_s=DEADLINE_S,
         )
         self.has(workload, lambda has: has[3] >= limit_gib, what="VRAM as before")
         is_told(self.space, "TensorFusionWorkload", "RolledBack")

@@ -33,6 +33,8 @@ from tests.components.processes import until
 
 PACE = ("--tick=2s", "--step=1s", "--requests-every=4s", "--since=3d", "--page-every=5s")
 """Seconds for what is minutes elsewhere."""
+DEADLINE_S = 180.0
+"""For ticks that take seconds where nobody else needs the machine."""
 A100_CARD = {"gpu_model": A100, "model": "A100", "tflops": "312", "vram": "80Gi"}
 H100_CARD = {
     "gpu_model": "NVIDIA H100 80GB HBM3",
@@ -99,6 +101,7 @@ def some_ticks(autoscaler: AutoscalerProcess, count: int = 4) -> None:
     until(
         lambda: autoscaler.metric("ticks_total") >= before + count,
         what=f"there are {count} more ticks",
+        deadline_s=DEADLINE_S,
     )
 
 

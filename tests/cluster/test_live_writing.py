@@ -116,7 +116,6 @@ def change_of(view: WorkloadView, **wanted: Any) -> Change:
         workload=view.workload,
         uid=view.uid,
         gpu_model=view.gpu_model,
-        decided_s=SystemClock().now_s(),
         **wanted,
     )
 

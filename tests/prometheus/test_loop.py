@@ -4,13 +4,13 @@ The truth is the same loop over the same server without the trouble.
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from autoscaler.clock import VirtualClock
 from autoscaler.scaling.loop import Loop, LoopSettings
-from autoscaler.scaling.starting import StartKind, save, start
 from autoscaler.sources.prometheus.client import PrometheusClient
 from autoscaler.sources.prometheus.connection import Connection
 from autoscaler.sources.prometheus.mappings import AGENT
@@ -18,6 +18,7 @@ from autoscaler.sources.prometheus.prometheus_source import PrometheusSource
 from recommender.resources import TFLOPS, VRAM
 from recommender.usage.model import UsageModel
 from tests.autoscaler.scaling.builders import StandingCluster, view
+from tests.autoscaler.scaling.running.starts import checkpoints_of, start
 from tests.components.histories import SPIKE_S, START_S
 
 NOW_S = START_S + 36 * 3600
@@ -50,6 +51,12 @@ def loop_at(client: PrometheusClient, now_s: int, step_s: int = 15) -> Loop:
         UsageModel([TFLOPS, VRAM]),
         LoopSettings(step_s=step_s),
     )
+
+
+def is_restored(loop: Loop, state: Path, since_s: int) -> bool:
+    """Start a loop from a state or the history; return which."""
+    views = loop._cluster.snapshot()
+    return start(loop, state, since_s, source=loop._source, clock=loop._clock, views=views)
 
 
 def run(loop: Loop, until_s: int, every_s: int = 60) -> None:
@@ -110,17 +117,19 @@ def test_a_peak_of_one_sample_is_in_the_history_that_decides(client):
     assert np.nanmax(loop.model.stores[1].blocks.top.values[:, row]) == 14 * GIB
 
 
-def test_a_process_that_starts_again_goes_on_as_if_it_had_never_ended(client, tmp_path):
+@pytest.mark.parametrize(("away_s", "is_short"), [(1800, True), (7200, False)])
+def test_a_process_that_starts_again_goes_on_as_if_it_had_never_ended(
+    client, tmp_path, away_s, is_short
+):
     state = tmp_path / "state"
     first = loop_at(client, NOW_S)
-    assert start(first, state, SINCE_S, now_s=NOW_S).kind is StartKind.NEW
+    assert not is_restored(first, state, SINCE_S)
     run(first, NOW_S + 600)
-    assert save(first, state) == state.stat().st_size
+    checkpoints_of(first, state).save()
 
-    again_s = NOW_S + 2 * 3600
+    again_s = NOW_S + away_s
     second = loop_at(client, again_s)
-    started = start(second, state, SINCE_S + 7200, now_s=again_s)
-    assert (started.kind, started.errors) == (StartKind.RESTORED, {})
+    assert is_restored(second, state, SINCE_S + away_s) is is_short
     run(second, again_s + 600)
     run(first, again_s + 600)
     assert_same(kept(second), kept(first))
@@ -129,15 +138,13 @@ def test_a_process_that_starts_again_goes_on_as_if_it_had_never_ended(client, tm
 def test_a_damaged_state_is_rebuilt_from_the_server_and_kept_aside(client, tmp_path, caplog):
     state = tmp_path / "state"
     first = loop_at(client, NOW_S)
-    start(first, state, SINCE_S, now_s=NOW_S)
-    save(first, state)
+    assert not is_restored(first, state, SINCE_S)
+    checkpoints_of(first, state).save()
     data = bytearray(state.read_bytes())
     data[len(data) // 2] ^= 0xFF
     state.write_bytes(data)
 
     second = loop_at(client, NOW_S)
-    started = start(second, state, SINCE_S, now_s=NOW_S)
-    assert started.kind is StartKind.REBUILT
-    assert str(state) in caplog.text
-    assert started.reason in caplog.text
+    assert not is_restored(second, state, SINCE_S)
+    assert f"the state file {state} cannot be used: " in caplog.text
     assert_same(kept(second), kept(first))

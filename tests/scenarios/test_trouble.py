@@ -157,7 +157,7 @@ def test_a_crash_between_decision_and_application_changes_nothing_in_the_end():
             crashes += 1
             crashing.cluster.crashes = False
             crashing.loop = crashing.new_loop()
-            crashing.loop.restore(saved)
+            crashing.loop.go_on_from(crashing.loop.read_checkpoint(saved))
             crashing.loop.tick()
         assert _without_policy(crashing.view()) == _without_policy(calm.view())
 

@@ -113,11 +113,6 @@ class Collector:
         """Have the first read begin at ``since_s``, whenever it comes about."""
         self._since_s = since_s
 
-    @property
-    def is_waiting(self) -> bool:
-        """Whether a history is wanted and nothing has been read yet."""
-        return self._since_s is not None and not self._positions.end_s
-
     def bootstrap(self, start_s: int, end_s: int) -> Collected:
         """Read a history, ``start_s <= ts < end_s``.
 
@@ -137,7 +132,7 @@ class Collector:
 
     def collect(self, now_s: int) -> Collected:
         """Read what came since the last read, before ``now_s``; errors as in ``bootstrap``."""
-        if self.is_waiting and self._since_s is not None:
+        if self._since_s is not None and not self._positions.end_s:
             return self.bootstrap(self._since_s, now_s)
         metrics = self._metrics()
         self._positions.begin(metrics, now_s - FIRST_READ_S)

@@ -14,7 +14,8 @@ import threading
 import zlib
 from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from autoscaler.api.condition_reasons import ExternalReason
@@ -51,6 +52,7 @@ FIRST_WITHIN_S = 30
 """A workload that may be asked is asked for the first time within so long."""
 KEPT_INTERVALS = 3
 KEPT_LEAST_S = 300
+_ENDS = tuple(reason for reason in ExternalReason if reason is not ExternalReason.NOT_ASKED_YET)
 NOT_YET = "the endpoint is asked once the initial delay of the workload is over"
 _log = logging.getLogger(__name__)
 
@@ -66,17 +68,6 @@ class _Asked:
     answered_s: int = 0
     reason: ExternalReason = ExternalReason.NOT_ASKED_YET
     text: str = NOT_YET
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AskedCounts:
-    """How asking went so far."""
-
-    workloads: int
-    """That have an endpoint."""
-    in_flight: int
-    asked: Mapping[ExternalReason, int] = field(default_factory=dict)
-    """Questions by how they ended."""
 
 
 class AskedScalers:
@@ -148,14 +139,16 @@ class AskedScalers:
             asked = self._asked.get(uid)
             return None if asked is None else (asked.reason, asked.text)
 
-    def counts(self) -> AskedCounts:
-        """Return counts of now."""
+    @property
+    def in_flight(self) -> int:
+        """Return how many are being asked, or wait for a thread that asks."""
         with self._lock:
-            return AskedCounts(
-                workloads=len(self._asked),
-                in_flight=sum(asked.is_asking for asked in self._asked.values()),
-                asked=dict(self._counts),
-            )
+            return sum(asked.is_asking for asked in self._asked.values())
+
+    def outcomes(self) -> Mapping[ExternalReason, int]:
+        """Return how the questions so far ended."""
+        with self._lock:
+            return MappingProxyType({reason: self._counts[reason] for reason in _ENDS})
 
     def stop(self) -> None:
         """Ask nobody any more; those that are being asked end by their deadline."""

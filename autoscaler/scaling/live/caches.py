@@ -29,6 +29,8 @@ from autoscaler.scaling.live.kept import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from autoscaler.kube.api_server import ApiServer
     from autoscaler.kube.store import Object
 
@@ -44,33 +46,42 @@ KINDS = (
 )
 
 
-class LiveCaches(CacheSet):
-    """The caches of one autoscaler; thread-safe."""
+class ChosenCaches(CacheSet):
+    """Caches of an autoscaler that may be for a part of the namespaces; thread-safe."""
 
-    def __init__(self, api: ApiServer, *, namespace: str, namespace_selector: str = "") -> None:
+    def __init__(
+        self,
+        api: ApiServer,
+        kinds: Iterable[CachedKind],
+        *,
+        namespace: str,
+        namespace_selector: str,
+    ) -> None:
         """``namespace`` is that of the installation, which holds the switches.
 
         ``namespace_selector``, written as for kubectl, chooses the namespaces whose workloads this
         autoscaler looks after; empty: all.
         """
-        chosen = (
-            (CachedKind(resource=NAMESPACES, label_selector=namespace_selector),)
-            if namespace_selector
-            else ()
+        chosen = CachedKind(resource=NAMESPACES, label_selector=namespace_selector)
+        self.is_partial = bool(namespace_selector)
+        """Whether it is for a part of the namespaces, which are a store then."""
+        super().__init__(
+            api, (*kinds, *((chosen,) if self.is_partial else ())), namespace=namespace
         )
-        super().__init__(api, (*KINDS, *chosen), namespace=namespace)
-        self._is_partial = bool(chosen)
-        for resource in (WORKLOADS, QUOTAS):
-            self.store(resource).add_index(BY_NAMESPACE, namespace_of)
-
-    @property
-    def is_partial(self) -> bool:
-        """Return whether it is for a part of the namespaces, which are a store then."""
-        return self._is_partial
 
     def has_chosen(self, namespace: str) -> bool:
         """Return whether this autoscaler looks after the workloads of a namespace."""
-        return not self._is_partial or self.store(NAMESPACES).get(None, namespace) is not None
+        return not self.is_partial or self.store(NAMESPACES).get(None, namespace) is not None
+
+
+class LiveCaches(ChosenCaches):
+    """The caches of one autoscaler; thread-safe."""
+
+    def __init__(self, api: ApiServer, *, namespace: str, namespace_selector: str = "") -> None:
+        """Arguments are those of ``ChosenCaches``."""
+        super().__init__(api, KINDS, namespace=namespace, namespace_selector=namespace_selector)
+        for resource in (WORKLOADS, QUOTAS):
+            self.store(resource).add_index(BY_NAMESPACE, namespace_of)
 
     def workload(self, namespace: str, name: str) -> Object | None:
         """Return a workload that this autoscaler looks after; None where there is none."""

@@ -6,22 +6,26 @@ ever touched.  How a change becomes a statement is ``preparing``, how it is writ
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from autoscaler.scaling.cluster import Outcome
+from autoscaler.scaling.live.writing.preparing import Prepared, refused
+from autoscaler.scaling.live.writing.write_results import failure_of
 
 if TYPE_CHECKING:
     from autoscaler.kube.store import Key, Object
     from autoscaler.scaling.cluster import Change, WorkloadView
     from autoscaler.scaling.live.replicas.replica_guards import ReplicaGuards
-    from autoscaler.scaling.live.writing.preparing import Prepared, Preparing, Views
+    from autoscaler.scaling.live.writing.preparing import Preparing, Views
     from autoscaler.scaling.live.writing.statement_writing import Find
     from autoscaler.scaling.live.writing.stating import Stating
     from autoscaler.scaling.live.writing.telling import Telling
     from autoscaler.scaling.live.writing.write_results import Result
 
 APPLY_WITHIN_S = 10.0
+_log = logging.getLogger(__name__)
 
 
 class LiveCluster:
@@ -53,6 +57,8 @@ class LiveCluster:
         self._telling = telling
         self._apply_within_s = apply_within_s
         self._has_learned = False
+        self._told: dict[Key, str] = {}
+        """Workloads that could not be prepared, and what was logged of it last."""
 
     def snapshot(self) -> Sequence[WorkloadView]:
         """Return all workloads, after a look at whether somebody else set replicas."""
@@ -78,7 +84,7 @@ class LiveCluster:
         by_key: dict[Key, list[Change]] = {}
         for change in changes:
             by_key.setdefault((change.namespace, change.workload), []).append(change)
-        prepared = [self._preparing.prepare(key, group) for key, group in by_key.items()]
+        prepared = [self._prepared(key, group) for key, group in by_key.items()]
         outcomes = {id(each.change): each for item in prepared for each in item.refused}
         asked = [(item, item.wish) for item in prepared if item.wish is not None]
         wishes = [wish for _, wish in asked]
@@ -86,6 +92,16 @@ class LiveCluster:
         for (item, _), result in zip(asked, results, strict=True):
             outcomes |= {id(each.change): each for each in self._settled(item, result)}
         return [outcomes[id(change)] for change in changes]
+
+    def _prepared(self, key: Key, changes: Sequence[Change]) -> Prepared:
+        try:
+            return self._preparing.prepare(key, changes)
+        except Exception as error:  # noqa: BLE001 - one workload must not cost all others the tick
+            failure = failure_of(error).result
+            if self._told.get(key) != failure.text:
+                self._told[key] = failure.text
+                _log.exception("workload %s/%s: its changes cannot be made", *key)
+            return Prepared(refused=refused(changes, failure.text))
 
     def _settled(self, prepared: Prepared, result: Result) -> Iterable[Outcome]:
         for change in prepared.amounts:

@@ -56,7 +56,8 @@ def forward(application: web.Application, leader: Callable[[], str], port: int) 
     @web.middleware
     async def pass_on(request: web.Request, handler: Handler) -> web.StreamResponse:
         address = leader()
-        if not address or PASSED_ON in request.headers:
+        # What is no path ("*", or a host and port) would become a part of another address.
+        if not address or PASSED_ON in request.headers or not request.path.startswith("/"):
             return await handler(request)
         host = f"[{address}]" if ":" in address else address
         try:

@@ -65,9 +65,10 @@ def absence_of(caches: CacheSet, elector: Elector) -> Callable[[], str]:
         problems = caches.problems()
         if problems:
             return f"this process is not ready: {problems[0]}"
-        holder = elector.snapshot().holder
-        leader = f"{host_of(holder)} does" if holder else "nobody is known to"
-        return f"this process does not decide; at present {leader}"
+        known = elector.snapshot()
+        leader = f"{host_of(known.holder)} does" if known.holder else "nobody is known to"
+        why = f", because its Lease cannot be had: {known.last_error}" if known.last_error else ""
+        return f"this process does not decide{why}; at present {leader}"
 
     return absence
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ from recommender.usage.model import UsageModel
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from autoscaler.api.condition_reasons import ExternalReason
     from autoscaler.api.control import Control
     from autoscaler.clock import Clock
     from autoscaler.scaling.cluster import Cluster
@@ -61,6 +62,8 @@ class Surroundings:
     services: Sequence[Service] = ()
     jobs: Sequence[Job] = ()
     stating: Callable[[], StatingSnapshot] | None = None
+    questions: Callable[[], Mapping[ExternalReason, int]] = dict
+    """Returns how questions to external scalers ended."""
     answer: Callable[[Question], Reply] | None = None
     """Answers another operator; None: nobody is answered."""
     close: Sequence[Callable[[], None]] = field(default=())
@@ -145,6 +148,7 @@ class Process:
             write_backlog=0
             if queue is None
             else sum(queue.backlog.values()) + queue.delayed + queue.in_hand,
+            questions=self._around.questions(),
         )
 
     @property

@@ -94,7 +94,7 @@ def _pool_classes(deadline: Deadline) -> dict[str, type[HTTPConnectionPool]]:
 
 def _of_one_address(host: str, timeout_s: object, deadline: Deadline) -> float:
     """Return how long connecting to one address of a host may take: ``urllib3`` tries each."""
-    with suppress(OSError):
+    with suppress(OSError, UnicodeError):
         # A host without an address is told by whoever connects.
         addresses = len(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM))
         share_s = deadline.left_s() / addresses

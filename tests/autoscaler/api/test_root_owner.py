@@ -44,6 +44,17 @@ def test_a_pod_that_no_controller_made_has_no_root():
     assert asked == []
 
 
+@pytest.mark.parametrize(
+    ("kind", "api_version"),
+    [("Deployment", "apps/v1"), ("Rollout", "argoproj.io/v1alpha1"), ("CronJob", "batch/v1")],
+)
+def test_a_pod_whose_owner_makes_no_pods_itself_has_no_root(kind, api_version):
+    find, asked = finding()
+    forged = owned_by({**reference(kind, "victim"), "apiVersion": api_version})
+    assert root_owner(forged, "team", find) is None
+    assert asked == []
+
+
 def test_an_owner_that_is_not_known_is_the_root_and_told():
     find, _ = finding()
     missing = []

@@ -101,6 +101,12 @@ def test_a_certificate_file_that_is_missing_is_named(tmp_path):
     assert usage_error(path) == f"kubeconfig {path}: File does not exist: /none/ca.crt"
 
 
+def test_a_token_file_that_is_missing_is_named(tmp_path):
+    path = kubeconfig(tmp_path / "config", tokenFile="/none/token")
+
+    assert usage_error(path) == f"kubeconfig {path}: /none/token: No such file or directory"
+
+
 def test_acting_as_somebody_else_is_refused_and_not_forgotten(tmp_path):
     path = kubeconfig(tmp_path / "config", token=SECRET, **{"as": "alice", "as-groups": ["x"]})
 

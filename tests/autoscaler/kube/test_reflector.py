@@ -9,6 +9,7 @@ from autoscaler.errors import (
     ApiUnavailableError,
     ExpiredError,
     ForbiddenError,
+    NotFoundError,
     ThrottledError,
 )
 from autoscaler.kube.backoff import Backoff
@@ -296,15 +297,18 @@ def test_no_server_makes_it_wait_for_ever(reflect, caplog):
 def test_an_error_that_lasts_is_logged_once_and_that_it_is_over(reflect, caplog):
     caplog.set_level(logging.INFO, "autoscaler.kube")
     server = Server(
-        lists=[ForbiddenError("403 no")] * 3,
+        lists=[ForbiddenError("403 no")] * 2 + [NotFoundError("404 Not Found")],
         watches=[Stream(end="in order"), Stream(end=ApiUnavailableError("down"))],
     )
 
     reflect(server, backoff=Backoff(first_s=0.001, longest_s=0.004, random_share=lambda: 0.0))
     wait(lambda: server.count("watch") == 3, "it watches for the third time")
 
-    assert [record.message.partition(";")[0] for record in caplog.records] == [
+    assert [
+        record.message.rpartition("; again")[0] or record.message for record in caplog.records
+    ] == [
         "403 no",
+        "404 Not Found; is this kind installed?",
         "configmaps: the API server answers again",
         "down",
     ]

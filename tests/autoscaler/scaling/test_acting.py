@@ -242,12 +242,12 @@ def test_a_checkpoint_that_others_went_on_from_is_completed_by_their_guards():
     world.loop.tick()
     checkpoint = world.loop.checkpoint()
     other = world.new_loop()
-    other.restore(checkpoint)
+    other.go_on_from(other.read_checkpoint(checkpoint))
     world.use(20.0, 2 * HOUR_S)
     other.tick()
     guard = world.cluster.views[0].guard
 
-    world.loop.restore(checkpoint)
+    world.loop.go_on_from(world.loop.read_checkpoint(checkpoint))
     world.loop.tick(frozenset())
 
     assert guard.watched_until_s == world.clock.now_s() + 1800

@@ -21,7 +21,7 @@ def _plan(layer=Layer.LIMITS, resource="tflops", row=0, code=Code.Burst, **more)
     effect = Effect(
         layer=layer, resource=resource, before=80.0, after=100.0, reason="why", code=code, **more
     )
-    change = Change(namespace="team", workload="chat", uid="u", decided_s=START)
+    change = Change(namespace="team", workload="chat", uid="u")
     return PlannedChange(row=row, change=change, effects=(effect,))
 
 
@@ -48,6 +48,12 @@ def test_a_capped_change_is_told_with_what_was_set():
     entry = _entry(_plan(), applied=True, capped=amounts({"tflops": 90.0}), reason="card is full")
 
     assert (entry.after, entry.outcome) == (90.0, "capped: card is full")
+
+
+def test_a_number_that_got_nothing_is_told_as_refused_though_others_of_its_change_were_applied():
+    entry = _entry(_plan(), applied=True, capped=amounts({"tflops": 80.0}), reason="card is full")
+
+    assert (entry.before, entry.after, entry.outcome) == (80.0, 100.0, "card is full")
 
 
 def test_a_refused_change_is_told_with_the_clusters_reason():

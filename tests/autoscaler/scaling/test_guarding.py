@@ -133,6 +133,15 @@ def test_answers_of_a_clock_ahead_of_ours_count_as_those_of_now():
 
 
 @given(states())
+def test_whoever_was_changed_lately_stays_charged_to_the_budget_of_the_fleet(state):
+    after = _handed_over(state)
+    changed_s = state.request_change_s.max(axis=(1, 2))
+
+    assert (after.budget_s >= changed_s).all()
+    assert (after.budget_s <= START).all()
+
+
+@given(states())
 def test_no_change_of_the_day_is_forgotten(state):
     after = _handed_over(state)
 
@@ -257,7 +266,6 @@ def test_amounts_carry_their_guard_and_replicas_carry_none(is_of_replicas):
         namespace="team",
         workload="chat",
         uid="u",
-        decided_s=START,
         replicas=2 if is_of_replicas else None,
     )
 

@@ -11,7 +11,6 @@ from autoscaler.scaling.holding import Hold, held_back
 from autoscaler.scaling.planning import Effect, PlannedChange
 from autoscaler.scaling.validating import Rejection
 from recommender.decision import Layer
-from tests.autoscaler.scaling.builders import START
 
 FIELDS = {
     (Layer.REQUESTS, False): "request",
@@ -46,7 +45,6 @@ def _plan(*effects, row=0, is_urgent=False):
         namespace="team",
         workload=f"w{row}",
         uid="u",
-        decided_s=START,
         replicas=replicas,
         is_urgent=is_urgent,
         reason="; ".join(effect.reason for effect in effects),

@@ -230,7 +230,7 @@ def test_a_restored_loop_goes_on_as_if_it_had_not_stopped():
         other_cluster, source, clock, UsageModel((TFLOPS, VRAM)), LoopSettings(mode=Mode.APPLY)
     )
 
-    other.restore(loop.checkpoint())
+    other.go_on_from(other.read_checkpoint(loop.checkpoint()))
     expected, found = loop.tick(), other.tick()
 
     assert [plan.change for plan in found.planned] == [plan.change for plan in expected.planned]
@@ -246,7 +246,7 @@ def test_a_tick_that_died_before_it_applied_gives_the_same_when_repeated():
     loop.tick(frozenset(Layer))
     once = list(cluster.views)
 
-    loop.restore(saved)
+    loop.go_on_from(loop.read_checkpoint(saved))
     cluster.views[:] = before
     loop.tick(frozenset(Layer))
 
@@ -266,7 +266,7 @@ def test_damaged_bytes_are_refused_and_the_loop_stays_as_it_is(data):
     model, fleet = loop.model, loop.fleet
 
     with pytest.raises(CheckpointError, match="checkpoint"):
-        loop.restore(data)
+        loop.go_on_from(loop.read_checkpoint(data))
 
     assert (loop.model, loop.fleet) == (model, fleet)
 
@@ -277,7 +277,7 @@ def test_a_checkpoint_for_other_resources_is_refused():
     other = Loop(cluster, source, clock, UsageModel((VRAM,)))
 
     with pytest.raises(CheckpointError):
-        other.restore(loop.checkpoint())
+        other.go_on_from(other.read_checkpoint(loop.checkpoint()))
 
 
 def test_decisions_are_recorded_when_they_say_something_new():

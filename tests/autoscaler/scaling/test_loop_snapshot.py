@@ -65,7 +65,7 @@ def test_a_new_loop_holds_nothing(loop):
 
 
 def test_what_is_held_is_counted(loop):
-    loop.catch_up(START)
+    loop.bootstrap(START)
     snapshot = loop_snapshot(loop, checkpoint_bytes=4096, checkpoint_saved_s=12.5)
 
     assert (snapshot.workloads, snapshot.workers) == (1, 1)
@@ -84,7 +84,7 @@ def test_what_is_held_is_counted(loop):
 )
 def test_failed_reads_are_counted_by_metric_and_kind(loop, source, clock, error, kind):
     source.error = error
-    loop.catch_up(START)
+    loop.bootstrap(START)
     source.down = {"tflops"}
     ticks(loop, clock, 3)
     source.down = set()
@@ -93,16 +93,16 @@ def test_failed_reads_are_counted_by_metric_and_kind(loop, source, clock, error,
     assert loop_snapshot(loop).collect_errors == {("tflops", kind): 3}
 
 
-def test_reads_that_fail_at_the_start_are_counted(loop, source):
+def test_reads_that_fail_in_the_first_tick_are_counted(loop, source):
     source.down = {"tflops", "vram_bytes"}
-    loop.catch_up(START)
+    loop.tick()
 
     expected = {("tflops", "unavailable"): 1, ("vram_bytes", "unavailable"): 1}
     assert loop_snapshot(loop).collect_errors == expected
 
 
 def test_partial_answers_are_counted_by_metric(loop, source, clock):
-    loop.catch_up(START)
+    loop.bootstrap(START)
     source.partial = {"vram_bytes"}
     ticks(loop, clock, 2)
 
@@ -117,7 +117,7 @@ def test_a_preview_counts_nothing(loop, source):
 
 
 def test_a_snapshot_does_not_change_with_the_loop(loop, source, clock):
-    loop.catch_up(START)
+    loop.bootstrap(START)
     source.down = {"tflops"}
     before = loop_snapshot(loop)
     accepted = before.samples["accepted"]

@@ -48,7 +48,7 @@ def _decided(*views, due=ALL, **columns):
 
 def _plan(*views, due=ALL, **columns):
     """Plan from decisions that keep everything, but for ``columns`` ([W, R] or [W])."""
-    return plan_changes(views, *_decided(*views, due=due, **columns), START)
+    return plan_changes(views, *_decided(*views, due=due, **columns))
 
 
 def test_amounts_in_force_need_no_change():
@@ -70,7 +70,7 @@ def test_a_decision_becomes_one_change_of_amounts_and_one_of_replicas():
     assert dict(change.limit) == {"tflops": 100.0, "vram_bytes": 20 * GIB}
     assert dict(change.start_request) == dict(change.start_limit) == {}
     assert change.replicas is None
-    assert (change.uid, change.gpu_model, change.decided_s) == ("team-chat-1", "A100", START)
+    assert (change.uid, change.gpu_model) == ("team-chat-1", "A100")
     assert [(e.layer, e.resource, e.before, e.after) for e in of_amounts.effects] == [
         (Layer.REQUESTS, "tflops", 40.0, 50.0),
         (Layer.LIMITS, "tflops", 80.0, 100.0),

@@ -9,7 +9,7 @@ from autoscaler.scaling.planning import Effect, PlannedChange
 from autoscaler.scaling.validating import Rejection, rejection_counts, validate
 from recommender.decision import Layer
 from recommender.resources import GIB
-from tests.autoscaler.scaling.builders import START, policy, view
+from tests.autoscaler.scaling.builders import policy, view
 
 CHAT = view("chat", "auto-requests", "auto-limits", "auto-replicas")
 
@@ -17,9 +17,7 @@ CHAT = view("chat", "auto-requests", "auto-limits", "auto-replicas")
 def _plan(layer=Layer.LIMITS, resource="tflops", before=80.0, after=100.0, row=0, **more):
     kind = {Layer.REQUESTS: "request", Layer.LIMITS: "limit"}.get(layer)
     amount = {kind: amounts({resource: after})} if kind else {"replicas": int(after)}
-    change = Change(
-        namespace="team", workload="chat", uid=more.pop("uid", CHAT.uid), decided_s=START, **amount
-    )
+    change = Change(namespace="team", workload="chat", uid=more.pop("uid", CHAT.uid), **amount)
     effect = Effect(
         layer=layer, resource=resource, before=before, after=after, reason="", code=None, **more
     )

@@ -45,9 +45,7 @@ def _cluster(*workloads, cards=4):
 def _change(cluster, key=KEY, **what):
     view = cluster.view(key)
     frozen = {k: amounts(v) if isinstance(v, dict) else v for k, v in what.items()}
-    return Change(
-        namespace=key[0], workload=key[1], uid=view.uid, decided_s=cluster.now_s, **frozen
-    )
+    return Change(namespace=key[0], workload=key[1], uid=view.uid, **frozen)
 
 
 def _read(cluster, metric, seconds=60):

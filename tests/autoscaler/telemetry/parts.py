@@ -4,6 +4,7 @@ from types import MappingProxyType, SimpleNamespace
 
 import numpy as np
 
+from autoscaler.api.condition_reasons import ExternalReason
 from autoscaler.kube.candidate import Standing
 from autoscaler.kube.certificate_keeper import KeeperSnapshot
 from autoscaler.kube.elector import ElectorSnapshot
@@ -186,6 +187,7 @@ def autoscaler(**changes):
         "warming_progress_ratio": 0.5,
         "writes": {**dict.fromkeys(WriteOutcome, 0), **writes},
         "write_backlog": 7,
+        "questions": {ExternalReason.ANSWERED: 5, ExternalReason.FAILED: 1},
     }
     return AutoscalerSnapshot(**{**values, **changes})
 

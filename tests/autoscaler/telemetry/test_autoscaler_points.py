@@ -52,6 +52,13 @@ def is_error(name):
     return name == "apply_errors_total"
 
 
+def test_questions_to_external_scalers_are_counted_by_how_they_ended():
+    found = exported()
+
+    assert found["external_scaler_questions_total", ("outcome", "Answered")] == 5.0
+    assert found["external_scaler_questions_total", ("outcome", "Failed")] == 1.0
+
+
 def test_stages_and_jobs_are_measured():
     found = exported()
 

@@ -106,8 +106,8 @@ def test_a_pod_with_only_a_prefix_is_named_after_it(generate_name, name):
 
 
 def test_a_long_derived_name_is_cut_and_fits_into_a_label():
-    deployment = owner("Deployment", "w" * 200)
-    found = admitted(owned(asking(**AMOUNTS), deployment), cluster(deployment))
+    daemons = owner("DaemonSet", "w" * 200)
+    found = admitted(owned(asking(**AMOUNTS), daemons), cluster(daemons))
     assert len(found.labels["workload"]) == 63
 
 

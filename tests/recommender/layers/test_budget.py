@@ -5,6 +5,7 @@ import pytest
 
 from recommender.decision import Code, Layer
 from recommender.policy.model import Buffer
+from recommender.state import NEVER
 from tests.builders import policy
 from tests.fleets import StatedFleet
 
@@ -47,6 +48,20 @@ def test_every_workload_gets_its_turn():
         seen += changed(made)
         made.now_s += WINDOW_S
     assert sorted(seen) == list(range(30))
+
+
+def test_workloads_whose_changes_nobody_makes_do_not_keep_others_from_theirs():
+    made = fleet(np.full(30, 12.0), np.full(30, 10.0))
+    seen = set()
+    for _ in range(12):
+        rows = changed(made)
+        seen |= set(rows)
+        # of the first twenty nothing comes into force, and nothing is charged
+        requests = np.where(np.arange(30) < 20, 10.0, made.workloads.request[:, 0])
+        made.set(request=np.stack([requests, np.full(30, np.nan)], axis=1))
+        made.state.budget_s[:20] = NEVER
+        made.now_s += WINDOW_S
+    assert seen == set(range(30))
 
 
 def test_a_workload_larger_than_the_budget_can_change():
@@ -99,6 +114,7 @@ def test_raises_get_through_while_decreases_wait_and_room_comes_bit_by_bit():
     raws = np.where(np.arange(rows) < 30, 12.0, 8.0)
     made = fleet(raws, np.full(rows, 10.0))
     made.state.budget_s[30:36] = made.now_s - np.arange(6) * 100
+    made.state.granted_s[30:36] = made.state.budget_s[30:36]
     raised = set()
     for _ in range(60):
         raised |= {row for row in changed(made) if row < 30}

@@ -46,11 +46,6 @@ class Rivals:
         """Return numbers that are other ones whenever an answer may be."""
         return self._changed_hpas, self._changed_lists
 
-    @property
-    def problem(self) -> str:
-        """Return why ScaledObjects cannot be listed; empty where they can, or there are none."""
-        return self._problem
-
     def rival_of(self, namespace: str, kind: str, name: str) -> str | None:
         """Return who scales an object, such as ``HorizontalPodAutoscaler team/chat``.
 

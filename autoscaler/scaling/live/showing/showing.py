@@ -7,6 +7,7 @@ what others did to its status is mended.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Protocol
 
 from autoscaler.scaling.cards import card_of
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from autoscaler.scaling.live.writing.stating import Stating
     from autoscaler.scaling.live.writing.telling import Telling
     from autoscaler.scaling.loop import Tick
+
+_log = logging.getLogger(__name__)
 
 
 class Switches(Protocol):
@@ -112,7 +115,10 @@ class Showing:
         moment = Moment(tick.now_s, (self._switches.mode, self._switches.hold))
         for key in self._looks.take(moment, self._rows, tick.views, changed, columns, due):
             rows = self._rows.of[key]
-            self._look(key, rows, tick, columns, is_due=any(due[row] for row in rows))
+            try:
+                self._look(key, rows, tick, columns, is_due=any(due[row] for row in rows))
+            except Exception:  # noqa: BLE001 - one workload must not end the showing of all others
+                _log.exception("workload %s/%s cannot be shown", *key)
 
     def _learn(self, views: Sequence[WorkloadView], columns: TickColumns, now_s: int) -> None:
         """Take over what an earlier process showed of workloads that are new here."""
@@ -154,9 +160,7 @@ class Showing:
             decided = [(view, columns.next_of(row)) for view, row in zip(views, rows, strict=True)]
             # under a hold nobody knows well enough that a raise is wanted no longer
             known = decided if self._switches.hold is None else ()
-            is_open = self._taking_back.look(
-                workload, terms, known, tick.now_s, is_paused=views[0].is_paused
-            )
+            is_open = self._taking_back.look(workload, terms, known, is_paused=views[0].is_paused)
             self._looks.again(key, is_wanted=is_open)
 
     def _with_recommendation(

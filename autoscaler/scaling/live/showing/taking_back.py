@@ -52,7 +52,6 @@ class TakingBack:
         workload: Object,
         terms: Terms,
         decided_now: Sequence[Next],
-        now_s: int,
         *,
         is_paused: bool,
     ) -> bool:
@@ -63,7 +62,7 @@ class TakingBack:
         standing = self._statements.standing(workload).decided
         status = workload.get("status") or {}
         may_be_old = bool(standing.desired) and is_capped(status)
-        changes = self._withdrawals(standing, terms, decided_now, now_s) if may_be_old else []
+        changes = self._withdrawals(standing, terms, decided_now) if may_be_old else []
         wanted = self._wanted(workload, standing, changes, terms, is_paused=is_paused)
         if wanted is not None:
             metadata = workload["metadata"]
@@ -98,10 +97,9 @@ class TakingBack:
         return None if wanted == standing else wanted
 
     def _withdrawals(
-        self, standing: Decided, terms: Terms, decided_now: Sequence[Next], now_s: int
+        self, standing: Decided, terms: Terms, decided_now: Sequence[Next]
     ) -> list[Change]:
         found = (
-            withdrawal(view, standing.desired, terms, amounts, now_s)
-            for view, amounts in decided_now
+            withdrawal(view, standing.desired, terms, amounts) for view, amounts in decided_now
         )
         return [change for change in found if change is not None]

@@ -33,7 +33,6 @@ def withdrawal(
     desired: Mapping[str, Any],
     terms: Terms,
     next_amounts: tuple[Amounts, Amounts],
-    now_s: int,
 ) -> Change | None:
     """Return the change that states what is in force in the place of an old raise; None: no need.
 
@@ -55,7 +54,6 @@ def withdrawal(
         workload=view.workload,
         uid=view.uid,
         gpu_model=view.gpu_model,
-        decided_s=now_s,
         request=request,
         limit=limit,
         reason="a raise that there was no room for is wanted no longer",

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from autoscaler.api.names import COMPONENT, PREFIX, WORKLOAD_LABEL, Component
+from autoscaler.api.names import PREFIX, WORKLOAD_LABEL
 from autoscaler.kube.cache_problems import cache_problems
-from autoscaler.kube.cache_set import CachedKind, CacheSet
-from autoscaler.kube.resource import GPUS, NAMESPACES, PODS, WORKLOADS
+from autoscaler.kube.cache_set import CachedKind
+from autoscaler.kube.resource import GPUS, PODS, WORKLOADS
+from autoscaler.scaling.live.caches import WORKERS, ChosenCaches
 from autoscaler.scaling.live.kept import kept_of_gpu, kept_of_worker
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from autoscaler.kube.store import Object
 
 BY_WORKLOAD = "workload"
-WORKERS = f"{COMPONENT}={Component.WORKER}"
 OPTIONAL = frozenset(f"{each.plural}.{each.group}" for each in (WORKLOADS, GPUS))
 _OF_WORKLOAD = ("name", "namespace", "uid", "resourceVersion", "annotations", "deletionTimestamp")
 _OF_SPEC = ("resources", "replicas", "qos", "gpuCount", "gpuModel", "poolName")
@@ -49,23 +49,19 @@ def kept_of_upstream_workload(obj: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-class UpstreamCaches(CacheSet):
+KINDS = (
+    CachedKind(resource=PODS, keep=kept_of_upstream_worker, label_selector=WORKERS),
+    CachedKind(resource=WORKLOADS, keep=kept_of_upstream_workload),
+    CachedKind(resource=GPUS, keep=kept_of_gpu),
+)
+
+
+class UpstreamCaches(ChosenCaches):
     """The caches of one autoscaler beside an upstream operator; thread-safe."""
 
     def __init__(self, api: ApiServer, *, namespace: str, namespace_selector: str = "") -> None:
-        """Watch with the namespace of the installation, which holds the switches.
-
-        ``namespace_selector`` chooses the namespaces that are looked after; empty: all.
-        """
-        kinds = [
-            CachedKind(resource=PODS, keep=kept_of_upstream_worker, label_selector=WORKERS),
-            CachedKind(resource=WORKLOADS, keep=kept_of_upstream_workload),
-            CachedKind(resource=GPUS, keep=kept_of_gpu),
-        ]
-        if namespace_selector:
-            kinds.append(CachedKind(resource=NAMESPACES, label_selector=namespace_selector))
-        super().__init__(api, kinds, namespace=namespace)
-        self._is_partial = bool(namespace_selector)
+        """Arguments are those of ``ChosenCaches``."""
+        super().__init__(api, KINDS, namespace=namespace, namespace_selector=namespace_selector)
         self.store(PODS).add_index(BY_WORKLOAD, _workload_names)
 
     @property
@@ -76,10 +72,6 @@ class UpstreamCaches(CacheSet):
     def problems(self) -> tuple[str, ...]:
         """Return which caches cannot be relied on; those that may be absent are left out."""
         return cache_problems(each for each in self.counts() if not _is_absent(each))
-
-    def has_chosen(self, namespace: str) -> bool:
-        """Return whether this autoscaler looks after the workloads of a namespace."""
-        return not self._is_partial or self.store(NAMESPACES).get(None, namespace) is not None
 
     def workers_of(self, namespace: str, workload: str) -> tuple[Object, ...]:
         """Return the worker pods of a workload, by name."""

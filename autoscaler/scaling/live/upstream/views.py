@@ -103,11 +103,6 @@ class UpstreamViews:
         """Return the switches of the installation as they are now; for any thread."""
         return self._caches.control()
 
-    def problem_of(self, key: Key) -> str:
-        """Return what of a workload's settings cannot be used; empty: all can."""
-        entry = self._entries.get(key)
-        return "" if entry is None else entry.problem
-
     def _note(self, change: Change) -> None:
         """Mark the workloads of a pod, in the thread of the cache."""
         for pod in (change.old, change.new):

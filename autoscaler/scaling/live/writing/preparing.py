@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 STATED_ALREADY = "stated already"
 GONE = "the workload is gone"
 RECREATED = "the workload was created anew under its name"
+PAUSED = "the workload was paused"
 
 
 class Views(Protocol):
@@ -124,24 +125,26 @@ class Preparing:
         """Return what is to be done for a workload to make changes of it."""
         workload, views = self._find(*key), self._views.of([key])
         if workload is None or not views:
-            return Prepared(refused=_refused(changes, GONE))
+            return Prepared(refused=refused(changes, GONE))
         if any(change.uid != workload["metadata"]["uid"] for change in changes):
-            return Prepared(refused=_refused(changes, RECREATED))
+            return Prepared(refused=refused(changes, RECREATED))
+        if views[0].is_paused:
+            return Prepared(refused=refused(changes, PAUSED))
         standing = self._statements.standing(workload).decided
         terms = terms_of(workload, views)
-        refused: list[Outcome] = []
+        left_out: list[Outcome] = []
         amounts = []
         for change in changes:
             if change.replicas is not None:
                 continue
             reason = _why_not_stated(change, workload, standing, terms)
             if reason:
-                refused += _refused([change], reason)
+                left_out += refused([change], reason)
             else:
                 amounts.append(change)
-        scaled = self._scaled(workload, views[0], changes, refused)
+        scaled = self._scaled(workload, views[0], changes, left_out)
         if not amounts and scaled is None:
-            return Prepared(refused=tuple(refused))
+            return Prepared(refused=tuple(left_out))
         acting = amounts if scaled is None else [*amounts, scaled.change]
         wish = Wish(
             key=key,
@@ -151,7 +154,7 @@ class Preparing:
             then=None if scaled is None else partial(self._scaling.scale, workload, scaled.scaling),
         )
         return Prepared(
-            refused=tuple(refused),
+            refused=tuple(left_out),
             workload=workload,
             amounts=tuple(amounts),
             scaled=scaled,
@@ -163,7 +166,7 @@ class Preparing:
         workload: Object,
         view: WorkloadView,
         changes: Sequence[Change],
-        refused: list[Outcome],
+        left_out: list[Outcome],
     ) -> Scaled | None:
         """Return the change of replicas, if there is one that may be made; it is begun then."""
         change = next((each for each in changes if each.replicas is not None), None)
@@ -175,7 +178,7 @@ class Preparing:
         elif view.replicas == change.replicas:
             reason = reason or "it has so many replicas already"
         if reason or view.replicas is None:
-            refused += _refused([change], reason)
+            left_out += refused([change], reason)
             return None
         scaling = Scaling(
             before=view.replicas,
@@ -215,5 +218,6 @@ def _why_not_stated(change: Change, workload: Object, standing: Decided, terms: 
     return STATED_ALREADY
 
 
-def _refused(changes: Iterable[Change], reason: str) -> tuple[Outcome, ...]:
+def refused(changes: Iterable[Change], reason: str) -> tuple[Outcome, ...]:
+    """Return that none of the changes is made, and why."""
     return tuple(Outcome(change=change, applied=False, reason=reason) for change in changes)

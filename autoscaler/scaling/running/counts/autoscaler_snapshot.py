@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from autoscaler.api.condition_reasons import ExternalReason
     from autoscaler.scaling.live.writing.write_results import WriteOutcome
     from autoscaler.scaling.running.counts.job_counts import JobSnapshot
     from autoscaler.scaling.running.counts.tick_counts import TickSnapshot
@@ -28,3 +29,5 @@ class AutoscalerSnapshot:
     """Outcome to statuses of workloads, since the process started."""
     write_backlog: int = 0
     """Workloads whose status waits to be written, or is being written."""
+    questions: Mapping[ExternalReason, int] = field(default_factory=lambda: MappingProxyType({}))
+    """How questions to external scalers ended, since the process started."""

@@ -120,6 +120,7 @@ class FullProfile:
             services=(self.events, self.stating, self._asking),
             jobs=self._jobs(),
             stating=self.stating.snapshot,
+            questions=self._asking.asked.outcomes,
         )
 
     def _shows(self, loop: Loop, hold_reasons: Callable[[], Sequence[str]]) -> Sequence[Shows]:

@@ -70,5 +70,6 @@ class UpstreamProfile:
             absence=absence_of(self.caches, self.elector),
             services=(self._asking,),
             jobs=(self._asking.job,),
+            questions=self._asking.asked.outcomes,
             answer=self._cluster.answer,
         )

@@ -99,7 +99,7 @@ class World:
         return count
 
     def wait(self):
-        until(lambda: self.asked.counts().in_flight == 0, what="nobody is being asked")
+        until(lambda: self.asked.in_flight == 0, what="nobody is being asked")
 
 
 @pytest.fixture
@@ -178,7 +178,7 @@ def test_an_endpoint_that_does_not_answer_holds_nobody_up_and_is_not_asked_again
     assert asking.asked.ask_due() == 2
     asking.clock.advance_to(START + 300)
     assert asking.asked.ask_due() == 0
-    assert asking.asked.counts().in_flight == 2
+    assert asking.asked.in_flight == 2
     asking.endpoints.open.set()
     asking.wait()
     assert asking.asked.answer_of("other") == WISH
@@ -299,7 +299,7 @@ def test_workloads_that_are_gone_are_forgotten(world):
     asking.pass_s(FIRST_WITHIN_S)
     asking.asked.see([])
     assert asking.asked.answer_of(chat.uid) is None
-    assert asking.asked.counts().workloads == 0
+    assert asking.asked.state_of(chat.uid) is None
 
 
 def test_a_workload_on_several_gpu_models_is_asked_for_once_with_its_highest_amounts(world):
@@ -320,6 +320,9 @@ def test_after_the_stop_nobody_is_asked(world):
 def test_questions_are_counted_by_how_they_ended(world):
     asking = world(scaled(), scaled("far", uid="far", url="https://far.example"))
     asking.pass_s(FIRST_WITHIN_S)
-    counts = asking.asked.counts()
-    assert counts.workloads == 2
-    assert counts.asked == {ExternalReason.ANSWERED: 1, ExternalReason.NOT_ALLOWED: 1}
+    assert asking.asked.outcomes() == {
+        ExternalReason.ANSWERED: 1,
+        ExternalReason.NOT_ALLOWED: 1,
+        ExternalReason.NO_SECRET: 0,
+        ExternalReason.FAILED: 0,
+    }

@@ -116,7 +116,7 @@ def test_a_server_that_measured_nobody_is_told(cluster, server, caplog):
 
 
 def test_nothing_is_applied(cluster):
-    change = Change(namespace="team", workload="chat", uid="1", decided_s=START, replicas=2)
+    change = Change(namespace="team", workload="chat", uid="1", replicas=2)
     [outcome] = cluster.apply([change])
     assert (outcome.applied, outcome.reason) == (False, NOTHING_APPLIED)
 

@@ -165,7 +165,7 @@ def test_a_worker_that_appears_later_is_ready_after_five_minutes(tmp_path):
 
 def test_a_recorded_cluster_stands_still(made):
     cluster = RecordedCluster(made().views)
-    change = Change(namespace="a", workload="x", uid="a/x", decided_s=START_S)
+    change = Change(namespace="a", workload="x", uid="a/x")
     assert [view.key for view in cluster.snapshot()] == [("a", "x"), ("a", "y")]
     assert [view.key for view in cluster.reread([("a", "y"), ("a", "z")])] == [("a", "y")]
     with pytest.raises(UsageError, match="1 changes cannot be applied"):

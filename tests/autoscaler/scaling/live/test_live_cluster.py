@@ -279,6 +279,35 @@ def test_amounts_in_percent_come_back_as_the_same_tflops(world):
     assert again.reason == "stated already"
 
 
+def test_a_workload_that_cannot_be_prepared_costs_no_other(world, caplog):
+    world.add("bad")
+    process = world.process()
+    world.api.edit(WORKLOADS, TEAM, "bad", lambda obj: obj["status"].update(applied="nonsense"))
+    process.see()
+
+    bad, good = process.tick(change("bad", **MORE), change(**MORE))
+    process.tick(change("bad", **MORE))
+
+    assert (bad.applied, bad.reason.partition(":")[0], good.applied) == (False, "a defect", True)
+    assert [each.getMessage() for each in caplog.records] == [
+        "workload team/bad: its changes cannot be made"
+    ]
+
+
+def test_what_was_paused_after_it_was_read_again_is_left_alone(world):
+    process = world.process()
+    process.cluster.snapshot()
+    world.api.edit(
+        WORKLOADS, TEAM, "chat", lambda obj: obj["metadata"]["annotations"].update({PAUSED: "true"})
+    )
+    process.see()
+
+    [outcome] = process.cluster.apply([change(**MORE)])
+
+    assert (outcome.applied, outcome.reason) == (False, "the workload was paused")
+    assert world.desired() == {}
+
+
 def test_whoever_puts_replicas_back_at_once_is_not_fought(world):
     process = world.process()
     outcomes = []

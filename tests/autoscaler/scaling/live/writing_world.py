@@ -217,7 +217,6 @@ def change(name="chat", *, uid=None, request=None, limit=None, **fields):
         workload=name,
         uid=uid or f"uid-of-tensorfusionworkload-{name}",
         gpu_model=fields.pop("gpu_model", "NVIDIA A100-SXM4-80GB"),
-        decided_s=START_S,
         request=amounts(request),
         limit=amounts(limit),
         **fields,

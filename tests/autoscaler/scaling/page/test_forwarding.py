@@ -110,6 +110,21 @@ def test_a_request_is_passed_on_once():
     assert alone(lambda: LOOPBACK, free_port(), **headers) == (503, "another one leads")
 
 
+@pytest.mark.parametrize("target", ["OPTIONS *", "CONNECT elsewhere.example:80"])
+def test_what_is_no_path_is_not_passed_on(target, caplog):
+    async def exchange(client, asked):
+        reader, writer = await asyncio.open_connection(LOOPBACK, client.port)
+        writer.write(f"{target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        answer = await reader.readline()
+        writer.close()
+        return answer, list(asked)
+
+    answer, asked = run(exchange)
+
+    assert answer == b"HTTP/1.1 404 Not Found\r\n"
+    assert (asked, caplog.text) == ([], "")
+
+
 def test_a_leader_that_does_not_answer_leaves_it_to_the_standby(caplog):
     assert alone(lambda: LOOPBACK, free_port()) == (503, "another one leads")
     assert "cannot be had" in caplog.text

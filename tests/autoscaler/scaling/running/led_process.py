@@ -23,7 +23,10 @@ STEP_S = 15
 
 
 class LedProcess:
-    """Leads in its term ``epoch`` until ``end``; without a state its history is read by ``warm``."""
+    """Leads in its term ``epoch`` until ``end``.
+
+    Without the file ``state`` nothing is known, and the history is read when ``warm`` is called.
+    """
 
     def __init__(self, fleet, *, epoch=1, state=None, requests_every_s=60):
         self.fleet, self.epoch, self._waited_s = fleet, epoch, 0.0
@@ -85,15 +88,16 @@ class LedProcess:
             until(lambda: not self._warming.is_alive, what="the history is read")
             self._warming = None
 
-    def lose_lead(self):
-        """Let it still work, and not be allowed to write any more."""
-        self.parts.is_leader = False
+    def keep(self, path):
+        """Write the state; return whether there was one to be written."""
+        if self.ticking.warming is not None:
+            return False
+        path.write_bytes(self.loop.checkpoint())
+        return True
 
-    def end(self, *, is_saved=False):
+    def end(self):
         """Let it be gone."""
         self.parts.end()
-        if is_saved:
-            self.checkpoints.save()
 
     def _show(self, tick):
         switches = self.parts.switches

@@ -4,79 +4,44 @@ Time is moved by tests, in steps of a scrape.  What the autoscaler states is car
 when ``follow`` is called, and what they use is in ``metrics`` after each step.
 """
 
-import copy
 from dataclasses import dataclass
 
 import numpy as np
 
 from autoscaler.api.control import control_from
 from autoscaler.api.in_force import amounts_at_start, amounts_while_running
-from autoscaler.api.names import AMOUNT_KEYS, CONTROL_CONFIG_MAP, NAMESPACE, PAUSED, PREFIX
+from autoscaler.api.names import (
+    AMOUNT_KEYS,
+    CONTROL_CONFIG_MAP,
+    NAMESPACE,
+    PAUSED,
+    PREFIX,
+    WORKLOAD_LABEL,
+)
 from autoscaler.api.notes import NotedProblems
 from autoscaler.clock import VirtualClock
-from autoscaler.errors import ApiUnavailableError, KubeError
 from autoscaler.kube.resource import CONFIG_MAPS, DEPLOYMENTS, GPUS, PODS, WORKLOADS
 from autoscaler.kube.timestamps import time_text
 from autoscaler.scaling.live.viewing.policies import settings_of
 from autoscaler.simulate.metrics import SimulatedMetrics
 from autoscaler.sources.source import Metric
-from tests.autoscaler.api_double import START_S, ApiDouble
+from recommender.quantities import parse_quantity
+from tests.autoscaler.api_double import START_S
 from tests.autoscaler.scaling.live.live_objects import A100, ENROLLED, GIB, gpu, worker, workload
+from tests.autoscaler.scaling.running.lossy_network import LossyNetwork
 from tests.autoscaler.workloads.objects import TEAM, made
 
 SCRAPE_S = 15
 PEAK_TFLOPS = 100.0
 DAY_S = 86400
 MINUTE_S = 60
-
-
-class Network(ApiDouble):
-    """An API double behind a network that loses answers, and delivers requests late.
-
-    ``fault`` says of each writing request what becomes of it: ``lost`` (carried out, and nobody is
-    told), ``late`` (carried out when ``deliver`` is called), an error to be raised, or nothing.
-    ``on_status`` is called with each workload before and after its status was written by server-side
-    apply, and ``on_scale`` with each scale that was set.
-    """
-
-    def __init__(self):
-        super().__init__()
-        self.fault = lambda method, path: None
-        self.on_status = lambda before, after: None
-        self.on_scale = lambda path, replicas: None
-        self._late = []
-
-    def request(self, method, path, **options):
-        fault = None if method == "GET" else self.fault(method, path)
-        if isinstance(fault, Exception):
-            raise fault
-        if fault == "late":
-            self._late.append((method, path, copy.deepcopy(options)))
-        else:
-            answer = self._carried_out(method, path, options)
-        if fault is not None:
-            raise ApiUnavailableError(f"the answer is {fault}")
-        return answer
-
-    def deliver(self):
-        """Let requests that were on their way arrive."""
-        late, self._late = self._late, []
-        for method, path, options in late:
-            try:
-                self._carried_out(method, path, options)
-            except KubeError:
-                continue
-
-    def _carried_out(self, method, path, options):
-        names = path.split("/")
-        is_status, is_scale = names[-1] == "status", names[-1] == "scale" and method != "GET"
-        before = self.find(WORKLOADS, TEAM, names[-2]) if is_status else None
-        answer = super().request(method, path, **options)
-        if is_status:
-            self.on_status(before, self.find(WORKLOADS, TEAM, names[-2]))
-        if is_scale:
-            self.on_scale(path, answer["spec"].get("replicas", 0))
-        return answer
+METRICS = (
+    Metric.TFLOPS,
+    Metric.VRAM_BYTES,
+    Metric.EFFECTIVE_SHARE_PERCENT,
+    Metric.THROTTLED_RATIO,
+    Metric.VRAM_DENIED,
+)
 
 
 @dataclass(kw_only=True)
@@ -91,7 +56,7 @@ class LivingFleet:
     """Workloads of Deployments in one namespace."""
 
     def __init__(self):
-        self.api, self.clock = Network(), VirtualClock(START_S)
+        self.api, self.clock = LossyNetwork(), VirtualClock(START_S)
         self.metrics = SimulatedMetrics()
         self.demand, self.most_tflops = {}, {}
         self.lowered = []
@@ -120,11 +85,10 @@ class LivingFleet:
         for _ in range(workers - len(self.pods(name))):
             self._start_worker(name)
 
-    def remember(self, *, days=3.0):
-        """Let all workers have run so long already, with the demand that they have now."""
-        end_s = self.clock.now_s()
-        ts = np.arange(end_s - int(days * DAY_S), end_s, MINUTE_S)
-        self._record(ts, self.pods())
+    def remember(self, *, from_ago_s=3 * DAY_S, to_ago_s=0):
+        """Let all workloads have had the demand of now in the past; the earliest time first."""
+        now_s = self.clock.now_s()
+        self._record(np.arange(now_s - from_ago_s, now_s - to_ago_s, MINUTE_S), self.pods())
 
     def step(self):
         """Let the time of one scrape pass, and the workers be measured at its end."""
@@ -149,7 +113,7 @@ class LivingFleet:
         found = [
             pod
             for pod in self.api.all(PODS)
-            if name in {None, pod["metadata"]["labels"]["tensor-fusion.ai/workload"]}
+            if name in {None, pod["metadata"]["labels"][WORKLOAD_LABEL]}
         ]
         return sorted(found, key=lambda pod: int(pod["metadata"]["name"].rpartition("-")[2]))
 
@@ -286,7 +250,7 @@ class LivingFleet:
 
     def _used(self, pod):
         name, amounts = pod["metadata"]["name"], self.in_force(pod)
-        demand = self.demand[pod["metadata"]["labels"]["tensor-fusion.ai/workload"]]
+        demand = self.demand[pod["metadata"]["labels"][WORKLOAD_LABEL]]
         limit, vram_limit = amounts["tflops-limit"], amounts["vram-limit"]
         used = min(demand.tflops, limit)
         is_denied = demand.vram_bytes > vram_limit
@@ -305,22 +269,13 @@ class LivingFleet:
         if metadata["name"] not in self._series:
             labels = {
                 "namespace": TEAM,
-                "workload": metadata["labels"]["tensor-fusion.ai/workload"],
+                "workload": metadata["labels"][WORKLOAD_LABEL],
                 "worker": metadata["name"],
                 "gpu_model": A100,
                 "uuid": "gpu-1",
             }
             self._series[metadata["name"]] = self.metrics.add_series(labels)
         return self._series[metadata["name"]]
-
-
-METRICS = (
-    Metric.TFLOPS,
-    Metric.VRAM_BYTES,
-    Metric.EFFECTIVE_SHARE_PERCENT,
-    Metric.THROTTLED_RATIO,
-    Metric.VRAM_DENIED,
-)
 
 
 def _texts(pod):
@@ -331,6 +286,4 @@ def _texts(pod):
 
 
 def _number(text):
-    from recommender.quantities import parse_quantity
-
     return float(parse_quantity(text))

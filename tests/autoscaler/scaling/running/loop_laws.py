@@ -5,6 +5,7 @@
 
 from autoscaler.api.names import PAUSED
 from autoscaler.kube.timestamps import seconds_of
+from autoscaler.scaling.live.caches import HPAS
 from recommender.amounts import ResourceAmounts
 from tests.autoscaler.workloads.objects import TEAM
 
@@ -13,7 +14,7 @@ _END = {"requests": "request", "limits": "limit"}
 
 
 class LoopLaws:
-    """``process`` is the one that leads now; the caches of ``seen`` tell what it can know."""
+    """``process`` is the one that leads now, whose caches tell what it can know."""
 
     def __init__(self, fleet):
         self.fleet, self.process = fleet, None
@@ -112,6 +113,8 @@ class LoopLaws:
         of_replicas = ((self.fleet.workload(name) or {}).get("status") or {}).get("guard") or {}
         paused_s = seconds_of((of_replicas.get("replicas") or {}).get("pausedUntil")) or 0
         self._require(paused_s <= now_s, f"{name}: scaled within a pause of replicas")
+        rival = self.process.parts.caches.store(HPAS).get(TEAM, name)
+        self._require(rival is None, f"{name}: scaled, although another autoscaler does")
 
     def _require(self, holds, text):
         if not holds:

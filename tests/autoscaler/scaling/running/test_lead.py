@@ -26,15 +26,16 @@ class Caches:
 
 
 class Elected:
-    def __init__(self, holder="", *, is_leader=False):
+    def __init__(self, holder="", *, is_leader=False, last_error=""):
         self._holder = holder
+        self._last_error = last_error
         self._is_leader = is_leader
 
     def is_leader(self):
         return self._is_leader
 
     def snapshot(self):
-        return SimpleNamespace(holder=self._holder)
+        return SimpleNamespace(holder=self._holder, last_error=self._last_error)
 
 
 @pytest.mark.parametrize("address", ["10.0.0.7", "fd00::7"])
@@ -88,3 +89,12 @@ def test_the_page_is_elsewhere_while_another_process_leads():
 def test_a_process_says_why_it_decides_nothing(elected, caches, text):
     assert absence_of(caches, elected)().endswith(text)
     assert bool(absence_of(caches, elected)()) is bool(text)
+
+
+def test_a_process_that_cannot_have_its_lease_says_so():
+    absence = absence_of(Caches(), Elected(last_error="403 Forbidden"))()
+
+    assert absence == (
+        "this process does not decide, because its Lease cannot be had: 403 Forbidden; at present "
+        "nobody is known to"
+    )

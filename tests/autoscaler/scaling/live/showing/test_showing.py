@@ -388,6 +388,21 @@ def test_a_workload_that_is_made_anew_is_shown_anew(shown):
     assert shown.world.desired() == {}
 
 
+def test_a_workload_that_cannot_be_shown_costs_no_other(shown, caplog):
+    shown.world.add("bad")
+    stated = {"epoch": 1, "sequence": 1, "limits": {"tflops": "30"}}
+    shown.world.api.edit(
+        WORKLOADS,
+        TEAM,
+        "bad",
+        lambda obj: obj["status"].update(desiredResources=stated, applied="nonsense"),
+    )
+    shown.tick(**USED)
+
+    assert shown.world.status()["recommendation"] == PAGE
+    assert caplog.messages == ["workload team/bad cannot be shown"]
+
+
 def test_nothing_is_shown_by_a_tick_that_could_not_decide(shown):
     shown.process.showing(SimpleNamespace(observed=None, decisions=None))
     assert shown.process.stating.snapshot().queue.handed_out == 0

@@ -4,7 +4,6 @@ import pytest
 
 from autoscaler.scaling.cluster import amounts
 from autoscaler.scaling.live.status.capped_raises import is_capped, withdrawal
-from tests.autoscaler.api_double import START_S
 from tests.autoscaler.scaling.builders import view
 from tests.autoscaler.scaling.live.live_objects import A100, GIB
 from tests.autoscaler.scaling.live.status.test_desired_amounts import terms
@@ -21,7 +20,7 @@ def taken_back(stated=STATED, *, limit=20.0, **more):
         limit=amounts(IN_FORCE),
     )
     decided = amounts({"tflops": 10.0}), amounts({"tflops": limit, "vram_bytes": 8 * GIB})
-    return withdrawal(seen, stated, terms(**more), decided, START_S)
+    return withdrawal(seen, stated, terms(**more), decided)
 
 
 def test_what_is_in_force_is_stated_in_the_place_of_a_raise_that_is_wanted_no_longer():
@@ -46,7 +45,7 @@ def test_a_raise_that_is_wanted_and_what_is_no_raise_stay(stated, limit):
 def test_between_two_evaluations_nobody_knows_whether_a_raise_is_wanted():
     seen = view("chat", gpu_model=A100, request=amounts(), limit=amounts(IN_FORCE))
     decided = amounts(), amounts()
-    assert withdrawal(seen, STATED, terms(), decided, START_S) is None
+    assert withdrawal(seen, STATED, terms(), decided) is None
 
 
 def test_the_raise_of_a_workload_in_percent_is_compared_in_percent():

@@ -53,7 +53,6 @@ def change(*, request=None, limit=None, start_request=None, replicas=None, model
         workload="chat",
         uid="uid-of-chat",
         gpu_model=model,
-        decided_s=0,
         request=amounts(request),
         limit=amounts(limit),
         start_request=amounts(start_request),

@@ -70,7 +70,6 @@ def test_what_is_only_recommended_is_counted_once_however_often_it_is_decided():
 
 def test_a_recommended_request_is_counted_once_although_most_ticks_decide_nothing_about_it():
     world = World(view("chat", "auto-requests"), mode=Mode.RECOMMEND)
-    world.source.put("tflops", START + 2 * HOUR, 79.0)
 
     found = [world.tick() for _ in range(50)][-1]
 

@@ -1,3 +1,5 @@
+"""A process that starts again: its state is used where it can be, and else the history is read."""
+
 from __future__ import annotations
 
 import logging
@@ -9,17 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autoscaler.clock import VirtualClock
-from autoscaler.errors import SourceUnavailableError, UsageError
 from autoscaler.scaling import state_file
 from autoscaler.scaling.collect.collecting import CollectionError
 from autoscaler.scaling.loop import Loop, LoopSettings
-from autoscaler.scaling.starting import StartKind, save, start
 from recommender.errors import CheckpointError
 from recommender.policy.model import Mode
 from recommender.resources import TFLOPS, VRAM
 from recommender.usage.model import UsageModel
 from tests.autoscaler.scaling.builders import START, StandingCluster, view
 from tests.autoscaler.scaling.measured import MinuteSource
+from tests.autoscaler.scaling.running.starts import checkpoints_of, start
 
 HOUR = 3600
 RESOURCES = (TFLOPS, VRAM)
@@ -42,7 +43,8 @@ class Fleet:
         return Loop(self.cluster, self.source, self.clock, UsageModel(resources), settings_)
 
     def start(self, loop, path, since_s=START):
-        return start(loop, path, since_s, now_s=self.clock.now_s())
+        views = self.cluster.snapshot()
+        return start(loop, path, since_s, source=self.source, clock=self.clock, views=views)
 
     def move(self, loop, seconds, step_s=60):
         ticks = []
@@ -72,7 +74,7 @@ def _saved(path, hours=2.0, minutes=30):
     loop = fleet.loop()
     fleet.start(loop, path)
     fleet.move(loop, minutes * 60)
-    save(loop, path)
+    checkpoints_of(loop, path).save()
     return fleet, loop
 
 
@@ -80,28 +82,20 @@ def test_without_a_state_the_history_is_read(tmp_path):
     fleet = Fleet()
     loop = fleet.loop()
 
-    started = fleet.start(loop, tmp_path / "state")
-
-    assert (started.kind, started.reason, started.errors) == (StartKind.NEW, "", {})
-    assert started.collected.start_s == START
+    assert not fleet.start(loop, tmp_path / "state")
     assert _points(loop) == [[118], [118]]
 
 
-def test_without_a_path_no_state_is_looked_for():
-    fleet = Fleet()
-
-    assert fleet.start(fleet.loop(), None).kind is StartKind.NEW
-
-
-def test_a_state_is_restored_and_only_what_came_since_is_read(tmp_path):
+def test_of_a_state_only_what_came_since_is_read(tmp_path):
     fleet, _ = _saved(tmp_path / "state")
     ended_s = fleet.clock.now_s()
     fleet.clock.advance_to(ended_s + 300)
     fleet.source.reads.clear()
+    loop = fleet.loop()
 
-    started = fleet.start(fleet.loop(), tmp_path / "state")
+    assert fleet.start(loop, tmp_path / "state")
+    loop.tick()
 
-    assert (started.kind, started.reason) == (StartKind.RESTORED, "")
     assert fleet.source.spans("tflops") == [(ended_s - 120, ended_s + 300, 15)]
 
 
@@ -111,9 +105,7 @@ def test_a_restart_decides_as_if_the_process_had_gone_on(tmp_path):
     twin, _ = _saved(tmp_path / "twin")
     restarted = twin.loop()
 
-    started = twin.start(restarted, tmp_path / "twin")
-
-    assert started.kind is StartKind.RESTORED
+    assert twin.start(restarted, tmp_path / "twin")
     for expected, found in zip(fleet.move(steady, HOUR), twin.move(restarted, HOUR), strict=True):
         _assert_same_decisions(expected.decisions, found.decisions)
     assert twin.cluster.applied == fleet.cluster.applied
@@ -143,42 +135,12 @@ def test_a_source_that_is_down_at_the_start_leaves_the_state_in_use(tmp_path):
     fleet.clock.advance_to(fleet.clock.now_s() + 60)
     loop = fleet.loop()
 
-    started = fleet.start(loop, tmp_path / "state")
+    assert fleet.start(loop, tmp_path / "state")
+    tick = loop.tick()
 
-    assert started.kind is StartKind.RESTORED
-    assert isinstance(started.errors["collect"], CollectionError)
+    assert isinstance(tick.errors["collect"], CollectionError)
     assert _points(loop) == _points(before)
-    assert loop.tick().decisions is not None
-
-
-def test_a_source_that_is_down_without_a_state_is_read_when_it_is_back(tmp_path):
-    fleet = Fleet()
-    fleet.outage()
-    loop = fleet.loop()
-
-    started = fleet.start(loop, tmp_path / "state")
-    fleet.source.down = set()
-    fleet.move(loop, 60)
-
-    assert started.kind is StartKind.NEW
-    assert "collect" in started.errors
-    assert _points(loop) == [[119], [119]]
-
-
-def test_a_cluster_that_is_down_at_the_start_delays_the_history(tmp_path):
-    fleet = Fleet()
-    fleet.cluster.error = SourceUnavailableError("the API server does not answer")
-    loop = fleet.loop()
-
-    started = fleet.start(loop, tmp_path / "state")
-    fleet.move(loop, 60)
-    reads = list(fleet.source.reads)
-    fleet.cluster.error = None
-    fleet.move(loop, 60)
-
-    assert (started.collected, list(started.errors)) == (None, ["snapshot"])
-    assert reads == []
-    assert _points(loop) == [[120], [120]]
+    assert tick.decisions is not None
 
 
 def _unusable(path):
@@ -202,63 +164,47 @@ def test_a_file_that_cannot_be_used_is_kept_aside_told_and_replaced(tmp_path, ca
     loop = fleet.loop()
 
     with caplog.at_level(logging.WARNING, logger="autoscaler.scaling"):
-        started = fleet.start(loop, path)
+        assert not fleet.start(loop, path)
 
-    assert started.kind is StartKind.REBUILT
-    assert reason in started.reason
     assert (tmp_path / "state.unusable").read_bytes() == content
     assert _points(loop) == _points(before)
     (told,) = caplog.messages
     assert str(path) in told
-    assert started.reason in told
+    assert reason in told
 
 
-def test_a_state_of_other_resources_is_rebuilt(tmp_path):
+def test_a_state_of_other_resources_is_not_used(tmp_path, caplog):
     fleet, _ = _saved(tmp_path / "state")
 
-    started = fleet.start(fleet.loop((VRAM,)), tmp_path / "state")
-
-    assert started.kind is StartKind.REBUILT
-    assert started.reason == "checkpoint of other resources: tflops, vram_bytes"
+    assert not fleet.start(fleet.loop((VRAM,)), tmp_path / "state")
+    assert "checkpoint of other resources: tflops, vram_bytes" in caplog.text
 
 
-def test_a_state_that_ends_before_the_wanted_history_is_rebuilt(tmp_path):
+def test_a_state_that_ends_before_the_wanted_history_is_not_used(tmp_path, caplog):
     fleet, _ = _saved(tmp_path / "state")
     since_s = fleet.clock.now_s() + HOUR
     fleet.clock.advance_to(since_s + 2 * HOUR)
 
-    started = fleet.start(fleet.loop(), tmp_path / "state", since_s)
-
-    assert started.kind is StartKind.REBUILT
-    assert started.reason == "it ends 3 h ago, before the history of 2 h that is wanted"
+    assert not fleet.start(fleet.loop(), tmp_path / "state", since_s)
+    assert "it ends 3 h ago, before the history of 2 h that is wanted" in caplog.text
 
 
-def test_a_state_from_the_future_is_rebuilt_and_a_clock_that_differs_a_little_is_none(tmp_path):
+@pytest.mark.parametrize(("hours", "is_used"), [(4.45, True), (4.0, False)])
+def test_a_state_from_the_future_is_not_used_and_a_clock_may_differ_a_little(
+    tmp_path, hours, is_used
+):
     _saved(tmp_path / "state", hours=4)
-    data = (tmp_path / "state").read_bytes()
-    kinds = []
-    for hours in (4.45, 4.0):
-        (tmp_path / "state").write_bytes(data)
-        early = Fleet(hours)
-        kinds.append(early.start(early.loop(), tmp_path / "state").kind)
+    early = Fleet(hours)
 
-    assert kinds == [StartKind.RESTORED, StartKind.REBUILT]
+    assert early.start(early.loop(), tmp_path / "state") is is_used
 
 
-def test_a_state_from_before_anything_was_read_is_rebuilt(tmp_path):
+def test_a_state_from_before_anything_was_read_is_not_used(tmp_path, caplog):
     fleet = Fleet()
-    save(fleet.loop(), tmp_path / "state")
+    checkpoints_of(fleet.loop(), tmp_path / "state").save()
 
-    started = fleet.start(fleet.loop(), tmp_path / "state")
-
-    assert started.reason == "nothing had been read when it was written"
-
-
-def test_a_path_that_can_never_hold_a_state_is_told_at_once(tmp_path):
-    fleet = Fleet()
-
-    with pytest.raises(UsageError, match="there is no folder"):
-        fleet.start(fleet.loop(), tmp_path / "nowhere" / "state")
+    assert not fleet.start(fleet.loop(), tmp_path / "state")
+    assert "nothing had been read when it was written" in caplog.text
 
 
 def test_a_damaged_byte_anywhere_is_noticed(tmp_path):
