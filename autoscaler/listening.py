@@ -8,7 +8,8 @@ import os
 import signal
 import socket
 import ssl
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 
@@ -43,6 +44,23 @@ def stop_on_signals(stopping: asyncio.Event) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop, number)
+
+
+async def run_until(
+    stopping: asyncio.Event, run: Callable[[threading.Event], None], readiness: Readiness
+) -> None:
+    """Run in a thread until ``stopping`` is set; ``run`` gets an event that is set then.
+
+    What ends by itself has failed, and its error is raised.
+    """
+    stop = threading.Event()
+    running = asyncio.create_task(asyncio.to_thread(run, stop))
+    waiting = asyncio.create_task(stopping.wait())
+    await asyncio.wait((running, waiting), return_when=asyncio.FIRST_COMPLETED)
+    readiness.is_draining = True
+    stop.set()
+    waiting.cancel()
+    await running
 
 
 @asynccontextmanager

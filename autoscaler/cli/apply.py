@@ -16,7 +16,6 @@ from autoscaler.cli.live_options import (
 )
 from autoscaler.cli.options import (
     CHOICE,
-    GENERAL,
     INPUT,
     OUTPUT,
     ConfigOption,
@@ -45,7 +44,7 @@ from autoscaler.cli.prometheus_options import (
     StepOption,
     TimeoutOption,
 )
-from autoscaler.cli.service_options import KubeconfigOption
+from autoscaler.cli.service_options import ContextOption, KubeconfigOption
 from autoscaler.cli.terminal import ProgressMode, Terminal
 from autoscaler.errors import UsageError
 
@@ -149,15 +148,6 @@ AuditFileOption = Annotated[
 OutputOption = Annotated[
     ApplyFormat,
     typer.Option("-o", "--output", rich_help_panel=OUTPUT, help="Format of the result."),
-]
-ContextOption = Annotated[
-    str | None,
-    typer.Option(
-        "--context",
-        metavar="NAME",
-        rich_help_panel=GENERAL,
-        help="Context of the kubeconfig. Default: its current one.",
-    ),
 ]
 
 

@@ -23,7 +23,6 @@ from autoscaler.cli.autoscaler_options import (
     StateFileOption,
     TickOption,
     WebhookUrlOption,
-    WriteRateOption,
     WritersOption,
 )
 from autoscaler.cli.options import (
@@ -48,6 +47,7 @@ from autoscaler.cli.service_options import (
     KubeconfigOption,
     LogFormatOption,
     NamespaceOption,
+    WriteRateOption,
 )
 from autoscaler.logs import LogFormat
 from autoscaler.scaling.running.profile import Profile

@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from autoscaler.cli.options import INPUT
-from autoscaler.cli.service_options import INSTALLATION, SERVING
+from autoscaler.cli.service_options import INSTALLATION, PACE, SERVING
 from autoscaler.scaling.running.profile import Profile
 
-PACE, SCALER = "Pace", "External scalers"
+SCALER = "External scalers"
 
 
 def _port(flag: str, meaning: str) -> typer.models.OptionInfo:
@@ -102,15 +102,6 @@ StateFileOption = Annotated[
 ]
 CheckpointEveryOption = Annotated[
     str, _duration("--checkpoint-every", "How often the state file is written.")
-]
-WriteRateOption = Annotated[
-    float,
-    typer.Option(
-        "--write-rate",
-        metavar="NUMBER",
-        rich_help_panel=PACE,
-        help="Writes to the API server per second, at most; fewer while it is slow.",
-    ),
 ]
 WritersOption = Annotated[
     int,

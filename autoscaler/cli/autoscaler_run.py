@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -19,7 +18,7 @@ from autoscaler.clock import SystemClock
 from autoscaler.errors import UsageError
 from autoscaler.health import MetricsPage, Readiness, add_health
 from autoscaler.kube.api_server import ApiServer
-from autoscaler.listening import listening, readiness_told, stop_on_signals
+from autoscaler.listening import listening, readiness_told, run_until, stop_on_signals
 from autoscaler.logs import configure
 from autoscaler.scaling.external.serving import add_external_scaler
 from autoscaler.scaling.external.token_file import TokenFile
@@ -82,7 +81,7 @@ def _token(flag: str, path: Path | None) -> TokenFile | None:
 async def _run(flags: AutoscalerFlags, served: _Served, page: web.Application) -> None:
     """Serve the ports while the autoscaler runs."""
     autoscaler = served.process.autoscaler
-    stopping, stop = asyncio.Event(), threading.Event()
+    stopping = asyncio.Event()
     stop_on_signals(stopping)
     readiness = Readiness(autoscaler.problems)
     async with (
@@ -90,14 +89,7 @@ async def _run(flags: AutoscalerFlags, served: _Served, page: web.Application) -
         listening(page, flags.address, flags.page_port, None),
         readiness_told(readiness),
     ):
-        running = asyncio.create_task(asyncio.to_thread(autoscaler.run, stop))
-        waiting = asyncio.create_task(stopping.wait())
-        # An autoscaler that ends by itself has failed: the process ends with its error.
-        await asyncio.wait((running, waiting), return_when=asyncio.FIRST_COMPLETED)
-        readiness.is_draining = True
-        stop.set()
-        waiting.cancel()
-        await running
+        await run_until(stopping, autoscaler.run, readiness)
 
 
 def _health(flags: AutoscalerFlags, served: _Served, readiness: Readiness) -> web.Application:

@@ -27,7 +27,7 @@ from autoscaler.cli.prometheus_options import (
     SelectorOption,
     TimeoutOption,
 )
-from autoscaler.cli.service_options import KubeconfigOption, checked_namespace
+from autoscaler.cli.service_options import ContextOption, KubeconfigOption, checked_namespace
 from autoscaler.cli.terminal import ProgressMode, Terminal
 
 CLUSTER = "Cluster"
@@ -68,15 +68,7 @@ def command(
         ),
     ] = NAMESPACE,
     kubeconfig: KubeconfigOption = None,
-    context: Annotated[
-        str | None,
-        typer.Option(
-            "--context",
-            metavar="NAME",
-            rich_help_panel=CLUSTER,
-            help="Context of the kubeconfig. Default: its current one.",
-        ),
-    ] = None,
+    context: ContextOption = None,
     no_cluster: Annotated[
         bool,
         typer.Option(

@@ -9,16 +9,18 @@ import typer
 from autoscaler.api.names import NAMESPACE
 from autoscaler.cli.service_options import (
     INSTALLATION,
+    PACE,
     SERVING,
     BindAddressOption,
     KubeconfigOption,
     LogFormatOption,
     NamespaceOption,
     RootOwnerOption,
+    WriteRateOption,
 )
 from autoscaler.logs import LogFormat
 
-WEBHOOK, PACE = "Webhook", "Pace"
+WEBHOOK = "Webhook"
 
 
 def command(
@@ -86,15 +88,7 @@ def command(
             help="How often everything is looked at again, and the books are checked.",
         ),
     ] = "5m",
-    write_rate: Annotated[
-        float,
-        typer.Option(
-            "--write-rate",
-            metavar="NUMBER",
-            rich_help_panel=PACE,
-            help="Writes to the API server per second, at most; fewer while it is slow.",
-        ),
-    ] = 200.0,
+    write_rate: WriteRateOption = 200.0,
     workers: Annotated[
         int,
         typer.Option(

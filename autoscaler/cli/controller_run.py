@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -22,7 +21,7 @@ from autoscaler.kube.webhook_address import Address, ServiceAddress, UrlAddress
 from autoscaler.kube.webhook_endpoints import endpoints_of
 from autoscaler.kube.work_queue import WorkQueue
 from autoscaler.kube.write_budget import WriteBudget
-from autoscaler.listening import listening, readiness_told, stop_on_signals
+from autoscaler.listening import listening, readiness_told, run_until, stop_on_signals
 from autoscaler.logs import LogFormat, configure
 from autoscaler.telemetry.exposition import CONTENT_TYPE, registry_of, render
 from autoscaler.version import tool_version
@@ -160,7 +159,7 @@ class _Process:
 
     async def run(self) -> None:
         """Serve the pages of health while the controller runs."""
-        stopping, stop = asyncio.Event(), threading.Event()
+        stopping = asyncio.Event()
         stop_on_signals(stopping)
         readiness = Readiness(self._controller.problems)
         application = health_application(
@@ -174,11 +173,4 @@ class _Process:
             listening(application, self._flags.address, self._flags.health_port, None),
             readiness_told(readiness),
         ):
-            running = asyncio.create_task(asyncio.to_thread(self._controller.run, stop))
-            waiting = asyncio.create_task(stopping.wait())
-            # A controller that ends by itself has failed: the process ends with its error.
-            await asyncio.wait((running, waiting), return_when=asyncio.FIRST_COMPLETED)
-            readiness.is_draining = True
-            stop.set()
-            waiting.cancel()
-            await running
+            await run_until(stopping, self._controller.run, readiness)

@@ -25,7 +25,7 @@ from autoscaler.reporting import Advance, Analysis, ReportText, analyse, partial
 from autoscaler.scaling.fleet.measured_fleet import MeasuredFleet, measured_fleet
 from autoscaler.scaling.fleet.measured_inventory import measured_inventory, peaks_of
 from autoscaler.scaling.fleet.recorded_cluster import RecordedCluster
-from autoscaler.scaling.fleet.stated import Statement, statements_of
+from autoscaler.scaling.fleet.stated import StatedWorkload, statements_of
 from autoscaler.sources.prometheus.chunks import DAY_S
 from autoscaler.sources.prometheus.inventory import MEASURED, Inventory
 from autoscaler.sources.source import Metric
@@ -156,7 +156,7 @@ def _opened(
     client: PrometheusClient,
     server: PrometheusSettings,
     stated: StatedInput,
-    statements: Mapping[Key, Statement],
+    statements: Mapping[Key, StatedWorkload],
     span: Span,
     terminal: Terminal,
 ) -> MeasuredInput:

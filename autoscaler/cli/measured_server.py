@@ -102,7 +102,7 @@ def _names(found: Sequence[FoundService]) -> str:
 
 def _discovered(api: ApiServer | None, kubeconfig: Path | None) -> tuple[FoundService, ...]:
     from autoscaler.kube.api_server import ApiServer
-    from autoscaler.kube.discovery import discover
+    from autoscaler.kube.prometheus_services import discover
 
     if api is not None:
         return discover(api)

@@ -1,4 +1,4 @@
-"""Options that the long-running commands share."""
+"""Options that the long-running commands share, and others with them that ask a cluster."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from autoscaler.cli.options import GENERAL
 from autoscaler.errors import UsageError
 from autoscaler.logs import LogFormat
 
-INSTALLATION, SERVING = "Installation", "Serving"
+INSTALLATION, PACE, SERVING = "Installation", "Pace", "Serving"
 LONGEST_NAMESPACE = 63
 
 
@@ -62,6 +62,24 @@ KubeconfigOption = Annotated[
         rich_help_panel=GENERAL,
         help="How to reach the API server. Default: KUBECONFIG, ~/.kube/config, or the pod's own "
         "ServiceAccount.",
+    ),
+]
+ContextOption = Annotated[
+    str | None,
+    typer.Option(
+        "--context",
+        metavar="NAME",
+        rich_help_panel=GENERAL,
+        help="Context of the kubeconfig. Default: its current one.",
+    ),
+]
+WriteRateOption = Annotated[
+    float,
+    typer.Option(
+        "--write-rate",
+        metavar="NUMBER",
+        rich_help_panel=PACE,
+        help="Writes to the API server per second, at most; fewer while it is slow.",
     ),
 ]
 LogFormatOption = Annotated[

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autoscaler.errors import UsageError
-from autoscaler.scaling.fleet.stated import GpuModels, stated_by
+from autoscaler.scaling.cards import GpuModels
+from autoscaler.scaling.fleet.stated import stated_by
 from autoscaler.settings import load_settings
 from autoscaler.sources.profiles import Profiles, read_profile_files
 from autoscaler.sources.workloads_file import read_text, read_workloads_file

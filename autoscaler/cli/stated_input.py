@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autoscaler.errors import UsageError
+from autoscaler.scaling.cards import GpuModels
 from autoscaler.scaling.cluster import WorkloadView
-from autoscaler.scaling.fleet.stated import GpuModels
 from autoscaler.settings import Settings, load_settings
 from autoscaler.sources.profiles import Profiles, read_profile_files
 from autoscaler.sources.source import SIDE_METRICS

@@ -2,16 +2,23 @@
 
 The table holds what the usual operators and charts write.  Of several Services the first by the
 order of the table is taken: who sees all servers, and remembers longest, stands before a single
-Prometheus; who asks for a tenant or a login stands last.  Services are not asked here, and nothing
-is listed: that is ``discovery``.
+Prometheus; who asks for a tenant or a login stands last.  The servers themselves are not asked:
+whether one has the right series is seen by whoever reads it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from autoscaler.kube.resource import SERVICES
+
+if TYPE_CHECKING:
+    from autoscaler.kube.api_server import ApiServer
+
+TIMEOUT_S = 5.0
+"""Of one list: few Services have such labels, and a person waits."""
 NAME, COMPONENT = "app.kubernetes.io/name", "app.kubernetes.io/component"
 PLAIN_PORT_NAMES = ("http-web", "http", "web", "http-metrics", "http-query")
 """Names of the ports that serve the API without TLS."""
@@ -112,6 +119,19 @@ OTHER_COMPONENTS = frozenset(
     }
 )
 """Parts of an installation that share its name and answer no queries."""
+
+
+def discover(api: ApiServer) -> tuple[FoundService, ...]:
+    """Return the Services of all namespaces that answer the Prometheus API, best first.
+
+    Needs the right to list Services of all namespaces.  Raises ``KubeError``.
+    """
+    services: list[dict[str, Any]] = []
+    for selector in selectors():
+        query = {"labelSelector": selector}
+        answer = api.request("GET", SERVICES.path(), query=query, timeout_s=TIMEOUT_S)
+        services += answer.get("items") or ()
+    return found_services(services)
 
 
 def selectors() -> tuple[str, ...]:

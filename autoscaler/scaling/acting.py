@@ -70,7 +70,7 @@ class Actor:
         passing, held = (plans, ()) if hold is None else held_back(plans, hold)
         state = self._without(decided, [item.plan for item in held], others=passing)
         resources = self._observed.observation.resources
-        passing = guarded(passing, state, resources, now_s)
+        passing = guarded(passing, self._views, state, resources, now_s)
         errors: dict[str, AutoscalerError] = {}
         validated, applied = self._apply(passing, errors)
         done = () if applied is None else tuple(applied.done())

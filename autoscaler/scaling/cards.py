@@ -1,16 +1,34 @@
-"""What one device of a workload can hold: as the cluster says, else as its GPU model has it."""
+"""What one device of a workload can hold: as the cluster says, else as its GPU model has it.
+
+Which models there are beside the built-in table, and what they cost, whoever runs this states.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from autoscaler.scaling.cluster import Amounts, amounts
-from recommender.gpu_models import find_gpu_model
+from recommender.gpu_models import GpuModel, find_gpu_model
 from recommender.resources import COMPUTE_PERCENT, TFLOPS, VRAM
 
 if TYPE_CHECKING:
     from autoscaler.scaling.cluster import WorkloadView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GpuModels:
+    """How GPU models are found, and what they cost."""
+
+    default: GpuModel | None = None
+    """Of workloads that state none."""
+    own: tuple[GpuModel, ...] = ()
+    """Beside the built-in table; they win."""
+    prices: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    """Price of one GPU hour by model name."""
 
 
 def card_of(view: WorkloadView, gpu_model: str) -> Amounts:

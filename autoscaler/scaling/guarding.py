@@ -23,7 +23,7 @@ from recommender.usage.store import DAY_S
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from autoscaler.scaling.cluster import Amounts
+    from autoscaler.scaling.cluster import Amounts, WorkloadView
     from autoscaler.scaling.planning import PlannedChange
     from recommender.observation import Bools, Floats, Ints
     from recommender.resources import Resource
@@ -61,20 +61,69 @@ def guard_of(
 
 
 def guarded(
-    plans: Sequence[PlannedChange], state: DecisionState, resources: Sequence[Resource], now_s: int
+    plans: Sequence[PlannedChange],
+    views: Sequence[WorkloadView],
+    state: DecisionState,
+    resources: Sequence[Resource],
+    now_s: int,
 ) -> tuple[PlannedChange, ...]:
     """Return the plans with the guards that are to be kept with their amounts.
 
-    ``state`` is what the decisions left.  Replicas are guarded where they are written.
+    ``state`` is what the decisions left on ``views``.  Replicas are guarded where they are written.
     """
     rows = [plan.row for plan in plans if not plan.is_of_replicas]
     guards = dict(zip(rows, guard_of(state, resources, now_s, rows), strict=True))
     return tuple(
         plan
         if plan.is_of_replicas
-        else replace(plan, change=replace(plan.change, guard=guards[plan.row]))
+        else replace(
+            plan, change=replace(plan.change, guard=_kept(guards[plan.row], views[plan.row], now_s))
+        )
         for plan in plans
     )
+
+
+def _kept(guard: Guard, view: WorkloadView, now_s: int) -> Guard:
+    """Return a guard with what an earlier one has of changes that may still come into force."""
+    old = view.guard
+    if old is None:
+        return guard
+    if guard.watched_until_s is None and (old.watched_until_s or NEVER) > now_s:
+        guard = replace(
+            guard,
+            watched_until_s=old.watched_until_s,
+            previous_request=old.previous_request,
+            previous_limit=old.previous_limit,
+        )
+    if (old.last_change_s or NEVER) > max(guard.last_change_s or NEVER, now_s - DAY_S):
+        guard = replace(guard, last_change_s=old.last_change_s, changes=old.changes)
+    return guard
+
+
+def came_late(
+    views: Sequence[WorkloadView], state: DecisionState, resources: Sequence[Resource], now_s: int
+) -> Bools:
+    """Return the rows, ``[W]``, with a decrease in force that the state took for one never made.
+
+    What carries out a change may do so long after the state forgot it (``remember.reconciled``);
+    the guard that was kept with the change still knows it.
+    """
+    names = [resource.name for resource in resources]
+    found = np.zeros(len(views), np.bool_)
+    for row, view in enumerate(views):
+        guard = view.guard
+        if guard is None or guard.watched_until_s is None or guard.watched_until_s < now_s:
+            continue
+        found[row] = any(
+            in_force.get(name, value) < value and decrease_s[row, names.index(name)] == NEVER
+            for in_force, previous, decrease_s in (
+                (view.request, guard.previous_request, state.request_decrease_s),
+                (view.limit, guard.previous_limit, state.limit_decrease_s),
+            )
+            for name, value in previous.items()
+            if name in names
+        )
+    return found
 
 
 def with_guards(

@@ -13,7 +13,7 @@ import numpy as np
 
 from autoscaler.scaling.cards import card_of
 from autoscaler.scaling.cluster import is_of_job
-from autoscaler.scaling.guarding import with_guards
+from autoscaler.scaling.guarding import came_late, with_guards
 from recommender.observation import QOS_LEVELS, Observation, Workers, Workloads
 from recommender.policy.table import policy_table
 from recommender.state import aligned, empty_state
@@ -75,7 +75,8 @@ class Observer:
         """Return what ``decide`` needs at ``now_s`` for these workloads, rows in their order.
 
         Where ``previous`` is outdated, others may have made changes since: the guards of all views
-        count, and not only those of workloads that it does not know.
+        count, and not only those of workloads that it does not know.  So does one that knows of a
+        decrease that came into force later than the state waited for it.
         """
         keys = self._index.keys_of(views)
         usage_rows = self._model.workload_rows(keys)
@@ -101,6 +102,7 @@ class Observer:
         self, state: DecisionState, views: Sequence[WorkloadView], rows: Bools, now_s: int
     ) -> DecisionState:
         """Return the state with what the guards of some rows' views know beyond it."""
+        rows = rows | came_late(views, state, self._model.resources, now_s)
         seen = ((row, views[row].guard) for row in np.flatnonzero(rows).tolist())
         guards = {row: guard for row, guard in seen if guard is not None}
         return with_guards(state, list(guards), list(guards.values()), self._model.resources, now_s)

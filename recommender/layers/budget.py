@@ -3,8 +3,8 @@
 A workload is charged once per window with all its workers, whatever layers change it in that time,
 so the budget bounds how much of the fleet a wrong decision can reach.  Urgent raises are exempt.
 Raises go before decreases, and workloads that were granted a change longest ago go first, whether
-it was made or not: else those whose changes nobody can make would ask first for ever.  A part of the
-budget is kept for decreases that ask, or a fleet that rises and falls all day would never lower
+it was made or not: else those whose changes nobody can make would ask first for ever.  A part of
+the budget is kept for decreases that ask, or a fleet that rises and falls all day would never lower
 the others.  The last workload granted may exceed what is left, or one larger than the budget would
 never change.
 """

@@ -6,7 +6,8 @@ import pytest
 from aiohttp import web
 
 from autoscaler.errors import UsageError
-from autoscaler.listening import MOST_CONNECTIONS, listening, stop_on_signals
+from autoscaler.health import Readiness
+from autoscaler.listening import MOST_CONNECTIONS, listening, run_until, stop_on_signals
 from tests.components.processes import LOOPBACK, free_port
 
 DEADLINE_S = 20.0
@@ -70,3 +71,31 @@ def test_connections_that_ask_nothing_end_for_those_that_do():
 
     assert answer.startswith(b"HTTP/1.1 200")
     assert (ended, is_last_open) == (b"", True)
+
+
+def test_what_runs_is_told_to_end_when_the_process_already_drains():
+    readiness, seen = Readiness(), []
+
+    def run(stop):
+        stop.wait(DEADLINE_S)
+        seen.append((stop.is_set(), readiness.is_draining))
+
+    async def process():
+        stopping = asyncio.Event()
+        asyncio.get_running_loop().call_soon(stopping.set)
+        await run_until(stopping, run, readiness)
+
+    asyncio.run(process())
+
+    assert seen == [(True, True)]
+
+
+def test_the_error_of_what_ends_by_itself_is_raised():
+    def run(_stop):
+        raise UsageError("it cannot go on")
+
+    async def process():
+        await run_until(asyncio.Event(), run, Readiness())
+
+    with pytest.raises(UsageError, match="it cannot go on"):
+        asyncio.run(process())

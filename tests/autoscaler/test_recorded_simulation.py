@@ -5,8 +5,8 @@ import pytest
 
 from autoscaler.errors import UsageError
 from autoscaler.recorded_simulation import enrolled, simulated_fleet
+from autoscaler.scaling.cards import GpuModels
 from autoscaler.scaling.fleet.recorded_cluster import recorded_fleet
-from autoscaler.scaling.fleet.stated import GpuModels
 from autoscaler.sources.usage_rows import read_usage
 from autoscaler.sources.workloads_file import WorkloadRow
 from recommender.gpu_models import find_gpu_model

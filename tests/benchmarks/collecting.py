@@ -16,9 +16,9 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from statistics import median
 
+from autoscaler.scaling.cards import GpuModels
 from autoscaler.scaling.collect.collecting import Collector
 from autoscaler.scaling.fleet.measured_fleet import measured_fleet
-from autoscaler.scaling.fleet.stated import GpuModels
 from autoscaler.sources.prometheus.inventory import read_inventory
 from autoscaler.sources.prometheus.labels import LabelTable
 from autoscaler.sources.prometheus.mappings import AGENT

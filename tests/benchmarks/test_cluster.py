@@ -22,7 +22,12 @@ def test_every_number_is_measured():
         needed_program(name)
     rows = list(on_a_cluster(TINY))
 
-    may_be_zero_or_less = ("    the webhook adds", "  refused by the API server")
+    may_be_zero_or_less = (
+        "    the webhook adds",
+        "  refused by the API server",
+        # a watch may be quicker than the answer to the write
+        "20 changes seen after their writes, p50",
+    )
     assert [
         row.what
         for row in rows

@@ -13,9 +13,9 @@ from autoscaler.clock import SystemClock
 from autoscaler.kube.api_server import ApiServer
 from autoscaler.kube.resource import SECRETS, WORKLOADS
 from autoscaler.listening import listening
+from autoscaler.scaling.cards import GpuModels
 from autoscaler.scaling.external.serving import PATH, add_external_scaler
 from autoscaler.scaling.external.token_file import TokenFile
-from autoscaler.scaling.fleet.stated import GpuModels
 from autoscaler.scaling.live.upstream.caches import UpstreamCaches
 from autoscaler.scaling.live.upstream.cluster import UpstreamCluster
 from autoscaler.scaling.live.upstream.views import UpstreamViews

@@ -13,7 +13,7 @@ from autoscaler.api.condition_reasons import ReplicasReason
 from autoscaler.api.names import NAMESPACE, ServiceAccount
 from autoscaler.clock import SystemClock
 from autoscaler.kube.api_server import ApiServer
-from autoscaler.scaling.fleet.stated import GpuModels
+from autoscaler.scaling.cards import GpuModels
 from autoscaler.scaling.live.caches import LiveCaches
 from autoscaler.scaling.live.replicas.replica_guards import ReplicaGuards
 from autoscaler.scaling.live.replicas.rivals import Rivals

@@ -17,8 +17,8 @@ from autoscaler.kube.event_recorder import EventRecorder
 from autoscaler.kube.resource import WORKLOADS
 from autoscaler.kube.write_budget import WriteBudget
 from autoscaler.kube.writer import Writer
+from autoscaler.scaling.cards import GpuModels
 from autoscaler.scaling.cluster import Change, Guard, Outcome, WorkloadView, amounts
-from autoscaler.scaling.fleet.stated import GpuModels
 from autoscaler.scaling.live.caches import LiveCaches
 from autoscaler.scaling.live.replicas.replica_guards import ReplicaGuards
 from autoscaler.scaling.live.replicas.rivals import Rivals

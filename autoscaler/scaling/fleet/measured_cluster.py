@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from autoscaler.clock import Clock
+    from autoscaler.scaling.cards import GpuModels
     from autoscaler.scaling.cluster import Change, WorkloadView
     from autoscaler.scaling.fleet.measured_fleet import MeasuredFleet
-    from autoscaler.scaling.fleet.stated import GpuModels, Statement
+    from autoscaler.scaling.fleet.stated import StatedWorkload
     from autoscaler.sources.prometheus.prometheus_source import PrometheusSource
     from autoscaler.sources.recorded_usage import Key
 
@@ -84,7 +85,7 @@ class MeasuredCluster:
 
 
 def fleet_reader(
-    source: PrometheusSource, *, stated: Mapping[Key, Statement], gpu_models: GpuModels
+    source: PrometheusSource, *, stated: Mapping[Key, StatedWorkload], gpu_models: GpuModels
 ) -> ReadFleet:
     """Return what looks up the workers that were measured in the last day.
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from autoscaler.scaling.cards import GpuModels
 from autoscaler.scaling.fleet.fleet_notes import (
     above_card_notes,
     difference_notes,
@@ -20,7 +21,7 @@ from autoscaler.scaling.fleet.fleet_notes import (
     unit_notes,
 )
 from autoscaler.scaling.fleet.measured_view import views_of
-from autoscaler.scaling.fleet.stated import GpuModels, Statement, price_source, without_usage
+from autoscaler.scaling.fleet.stated import StatedWorkload, price_source, without_usage
 from autoscaler.sources.prometheus.last_values import IDENTITY
 from autoscaler.sources.source import Metric
 from recommender.policy.fields import AMOUNTS
@@ -56,7 +57,7 @@ def measured_fleet(
     inventory: Inventory,
     mapping: NameMapping,
     *,
-    stated: Mapping[Key, Statement],
+    stated: Mapping[Key, StatedWorkload],
     gpu_models: GpuModels,
 ) -> MeasuredFleet:
     """Put measured workers and statements together."""

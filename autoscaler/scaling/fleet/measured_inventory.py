@@ -13,14 +13,15 @@ from autoscaler.sources.prometheus.labels import LabelTable
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from autoscaler.scaling.fleet.stated import GpuModels, Statement
+    from autoscaler.scaling.cards import GpuModels
+    from autoscaler.scaling.fleet.stated import StatedWorkload
     from autoscaler.sources.prometheus.inventory import Inventory
     from autoscaler.sources.prometheus.prometheus_source import PrometheusSource
     from autoscaler.sources.prometheus.units import PeakTflops
     from autoscaler.sources.recorded_usage import Key
 
 
-def peaks_of(stated: Mapping[Key, Statement], gpu_models: GpuModels) -> PeakTflops:
+def peaks_of(stated: Mapping[Key, StatedWorkload], gpu_models: GpuModels) -> PeakTflops:
     """Return the look-up of a series' card: reported, of its workload's row, or the default."""
 
     def peak_tflops(labels: Mapping[str, str]) -> float | None:

@@ -10,9 +10,10 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from autoscaler.scaling.cards import GpuModels
 from autoscaler.scaling.cluster import Amounts, WorkerView, WorkloadView, amounts
 from autoscaler.scaling.collect.series import canonical_gpu_model
-from autoscaler.scaling.fleet.stated import GpuModels, Statement, card_model, stated_view
+from autoscaler.scaling.fleet.stated import StatedWorkload, card_model, stated_view
 from autoscaler.sources.prometheus.inventory import READY_AFTER_S
 from recommender.observation import QOS_LEVELS
 from recommender.policy.fields import AMOUNTS
@@ -33,7 +34,7 @@ def views_of(
     workers: Sequence[MeasuredWorker],
     *,
     now_s: int,
-    statement: Statement | None,
+    statement: StatedWorkload | None,
     gpu_models: GpuModels,
     in_force: Mapping[str, SeriesName],
 ) -> list[WorkloadView]:
@@ -73,7 +74,7 @@ def _view(
     *,
     reported: str,
     now_s: int,
-    statement: Statement | None,
+    statement: StatedWorkload | None,
     gpu_models: GpuModels,
     in_force: Mapping[str, SeriesName],
     replicas: int | None,

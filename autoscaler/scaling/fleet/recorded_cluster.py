@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from autoscaler.errors import UsageError
+from autoscaler.scaling.cards import GpuModels
 from autoscaler.scaling.cluster import Change, Outcome, WorkloadView
 from autoscaler.scaling.fleet.fleet_notes import above_card_notes, missing_notes, unit_notes
 from autoscaler.scaling.fleet.recorded_view import view_of
-from autoscaler.scaling.fleet.stated import GpuModels, price_source, statements_of, without_usage
+from autoscaler.scaling.fleet.stated import price_source, statements_of, without_usage
 from autoscaler.sources.recorded_usage import Key, RecordedUsage
 from autoscaler.sources.source import Metric
 from autoscaler.sources.workloads_file import WorkloadRow

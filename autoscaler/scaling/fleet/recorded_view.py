@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from autoscaler.scaling.cards import GpuModels
 from autoscaler.scaling.cluster import WorkerView, WorkloadView
-from autoscaler.scaling.fleet.stated import GpuModels, Statement, stated_view
+from autoscaler.scaling.fleet.stated import StatedWorkload, stated_view
 from autoscaler.sources.recorded_usage import Key
 from recommender.gpu_models import GpuModel
 
@@ -21,7 +22,7 @@ UNKNOWN_START_S = -1
 def view_of(
     key: Key,
     *,
-    statement: Statement | None,
+    statement: StatedWorkload | None,
     model: GpuModel | None,
     workers: Mapping[str, tuple[int, int]],
     begin_s: int,

@@ -7,12 +7,13 @@ the default one: recommend only.  What is measured of a workload is not here.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 from typing import Any
 
 from autoscaler.errors import UsageError
+from autoscaler.scaling.cards import GpuModels
 from autoscaler.scaling.cluster import Amounts, WorkloadView, amounts, is_of_job
 from autoscaler.sources.recorded_usage import Key
 from autoscaler.sources.workloads_file import WorkloadRow
@@ -25,19 +26,7 @@ from recommender.resources import COMPUTE_PERCENT, TFLOPS, VRAM
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GpuModels:
-    """How GPU models are found, and what they cost."""
-
-    default: GpuModel | None = None
-    """Of workloads that state none."""
-    own: tuple[GpuModel, ...] = ()
-    """Beside the built-in table; they win."""
-    prices: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
-    """Price of one GPU hour by model name."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Statement:
+class StatedWorkload:
     """What a row says, resolved."""
 
     resolved: Resolved
@@ -51,7 +40,7 @@ def stated_by(
     row: WorkloadRow,
     profiles: Mapping[tuple[str, str], Mapping[str, object]],
     gpu_models: GpuModels,
-) -> Statement:
+) -> StatedWorkload:
     """Resolve one row; every problem of it is in ``problems``."""
     raw = row.values.get("annotations", {})
     annotations: Mapping[str, Any] = raw if isinstance(raw, Mapping) else {}
@@ -72,7 +61,7 @@ def stated_by(
     named_model = resolved.stated.gpu_model
     model = find_gpu_model(named_model, gpu_models.own) if named_model else gpu_models.default
     problems = [problem for problem in resolved.problems if not _is_solved(problem, model)]
-    return Statement(
+    return StatedWorkload(
         resolved=resolved,
         model=model,
         owner=owner,
@@ -85,14 +74,14 @@ def statements_of(
     rows: Sequence[WorkloadRow],
     profiles: Mapping[tuple[str, str], Mapping[str, object]],
     gpu_models: GpuModels,
-) -> tuple[dict[Key, Statement], list[str]]:
+) -> tuple[dict[Key, StatedWorkload], list[str]]:
     """Resolve all rows; return them by workload, and what their user should know.
 
     Raises ``UsageError`` with the problems of all rows at once.
     """
     problems: list[str] = []
     notes: list[str] = []
-    stated: dict[Key, Statement] = {}
+    stated: dict[Key, StatedWorkload] = {}
     for row in rows:
         statement = stated_by(row, profiles, gpu_models)
         for problem in statement.problems:
@@ -104,7 +93,7 @@ def statements_of(
 
 
 def card_model(
-    reported: str, statement: Statement | None, gpu_models: GpuModels
+    reported: str, statement: StatedWorkload | None, gpu_models: GpuModels
 ) -> GpuModel | None:
     """Return the card of a measured worker; None where it is not known.
 
@@ -123,7 +112,7 @@ def without_usage(stated: Iterable[Key], measured: Collection[Key]) -> list[str]
 def stated_view(
     key: Key,
     *,
-    statement: Statement | None,
+    statement: StatedWorkload | None,
     model: GpuModel | None,
     gpu_models: GpuModels,
     owner: str = "",
@@ -162,7 +151,7 @@ def stated_view(
     )
 
 
-def price_source(statement: Statement | None) -> str:
+def price_source(statement: StatedWorkload | None) -> str:
     """Return where the price of a view came from."""
     is_stated = statement is not None and statement.price_per_gpu_hour is not None
     return "workloads file" if is_stated else "settings file"

@@ -5,7 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoscaler.api.label_selector import matches
-from autoscaler.kube.prometheus_services import KINDS, TLS_MARKS, found_services, selectors
+from autoscaler.errors import ForbiddenError
+from autoscaler.kube.prometheus_services import (
+    KINDS,
+    TIMEOUT_S,
+    TLS_MARKS,
+    discover,
+    found_services,
+    selectors,
+)
 
 NAME, COMPONENT = "app.kubernetes.io/name", "app.kubernetes.io/component"
 
@@ -160,3 +168,50 @@ def test_the_choice_does_not_depend_on_the_order_of_the_list(services):
         "mimir-query-frontend",
         "mimir-gateway",
     ]
+
+
+# ----- asking the cluster
+
+
+class Services:
+    """Answers lists by label selector."""
+
+    def __init__(self, **found):
+        self.found = found
+        self.asked = []
+
+    def request(self, method, path, *, query, timeout_s):
+        self.asked.append((method, path, query["labelSelector"], timeout_s))
+        label = query["labelSelector"].partition(" ")[0].rpartition("/")[2].replace("-", "_")
+        return {"items": self.found.get(label)}
+
+
+def test_services_of_all_namespaces_are_listed_by_a_few_selectors():
+    api = Services()
+
+    assert discover(api) == ()
+    assert api.asked == [
+        ("GET", "/api/v1/services", selector, TIMEOUT_S) for selector in selectors()
+    ]
+    assert len(api.asked) < 5
+
+
+def test_what_several_selectors_find_is_put_into_one_order():
+    api = Services(name=[THANOS], app=[STACK])
+
+    assert [each.product for each in discover(api)] == ["Thanos", "Prometheus"]
+
+
+def test_a_service_that_two_selectors_find_counts_once():
+    api = Services(name=[THANOS], app=[THANOS])
+
+    assert len(discover(api)) == 1
+
+
+def test_a_missing_right_is_told():
+    class Forbidding(Services):
+        def request(self, method, path, *, query, timeout_s):
+            raise ForbiddenError("403: no")
+
+    with pytest.raises(ForbiddenError):
+        discover(Forbidding())

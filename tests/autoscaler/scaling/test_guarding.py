@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoscaler.scaling.cluster import Change, Guard, amounts
-from autoscaler.scaling.guarding import guard_of, guarded, with_guards
+from autoscaler.scaling.guarding import came_late, guard_of, guarded, with_guards
 from autoscaler.scaling.planning import PlannedChange
 from recommender.resources import TFLOPS, VRAM
 from recommender.state import CHANGES_KEPT, NEVER, empty_state
-from tests.autoscaler.scaling.builders import START
+from tests.autoscaler.scaling.builders import START, view
 
 RESOURCES = (TFLOPS, VRAM)
 HOUR_S, DAY_S, WATCH_S = 3600, 86400, 1800
@@ -269,7 +269,56 @@ def test_amounts_carry_their_guard_and_replicas_carry_none(is_of_replicas):
         replicas=2 if is_of_replicas else None,
     )
 
-    (plan,) = guarded([PlannedChange(row=0, change=change, effects=())], state, RESOURCES, START)
+    plan = PlannedChange(row=0, change=change, effects=())
+    (plan,) = guarded([plan], [view("chat")], state, RESOURCES, START)
 
     expected = None if is_of_replicas else Guard(no_decrease_until_s=START + 60)
     assert plan.change.guard == expected
+
+
+WATCHED = Guard(
+    last_change_s=START - 60,
+    changes=2,
+    watched_until_s=START + 60,
+    previous_request=amounts({"tflops": 50.0}),
+)
+
+
+@pytest.mark.parametrize(
+    ("earlier", "expected"),
+    [
+        (WATCHED, WATCHED),
+        (replace(WATCHED, watched_until_s=START), Guard(last_change_s=START - 60, changes=2)),
+        (
+            replace(WATCHED, last_change_s=START - DAY_S),
+            replace(WATCHED, last_change_s=None, changes=0),
+        ),
+        (None, Guard()),
+    ],
+)
+def test_a_guard_keeps_what_may_still_come_into_force(earlier, expected):
+    change = Change(namespace="team", workload="chat", uid="u")
+    state = empty_state(np.array(["u"]), len(RESOURCES))
+    plan = PlannedChange(row=0, change=change, effects=())
+
+    (plan,) = guarded([plan], [view("chat", guard=earlier)], state, RESOURCES, START)
+
+    assert plan.change.guard == expected
+
+
+@pytest.mark.parametrize(
+    ("in_force", "guard", "expected"),
+    [
+        (40.0, WATCHED, True),
+        (50.0, WATCHED, False),
+        (40.0, replace(WATCHED, watched_until_s=START - 1), False),
+        (40.0, None, False),
+    ],
+)
+def test_a_decrease_in_force_that_the_state_forgot_came_late(in_force, guard, expected):
+    seen = [view("chat", request=amounts({"tflops": in_force}), guard=guard)]
+    forgotten = empty_state(np.array(["u"]), len(RESOURCES))
+    known = replace(forgotten, request_decrease_s=np.full((1, len(RESOURCES)), START - 60))
+
+    assert came_late(seen, forgotten, RESOURCES, START).tolist() == [expected]
+    assert came_late(seen, known, RESOURCES, START).tolist() == [False]

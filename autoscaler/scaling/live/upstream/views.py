@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from autoscaler.kube.store import Change, Key, Object
+    from autoscaler.scaling.cards import GpuModels
     from autoscaler.scaling.cluster import WorkloadView
     from autoscaler.scaling.external.answers import ExternalAnswer
-    from autoscaler.scaling.fleet.stated import GpuModels
     from autoscaler.scaling.live.upstream.caches import UpstreamCaches
     from autoscaler.scaling.live.upstream.settings import Profiles
     from autoscaler.scaling.live.viewing.worker_state import WorkerState

@@ -17,9 +17,9 @@ from autoscaler.api.control import Control, is_paused
 from autoscaler.api.in_force import amounts_at_start
 from autoscaler.api.notes import NotedProblems
 from autoscaler.kube.store import Object
+from autoscaler.scaling.cards import GpuModels
 from autoscaler.scaling.cluster import Amounts, WorkloadView, amounts
 from autoscaler.scaling.external.answers import ExternalAnswer
-from autoscaler.scaling.fleet.stated import GpuModels
 from autoscaler.scaling.live.amount_units import highest, in_tflops
 from autoscaler.scaling.live.replicas.replica_state import ReplicaState, owner_text
 from autoscaler.scaling.live.status.status_parts import guard_from

@@ -30,8 +30,8 @@ from autoscaler.scaling.live.viewing.view_changes import Dependencies, ViewChang
 from autoscaler.scaling.live.viewing.worker_index import WorkerIndex
 
 if TYPE_CHECKING:
+    from autoscaler.scaling.cards import GpuModels
     from autoscaler.scaling.external.answers import ExternalAnswer
-    from autoscaler.scaling.fleet.stated import GpuModels
     from autoscaler.scaling.live.caches import LiveCaches
     from autoscaler.scaling.live.replicas.rivals import Rivals
     from autoscaler.scaling.live.replicas.scale_targets import ScaleTargets

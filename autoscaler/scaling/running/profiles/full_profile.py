@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from autoscaler.clock import Clock
     from autoscaler.kube.api_server import ApiServer
     from autoscaler.kube.webhook_address import Address
-    from autoscaler.scaling.fleet.stated import GpuModels
+    from autoscaler.scaling.cards import GpuModels
     from autoscaler.scaling.loop import Loop
     from autoscaler.scaling.page.about import About
     from autoscaler.scaling.running.rules import AutoscalerRules

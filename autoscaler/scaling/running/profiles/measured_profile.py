@@ -17,8 +17,9 @@ from recommender.resources import COMPUTE_PERCENT, TFLOPS, VRAM
 if TYPE_CHECKING:
     from autoscaler.clock import Clock
     from autoscaler.prometheus_settings import PrometheusSettings
+    from autoscaler.scaling.cards import GpuModels
     from autoscaler.scaling.cluster import WorkloadView
-    from autoscaler.scaling.fleet.stated import GpuModels, Statement
+    from autoscaler.scaling.fleet.stated import StatedWorkload
     from autoscaler.scaling.page.about import About
     from autoscaler.sources.prometheus.mapping import NameMapping
     from autoscaler.sources.recorded_usage import Key
@@ -38,7 +39,7 @@ class MeasuredProfile:
         clock: Clock,
         *,
         tick_s: float,
-        stated: Mapping[Key, Statement],
+        stated: Mapping[Key, StatedWorkload],
         gpu_models: GpuModels,
     ) -> None:
         self.access = MetricsAccess(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from autoscaler.kube.api_server import ApiServer
     from autoscaler.kube.elector import Elector
     from autoscaler.kube.store import Key
-    from autoscaler.scaling.fleet.stated import GpuModels
+    from autoscaler.scaling.cards import GpuModels
     from autoscaler.scaling.page.about import About
     from autoscaler.scaling.running.rules import AutoscalerRules
     from autoscaler.sources.profiles import Profiles

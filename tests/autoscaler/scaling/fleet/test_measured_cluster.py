@@ -8,6 +8,7 @@ import pytest
 
 from autoscaler.clock import VirtualClock
 from autoscaler.errors import SourceUnavailableError
+from autoscaler.scaling.cards import GpuModels
 from autoscaler.scaling.cluster import Change
 from autoscaler.scaling.fleet.measured_cluster import (
     NOBODY,
@@ -18,7 +19,6 @@ from autoscaler.scaling.fleet.measured_cluster import (
 )
 from autoscaler.scaling.fleet.measured_fleet import MeasuredFleet
 from autoscaler.scaling.fleet.measured_inventory import peaks_of
-from autoscaler.scaling.fleet.stated import GpuModels
 from autoscaler.sources.prometheus.client import PrometheusClient
 from autoscaler.sources.prometheus.connection import Connection
 from autoscaler.sources.prometheus.mappings import AGENT

@@ -3,8 +3,9 @@ from types import MappingProxyType
 import pytest
 
 from autoscaler.errors import QueryRejectedError, UsageError
+from autoscaler.scaling.cards import GpuModels
 from autoscaler.scaling.fleet.measured_fleet import measured_fleet
-from autoscaler.scaling.fleet.stated import GpuModels, card_model, statements_of
+from autoscaler.scaling.fleet.stated import card_model, statements_of
 from autoscaler.sources.prometheus.inventory import Inventory
 from autoscaler.sources.prometheus.last_values import UnlabelledSeries
 from autoscaler.sources.prometheus.mappings import AGENT

@@ -2,8 +2,8 @@
 
 import pytest
 
+from autoscaler.scaling.cards import GpuModels
 from autoscaler.scaling.fleet.measured_inventory import peaks_of
-from autoscaler.scaling.fleet.stated import GpuModels
 from recommender.gpu_models import find_gpu_model
 
 

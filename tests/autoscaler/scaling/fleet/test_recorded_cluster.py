@@ -3,9 +3,9 @@ from types import MappingProxyType
 import pytest
 
 from autoscaler.errors import UsageError
+from autoscaler.scaling.cards import GpuModels
 from autoscaler.scaling.cluster import Change
 from autoscaler.scaling.fleet.recorded_cluster import RecordedCluster, recorded_fleet
-from autoscaler.scaling.fleet.stated import GpuModels
 from autoscaler.sources.usage_rows import read_usage
 from autoscaler.sources.workloads_file import WorkloadRow
 from recommender.gpu_models import GpuModel, find_gpu_model

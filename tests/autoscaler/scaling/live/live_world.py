@@ -5,7 +5,7 @@ import copy
 from autoscaler.api.names import CONTROL_CONFIG_MAP, NAMESPACE
 from autoscaler.api.object_key import ObjectKey
 from autoscaler.errors import NotFoundError
-from autoscaler.scaling.fleet.stated import GpuModels
+from autoscaler.scaling.cards import GpuModels
 from autoscaler.scaling.live.caches import LiveCaches
 from autoscaler.scaling.live.replicas.rivals import Rivals
 from autoscaler.scaling.live.replicas.scale_targets import ScaleTargets

@@ -3,7 +3,8 @@
 ``LoopLaws`` listens to a living fleet and notes each breach as a sentence in ``broken``.
 """
 
-from autoscaler.api.names import PAUSED
+from autoscaler.api.names import PAUSED, WORKLOAD_LABEL
+from autoscaler.kube.resource import PODS
 from autoscaler.kube.timestamps import seconds_of
 from autoscaler.scaling.live.caches import HPAS
 from recommender.amounts import ResourceAmounts
@@ -97,7 +98,13 @@ class LoopLaws:
         if until_s <= now_s and hold is None:
             return
         stated, before = _stated(new), _stated(old)
-        in_force = [self.fleet.in_force(pod) for pod in self.fleet.pods(name)]
+        # as far as the process can know it
+        shown = self.process.parts.caches.store(PODS).items()
+        in_force = [
+            self.fleet.in_force(pod)
+            for pod in shown
+            if pod["metadata"]["labels"][WORKLOAD_LABEL] == name
+        ]
         for (side, resource), value in stated.items():
             present = [each[f"{resource}-{_END[side]}"] for each in in_force]
             least = min([*present, before.get((side, resource), value)], default=value)

@@ -30,7 +30,8 @@ def test_no_law_is_broken_in_a_storm_and_all_comes_to_rest_after_it(seed, tmp_pa
     assert stormy.laws.broken == []
     assert stormy.fleet.lowered == []
     assert sum(writes) > 0
-    assert writes[-30:] == [0] * 30
+    # what is decided at the pace of hours may just be due
+    assert sum(count > 0 for count in writes[-60:]) <= 1
 
 
 class Led:
@@ -113,6 +114,22 @@ def test_a_harmful_decrease_is_taken_back_once_also_over_a_fail_over(when):
     assert [each[:3] for each in taken_back] == [("tflops", 8.0, 10.0)]
     assert sum(after < before for _, before, after, _ in led.changes) == 1
     assert "noDecreaseUntil" in led.guard()
+
+
+@pytest.mark.parametrize("late_ticks", [0, 1, 4, 9, 20])
+def test_a_decrease_that_comes_into_force_late_is_watched_too(late_ticks):
+    led = Led(config=REQUESTS_ALONE, tflops=2.0)
+    led.run(1)
+    led.process.warm()
+    led.run(1 + late_ticks, is_followed=False)
+    assert led.in_force("tflops-request") == 10.0
+    led.run(1)
+    assert led.in_force("tflops-request") == 8.0
+    led.fleet.demand["chat"].tflops = 30.0
+    led.run(40)
+    led.close()
+
+    assert [each[:3] for each in led.changes if "rolled back" in each[3]] == [("tflops", 8.0, 10.0)]
 
 
 @pytest.mark.parametrize("ticks_before_history", [1, 3])

@@ -748,4 +748,4 @@ def test_every_check_has_a_section_of_the_documentation():
     sections = re.findall(r"^### (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
 
     expected = [str(check) for check in Check]
-    assert expected == sections
+    assert expected == [section for section in sections if section in set(Check)]

@@ -57,8 +57,8 @@ def test_it_names_what_acts_also_where_that_is_no_layer(config, acting):
             (
                 "NotEnrolled",
                 (
-                    "auto-requests, auto-limits and auto-replicas are off or only recommend: nothing "
-                    "is changed"
+                    "auto-requests, auto-limits and auto-replicas are off or only recommend: "
+                    "nothing is changed"
                 ),
             ),
         ),
@@ -68,8 +68,8 @@ def test_it_names_what_acts_also_where_that_is_no_layer(config, acting):
             (
                 "RecommendOnly",
                 (
-                    "the installation is in mode recommend (ConfigMap tensor-fusion-control): nothing "
-                    "is changed"
+                    "the installation is in mode recommend (ConfigMap tensor-fusion-control): "
+                    "nothing is changed"
                 ),
             ),
         ),

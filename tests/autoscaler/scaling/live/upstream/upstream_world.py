@@ -2,7 +2,7 @@
 
 from autoscaler.api.names import CONTROL_CONFIG_MAP, PREFIX
 from autoscaler.kube.resource import GPUS, PODS, WORKLOADS
-from autoscaler.scaling.fleet.stated import GpuModels
+from autoscaler.scaling.cards import GpuModels
 from autoscaler.scaling.live.upstream.caches import (
     UpstreamCaches,
     kept_of_upstream_worker,

@@ -3,9 +3,9 @@
 import pytest
 
 from autoscaler.kube.resource import GPUS, PODS, POOLS, QUOTAS, WORKLOADS
+from autoscaler.scaling.cards import GpuModels
 from autoscaler.scaling.cluster import amounts
 from autoscaler.scaling.external.answers import ExternalAnswer
-from autoscaler.scaling.fleet.stated import GpuModels
 from recommender.gpu_models import GpuModel
 from tests.autoscaler.scaling.live.live_objects import (
     A100,
