@@ -12,6 +12,7 @@ from autoscaler.errors import UsageError
 from autoscaler.kube.webhook_address import Address, ServiceAddress, UrlAddress
 from autoscaler.logs import LogFormat
 from autoscaler.scaling.running.profile import Profile
+from autoscaler.scaling.running.profiles.asking_service import AskingRules
 from autoscaler.scaling.running.rules import AutoscalerRules
 from recommender.durations import parse_duration_s
 
@@ -39,6 +40,8 @@ class AutoscalerFlags:
     writers: int
     scaler_allow: tuple[str, ...]
     """``HOST[:PORT]`` of each."""
+    scaler_ca_file: Path | None
+    """Authorities of those hosts; None: those of the image."""
     scaler_token_file: Path | None
     address: str | None
     health_port: int
@@ -50,6 +53,11 @@ class AutoscalerFlags:
     has_workload_metrics: bool
     kubeconfig: Path | None
     log_format: LogFormat
+
+    @property
+    def asking(self) -> AskingRules:
+        """Return which external scalers may be asked."""
+        return AskingRules(allowed=self.scaler_allow, ca_file=self.scaler_ca_file)
 
     def read(self) -> AutoscalerInput:
         """Read what is given in files, and check everything.  Raises ``UsageError``."""
@@ -86,6 +94,7 @@ class AutoscalerFlags:
             "--webhook-url": self.webhook_url is not None,
             "--scalable": bool(self.scalable),
             "--external-scaler-allow": bool(self.scaler_allow),
+            "--external-scaler-ca-file": self.scaler_ca_file is not None,
             "--external-scaler-token-file": self.scaler_token_file is not None,
             "--kubeconfig": self.kubeconfig is not None,
             "--page-address": bool(self.page_address),
@@ -119,6 +128,7 @@ _USELESS = {
         "--webhook-url",
         "--scalable",
         "--external-scaler-allow",
+        "--external-scaler-ca-file",
         "--external-scaler-token-file",
         "--kubeconfig",
         "--page-address",

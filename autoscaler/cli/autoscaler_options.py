@@ -133,6 +133,18 @@ ScalerAllowOption = Annotated[
         "below example.com. Repeatable. Default: none.",
     ),
 ]
+ScalerCaFileOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--external-scaler-ca-file",
+        metavar="FILE",
+        exists=True,
+        dir_okay=False,
+        readable=True,
+        rich_help_panel=SCALER,
+        help="Authorities that sign the certificates of those hosts. Default: those of the image.",
+    ),
+]
 ScalerTokenFileOption = Annotated[
     Path | None,
     typer.Option(

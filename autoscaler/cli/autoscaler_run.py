@@ -121,7 +121,7 @@ def _full(flags: AutoscalerFlags, given: AutoscalerInput) -> Iterator[_Served]:
                 scalable=flags.scalable,
                 page_address=flags.page_address,
             ),
-            scaler_allow=flags.scaler_allow,
+            asking=flags.asking,
         )
         access = _access(flags, given, api)
         with closing(_process(flags, given, access, profile.surroundings)) as process:
@@ -148,7 +148,7 @@ def _beside_upstream(flags: AutoscalerFlags, given: AutoscalerInput) -> Iterator
             gpu_models=given.stated.gpu_models,
             profiles=given.stated.profiles,
             rows={row.key: row.values for row in given.stated.rows},
-            scaler_allow=flags.scaler_allow,
+            asking=flags.asking,
             page_address=flags.page_address,
         )
         access = _access(flags, given, api)

@@ -189,6 +189,7 @@ def test_two_writers_keep_their_conditions_and_their_parts_of_the_status(control
         "previous": amounts,
         "watchedUntil": "2026-11-25T12:30:00Z",
         "noDecreaseUntil": "2026-11-26T12:00:00Z",
+        "answeredUntil": "2026-11-26T12:00:00Z",
         "changesToday": 2,
     }
     theirs = {

@@ -95,13 +95,15 @@ class LiveCluster:
 
     def _prepared(self, key: Key, changes: Sequence[Change]) -> Prepared:
         try:
-            return self._preparing.prepare(key, changes)
+            prepared = self._preparing.prepare(key, changes)
         except Exception as error:  # noqa: BLE001 - one workload must not cost all others the tick
             failure = failure_of(error).result
             if self._told.get(key) != failure.text:
                 self._told[key] = failure.text
                 _log.exception("workload %s/%s: its changes cannot be made", *key)
             return Prepared(refused=refused(changes, failure.text))
+        self._told.pop(key, None)
+        return prepared
 
     def _settled(self, prepared: Prepared, result: Result) -> Iterable[Outcome]:
         for change in prepared.amounts:

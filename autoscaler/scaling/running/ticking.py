@@ -126,22 +126,25 @@ class Ticking:
 
     def _show(self, tick: Tick) -> None:
         begin_s = self._monotonic_s()
-        failed: AutoscalerError | None = None
+        failed: Exception | None = None
         for show in self._shows:
             try:
                 show(tick)
-            except AutoscalerError as error:
+            except Exception as error:  # noqa: BLE001 - what shows must not end what decides
                 failed = error
         self._counts.stage(SHOW, self._monotonic_s() - begin_s, failed)
-        self._tell(SHOW, f"what was decided cannot be shown: {failed}" if failed else "")
+        is_defect = failed is not None and not isinstance(failed, AutoscalerError)
+        what = f"a defect: {failed!r}" if is_defect else str(failed)
+        text = "" if failed is None else f"what was decided cannot be shown: {what}"
+        self._tell(SHOW, text, defect=failed if is_defect else None)
 
-    def _tell(self, subject: str, text: str) -> None:
+    def _tell(self, subject: str, text: str, *, defect: Exception | None = None) -> None:
         """Log a text, each time that it changes; an empty one says that all is well."""
         if self._told.get(subject, "") == text:
             return
         self._told[subject] = text
         if text:
-            _log.warning("%s", text)
+            _log.warning("%s", text, exc_info=defect)
         else:
             _log.info("%s: all is well again", subject)
 

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from autoscaler.cli.autoscaler_flags import AutoscalerFlags
@@ -28,6 +30,7 @@ def flags(**changes):
         "write_rate_per_s": 200.0,
         "writers": 8,
         "scaler_allow": (),
+        "scaler_ca_file": None,
         "scaler_token_file": None,
         "address": None,
         "health_port": 8080,
@@ -74,6 +77,7 @@ def test_the_webhook_may_be_elsewhere():
         (Profile.FULL, {"stated": StatedOptions(workloads="rows.csv")}, "--workloads"),
         (Profile.RECOMMEND_ONLY, {"scalable": ("Rollout.argoproj.io",)}, "--scalable"),
         (Profile.RECOMMEND_ONLY, {"scaler_allow": ("a",)}, "--external-scaler-allow"),
+        (Profile.RECOMMEND_ONLY, {"scaler_ca_file": Path("a")}, "--external-scaler-ca-file"),
         (Profile.RECOMMEND_ONLY, {"page_address": "192.0.2.1"}, "--page-address"),
         (Profile.BESIDE_UPSTREAM, {"webhook_url": "https://a:1"}, "--webhook-url"),
     ],

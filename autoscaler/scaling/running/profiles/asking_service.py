@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +14,7 @@ from autoscaler.scaling.running.jobs import Job
 from autoscaler.sources.external_scaler import ExternalScalerClient
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from pathlib import Path
 
     from autoscaler.clock import Clock
     from autoscaler.kube.api_server import ApiServer
@@ -22,6 +23,16 @@ if TYPE_CHECKING:
 
 ASK_EVERY_S = 2.0
 """Between two looks at whose external scaler is to be asked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskingRules:
+    """Whom a process may ask, and by whose authority."""
+
+    allowed: tuple[str, ...] = ()
+    """``HOST[:PORT]`` of each."""
+    ca_file: Path | None = None
+    """Authorities of https endpoints; None: those of the image."""
 
 
 class AskingService:
@@ -49,15 +60,15 @@ class AskingService:
             self.asked.see(tick.views, first_s)
 
 
-def asking_service(api: ApiServer, clock: Clock, *, allowed: Sequence[str]) -> AskingService:
-    """Return the service of a process; ``allowed`` are the hosts that may be asked.
+def asking_service(api: ApiServer, clock: Clock, rules: AskingRules) -> AskingService:
+    """Return the service of a process.
 
     Raises ``UsageError`` for a host that is none.
     """
     asked = AskedScalers(
-        ask=ExternalScalerClient().ask,
+        ask=ExternalScalerClient(ca_file=rules.ca_file).ask,
         key_of=ApiKeys(api).key_of,
-        allowed=AllowedHosts.parse(allowed),
+        allowed=AllowedHosts.parse(rules.allowed),
         clock=clock,
     )
     return AskingService(asked)

@@ -20,7 +20,7 @@ from autoscaler.scaling.live.writing_parts import writing_parts
 from autoscaler.scaling.running.jobs import Job
 from autoscaler.scaling.running.lead import absence_of, elector_of
 from autoscaler.scaling.running.process import Surroundings
-from autoscaler.scaling.running.profiles.asking_service import asking_service
+from autoscaler.scaling.running.profiles.asking_service import AskingRules, asking_service
 from autoscaler.scaling.running.webhook_health import WebhookHealth
 from recommender.resources import TFLOPS, VRAM
 
@@ -63,7 +63,7 @@ class FullProfile:
         gpu_models: GpuModels,
         webhook: Address,
         writing: Writing,
-        scaler_allow: Sequence[str] = (),
+        asking: AskingRules,
     ) -> None:
         self._webhook = WebhookHealth(api, webhook)
         self.caches = LiveCaches(
@@ -77,7 +77,7 @@ class FullProfile:
             instance=self.elector.identity,
             budget=self.budget,
         )
-        self._asking = asking_service(api, clock, allowed=scaler_allow)
+        self._asking = asking_service(api, clock, asking)
         guards = ReplicaGuards(clock)
         self._rivals = Rivals(api, self.caches)
         self._targets = ScaleTargets(api, scalable=writing.scalable)

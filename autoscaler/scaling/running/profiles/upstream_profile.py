@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from autoscaler.scaling.live.upstream.caches import UpstreamCaches
@@ -10,7 +10,7 @@ from autoscaler.scaling.live.upstream.cluster import UpstreamCluster
 from autoscaler.scaling.live.upstream.views import UpstreamViews
 from autoscaler.scaling.running.lead import absence_of, elector_of
 from autoscaler.scaling.running.process import Surroundings
-from autoscaler.scaling.running.profiles.asking_service import asking_service
+from autoscaler.scaling.running.profiles.asking_service import AskingRules, asking_service
 from recommender.resources import TFLOPS, VRAM
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class UpstreamProfile:
         gpu_models: GpuModels,
         profiles: Profiles,
         rows: Mapping[Key, Mapping[str, object]],
-        scaler_allow: Sequence[str] = (),
+        asking: AskingRules,
         page_address: str = "",
     ) -> None:
         """``profiles`` and ``rows`` are those of the mounted files, by namespace and name."""
@@ -46,7 +46,7 @@ class UpstreamProfile:
             api, namespace=rules.namespace, namespace_selector=rules.namespace_selector
         )
         self.elector: Elector = elector_of(api, rules, page_address=page_address)
-        self._asking = asking_service(api, clock, allowed=scaler_allow)
+        self._asking = asking_service(api, clock, asking)
         self._cluster = UpstreamCluster(
             UpstreamViews(
                 self.caches,

@@ -253,9 +253,13 @@ def test_metrics_are_healthy_once_all_amounts_were_read():
     assert world.gate.problems() == ()
 
 
-def test_what_cannot_be_shown_costs_no_other_reader_and_is_told_once(caplog):
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [(ApiUnavailableError("no answer"), "no answer"), (KeyError("x"), "a defect: KeyError('x')")],
+)
+def test_what_cannot_be_shown_costs_no_other_reader_and_is_told_once(caplog, error, told):
     def fail(_tick):
-        raise ApiUnavailableError("no answer")
+        raise error
 
     shown = []
     caplog.set_level(logging.INFO)
@@ -265,8 +269,9 @@ def test_what_cannot_be_shown_costs_no_other_reader_and_is_told_once(caplog):
     world.run()
 
     assert len(shown) == 2
-    assert world.counts.snapshot().stage_errors == {(SHOW, "ApiUnavailableError"): 2}
-    assert caplog.messages.count("what was decided cannot be shown: no answer") == 1
+    assert world.counts.snapshot().stage_errors == {(SHOW, type(error).__name__): 2}
+    assert caplog.messages.count(f"what was decided cannot be shown: {told}") == 1
+    assert world.ticking.since_last_s() == 0.0
 
 
 def test_an_error_of_a_stage_is_told_once_and_so_is_its_end(caplog):
