@@ -7,7 +7,7 @@ import pytest
 
 from autoscaler.api.control import Control, ProcessMode
 from autoscaler.clock import VirtualClock
-from autoscaler.errors import ApiUnavailableError, SourceUnavailableError
+from autoscaler.errors import ApiUnavailableError
 from autoscaler.scaling.collect.collecting import Collector
 from autoscaler.scaling.holding import Hold
 from autoscaler.scaling.loop import Loop, LoopSettings
@@ -324,20 +324,3 @@ def test_the_age_of_the_last_tick_counts_from_its_end():
     world.run()
 
     assert (before, world.ticking.since_last_s()) == (7.0, 0.0)
-
-
-@pytest.mark.parametrize("error", [ZeroDivisionError("a defect"), SourceUnavailableError("no")])
-def test_a_defect_while_showing_ends_the_tick_and_is_for_the_job_to_tell(error):
-    def fail(_tick):
-        raise error
-
-    world = World(shows=[fail])
-    is_defect = isinstance(error, ZeroDivisionError)
-
-    if is_defect:
-        with pytest.raises(ZeroDivisionError):
-            world.run()
-    else:
-        world.run()
-
-    assert world.counts.snapshot().ticks == 1
