@@ -1,7 +1,10 @@
 """Settings of all tests: examples of laws are the same in every CI run, and none is timed."""
 
+import logging
 import os
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import settings
 
 pytest_plugins = ("tests.commands", "tests.components.fixtures", "tests.cluster.fixtures")
@@ -9,3 +12,13 @@ pytest_plugins = ("tests.commands", "tests.components.fixtures", "tests.cluster.
 settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") == "true" else "local")
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """Undo what a command that ran within the test did to the log of the whole process."""
+    root = logging.getLogger()
+    level, handlers = root.level, root.handlers[:]
+    yield
+    root.setLevel(level)
+    root.handlers[:] = handlers

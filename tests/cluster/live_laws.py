@@ -34,7 +34,7 @@ def no_request_was_above_its_limit(ledger: Ledger) -> None:
 
 def statements_came_in_order(ledger: Ledger) -> None:
     """See that each statement is newer than the one before it and says something else."""
-    for workload, stated in ledger.all_statements.items():
+    for workload, stated in ledger.statements.items():
         turns = [turn_of(each) for each in stated]
         assert turns == sorted(set(turns)), workload
         for one, other in pairwise(stated):

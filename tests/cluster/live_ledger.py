@@ -1,4 +1,4 @@
-"""All that was ever stated for workloads, and in force in their workers, from event to event.
+"""All that was ever stated for workloads of a namespace, and in force in their workers.
 
 The API server tells of every state of every object in its order, so that nothing is missed but what
 happens while it is down.
@@ -22,21 +22,20 @@ from tests.cluster.control_plane import ControlPlane
 from tests.cluster.live_workloads import Amounts, amounts_of
 from tests.components.processes import until
 
-Name = tuple[str, str]
-"""Namespace and name."""
 Statement = Mapping[str, Any]
 """``status.desiredResources`` of a workload."""
 PARTS = ("requests", "limits", "nextStart", "byGPUModel")
 
 
 class Ledger:
-    """Follows a cluster within a ``with`` block; safe for several threads."""
+    """Follows a namespace within a ``with`` block; safe for several threads."""
 
-    def __init__(self, plane: ControlPlane) -> None:
+    def __init__(self, plane: ControlPlane, namespace: str) -> None:
         self._lock = Lock()
-        self._statements: defaultdict[tuple[Name, str], list[Statement]] = defaultdict(list)
-        self._amounts: defaultdict[tuple[Name, str], list[Amounts]] = defaultdict(list)
-        self._replicas: defaultdict[Name, list[int]] = defaultdict(list)
+        self._namespace = namespace
+        self._statements: defaultdict[tuple[str, str], list[Statement]] = defaultdict(list)
+        self._amounts: defaultdict[tuple[str, str], list[Amounts]] = defaultdict(list)
+        self._replicas: defaultdict[str, list[int]] = defaultdict(list)
         self._api = ApiServer.from_environment(
             kubeconfig=plane.admin_kubeconfig, user_agent="ledger"
         )
@@ -46,41 +45,27 @@ class Ledger:
             self._following(DEPLOYMENTS, self._see_deployment),
         ]
 
-    def statements(self, namespace: str, workload: str) -> list[Statement]:
-        """Return what was stated for a workload, also for earlier ones of its name."""
-        with self._lock:
-            return [
-                each
-                for (name, _), stated in self._statements.items()
-                if name == (namespace, workload)
-                for each in stated
-            ]
-
     @property
-    def all_statements(self) -> dict[tuple[Name, str], list[Statement]]:
+    def statements(self) -> dict[tuple[str, str], list[Statement]]:
         """Return what was stated for each workload, by its name and UID, the oldest first."""
         with self._lock:
             return {key: list(stated) for key, stated in self._statements.items()}
 
     @property
-    def all_amounts(self) -> dict[tuple[Name, str], list[Amounts]]:
+    def all_amounts(self) -> dict[tuple[str, str], list[Amounts]]:
         """Return what each worker had in force, by its workload and its name, the oldest first."""
         with self._lock:
             return {key: list(amounts) for key, amounts in self._amounts.items()}
 
-    def amounts(self, namespace: str, workload: str) -> list[Amounts]:
+    def amounts(self, workload: str) -> list[Amounts]:
         """Return what workers of a workload had in force."""
-        return [
-            each
-            for (name, _), seen in self.all_amounts.items()
-            if name == (namespace, workload)
-            for each in seen
-        ]
+        found = self.all_amounts.items()
+        return [each for (name, _), seen in found if name == workload for each in seen]
 
-    def replicas(self, namespace: str, deployment: str) -> list[int]:
+    def replicas(self, deployment: str) -> list[int]:
         """Return how many replicas a Deployment asked for, the oldest first."""
         with self._lock:
-            return list(self._replicas[namespace, deployment])
+            return list(self._replicas[deployment])
 
     def __enter__(self) -> Self:
         for reflector in self._reflectors:
@@ -106,7 +91,9 @@ class Ledger:
                 with self._lock:
                     see(change.new)
 
-        reflector = Reflector(self._api, resource, label_selector=selector)
+        reflector = Reflector(
+            self._api, resource, namespace=self._namespace, label_selector=selector
+        )
         reflector.store.on_change(on_change)
         return reflector
 
@@ -114,18 +101,15 @@ class Ledger:
         metadata = workload["metadata"]
         stated = (workload.get("status") or {}).get("desiredResources")
         if stated:
-            key = (metadata["namespace"], metadata["name"]), metadata["uid"]
-            _append(self._statements[key], stated)
+            _append(self._statements[metadata["name"], metadata["uid"]], stated)
 
     def _see_pod(self, pod: Mapping[str, Any]) -> None:
         metadata = pod["metadata"]
         workload = metadata["labels"].get(WORKLOAD_LABEL, "")
-        key = (metadata["namespace"], workload), metadata["name"]
-        _append(self._amounts[key], amounts_of(dict(pod)))
+        _append(self._amounts[workload, metadata["name"]], amounts_of(pod))
 
     def _see_deployment(self, deployment: Mapping[str, Any]) -> None:
-        metadata = deployment["metadata"]
-        name = metadata["namespace"], metadata["name"]
+        name = deployment["metadata"]["name"]
         _append(self._replicas[name], deployment["spec"]["replicas"])
 
 

@@ -155,10 +155,7 @@ class Scene:
         shows(self.space, "tfw", workload, will_start_with_less)
         self.restart(workload)
         until(
-            lambda: (
-                min(has[3] for has in self.ledger.amounts(self.space.name, workload))
-                < limit_gib / 2
-            ),
+            lambda: min(has[3] for has in self.ledger.amounts(workload)) < limit_gib / 2,
             what=f"a worker of {workload} started with less VRAM",
             deadline_s=DEADLINE_S,
         )
@@ -173,8 +170,13 @@ class Scene:
 
 @contextmanager
 def scene(world: LiveWorld, namespace: str) -> Iterator[Scene]:
-    """Have a namespace with all profiles, and its ledger."""
+    """Have a namespace with all profiles, and its ledger; nothing of it runs afterwards."""
     space = world.space(namespace)
     space.apply(*map(profile, PROFILES)).well()
-    with Ledger(world.plane) as ledger:
-        yield Scene(world=world, space=space, ledger=ledger)
+    with Ledger(world.plane, namespace) as ledger:
+        try:
+            yield Scene(world=world, space=space, ledger=ledger)
+        finally:
+            space.kubectl("delete", "deployments,daemonsets", "--all").well()
+            until(lambda: not space.pods(), what=f"{namespace} is empty", deadline_s=DEADLINE_S)
+            world.plane.kubectl("delete", "namespace", namespace, "--wait=false").well()

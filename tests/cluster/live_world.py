@@ -85,8 +85,9 @@ class LiveWorld:
 
     def start_autoscaler(self, *arguments: str) -> AutoscalerProcess:
         """Start an autoscaler at the pace of the tests; it is not ready yet."""
-        source = f"--prometheus-url={self.prometheus.url}"
-        return self.installation.start_autoscaler(source, *PACE, *arguments)
+        files = [f"--prometheus-url={self.prometheus.url}"]
+        files += [f"--decision-log={self.installation.folder / 'decisions.jsonl'}"]
+        return self.installation.start_autoscaler(*files, *PACE, *arguments)
 
     def leading_autoscaler(self, *arguments: str) -> AutoscalerProcess:
         """Start an autoscaler and wait until it leads."""

@@ -12,7 +12,7 @@ from tests.cluster.identities import USERS
 from tests.cluster.nodes import temporary_node
 from tests.cluster.rest import Rest
 
-USER = "autoscaler"
+USER = "alice"
 RIGHTS = f"""
 apiVersion: rbac.authorization.k8s.io/v1
 kind: Role

@@ -103,7 +103,7 @@ def test_requests_converge_to_what_the_history_asks_for_and_stay_there(live, aut
 
     some_ticks(autoscaler)
 
-    assert {has[0] for has in live.ledger.amounts(NAMESPACE, "steady")} == {40.0, request}
+    assert {has[0] for has in live.ledger.amounts("steady")} == {40.0, request}
 
 
 def test_replicas_grow_with_demand_shrink_after_it_and_settle(live, autoscaler):
@@ -117,7 +117,7 @@ def test_replicas_grow_with_demand_shrink_after_it_and_settle(live, autoscaler):
     live.want("service", tflops=1.5 * FITTING_TFLOPS, is_shared=True)
     live.settles("service", 2, autoscaler)
 
-    assert live.ledger.replicas(NAMESPACE, "service")[0] == 1
+    assert live.ledger.replicas("service")[0] == 1
     live.has_workers("service", 2)
 
 
@@ -186,7 +186,7 @@ def test_metrics_that_lie_low_bring_a_smaller_worker_and_that_is_taken_back(live
 
 
 def test_every_change_is_explained_from_the_record(live, autoscaler, tfa):
-    changed = {name for ((_, name), _), stated in live.ledger.all_statements.items() if stated}
+    changed = {name for name, _ in live.ledger.statements}
     assert changed == {"burst", "steady", "memory", "hungry", "later", MIXED}
     for name in sorted(changed):
         ended = tfa("explain", f"{NAMESPACE}/{name}", "--autoscaler", autoscaler.page_url)

@@ -118,7 +118,8 @@ def test_a_kind_that_the_server_lacks_is_named():
     caches = CacheSet(api, KINDS, namespace=NAMESPACE)
     caches.start()
     try:
-        expected = ("jobs.batch are not listed yet: jobs is no kind of this server",)
+        problem = "jobs is no kind of this server; is this kind installed?"
+        expected = (f"jobs.batch are not listed yet: {problem}",)
         until(lambda: caches.problems() == expected, what="one is missing", deadline_s=DEADLINE_S)
         assert not caches.has_synced
     finally:

@@ -129,9 +129,8 @@ def test_a_kind_that_the_server_lacks_keeps_the_process_from_being_ready():
     caches = Caches(ListedApi(objects), installation=INSTALLATION, namespace=NAMESPACE)
     caches.start()
     try:
-        expected = (
-            "gpupools.tensor-fusion.ai are not listed yet: gpupools is no kind of this server",
-        )
+        problem = "gpupools is no kind of this server; is this kind installed?"
+        expected = (f"gpupools.tensor-fusion.ai are not listed yet: {problem}",)
         until(lambda: caches.problems() == expected, what="one cache is missing", deadline_s=20.0)
     finally:
         caches.stop()

@@ -169,8 +169,8 @@ def _built(shared: _Shared, group: WorkerGroup) -> Built:
         stated_limit=in_tflops(amounts(stated.limit), card),
         request=request,
         limit=limit,
-        start_request=_other_than(request, started.request),
-        start_limit=_other_than(limit, started.limit),
+        start_request=_other_than(request, started.request, _said_at_start(workload, "requests")),
+        start_limit=_other_than(limit, started.limit, _said_at_start(workload, "limits")),
         stated_sources=_sources(workload, group.gpu_model if TFLOPS.name in card else ""),
         replicas=facts.replicas.replicas,
         stated_replicas=facts.replicas.stated,
@@ -226,9 +226,24 @@ def _started(facts: Facts, gpu_model: str, card: Amounts) -> _Started:
     return _Started(request=request, limit=limit)
 
 
-def _other_than(running: Amounts, starting: Amounts) -> Amounts:
-    """Return what new workers start with where that is other than what running ones have."""
-    return amounts({key: value for key, value in starting.items() if running.get(key) != value})
+def _said_at_start(workload: Object, side: str) -> frozenset[str]:
+    """Return the resources of which something is stated for workers that start from now on.
+
+    It must stay in sight where it is no other than what runs, or a raise of what runs would leave
+    it as it is.
+    """
+    desired = (workload.get("status") or {}).get("desiredResources") or {}
+    parts = (desired, *(desired.get("byGPUModel") or {}).values())
+    said = {name for part in parts for name in (part.get("nextStart") or {}).get(side) or {}}
+    names = {VRAM.name} if VRAM.api_name in said else set()
+    return frozenset(names | ({TFLOPS.name} if said - {VRAM.api_name} else set()))
+
+
+def _other_than(running: Amounts, starting: Amounts, said: frozenset[str]) -> Amounts:
+    """Return what new workers start with where that is said, or other than running ones have."""
+    return amounts(
+        {key: value for key, value in starting.items() if key in said or running.get(key) != value}
+    )
 
 
 def _sources(workload: Object, gpu_model: str) -> Mapping[str, str]:

@@ -152,6 +152,19 @@ def test_what_new_workers_start_with_is_said_where_it_is_other_than_what_runs():
     assert (dict(view.start_request), dict(view.start_limit)) == ({"vram_bytes": 5 * GIB}, {})
 
 
+def test_what_is_said_for_new_workers_stays_in_sight_when_they_run():
+    of = workload(
+        autoScalingConfig=ENROLLED,
+        status=desired(
+            requests={"tflops": "10", "vram": "9Gi"},
+            limits={"tflops": "20", "vram": "12Gi"},
+            nextStart={"requests": {"vram": "4Gi"}},
+        ),
+    )
+    view = world(of=of, pods=[worker()]).view()
+    assert view.request["vram_bytes"] == view.start_request["vram_bytes"]
+
+
 def test_a_resting_workload_has_the_only_model_of_its_pool_that_it_may_mean():
     gpus = [
         gpu("GPU-1", gpu_model="NVIDIA A100-PCIE-40GB", tflops="312", vram="40Gi"),
