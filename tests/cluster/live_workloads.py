@@ -26,9 +26,11 @@ REPLICAS = {"auto_replicas": "true"}
 OFTEN = {"enable": True, "evaluationPeriod": "10s"}
 GROWING = {"enable": True, "evaluationPeriod": "10s", "maxReplicas": 6}
 SCALED = {**GROWING, "scaleDownCoolDownTime": "6s", "scaleDownStep": 0.2}
+STEADIER = {**SCALED, "scaleDownCoolDownTime": "30s"}
 PROFILES: Mapping[str, Mapping[str, Any]] = {
     "growing": {"autoSetReplicas": GROWING},
     "scaled": {"autoSetReplicas": SCALED},
+    "steadier": {"autoSetReplicas": STEADIER},
     "sized": {"autoSetRequests": OFTEN, "autoSetLimits": OFTEN},
     "initial": {"mode": "initial", "autoSetRequests": OFTEN, "autoSetLimits": OFTEN},
 }
