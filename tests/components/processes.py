@@ -19,6 +19,10 @@ LOOPBACK = "127.0.0.1"
 START_DEADLINE_S = 60.0
 STOP_DEADLINE_S = 20.0
 POLL_S = 0.02
+REST_RATIO = 2.0
+"""A look that costs much, such as one by kubectl, is followed by so many times its length of rest:
+who waits must not take the machine from what is waited for."""
+LONGEST_REST_S = 1.0
 TRIES = 5
 PORT_IS_TAKEN = "address already in use"
 LINES_OF_A_LOG = 30
@@ -76,11 +80,14 @@ def until(
     answer: Callable[[], Answer], *, what: str, deadline_s: float = START_DEADLINE_S
 ) -> Answer:
     """Ask until the answer is true; raises ``TimeoutError`` with ``what`` was waited for."""
-    end_s = time.monotonic() + deadline_s
+    begin_s = time.monotonic()
+    end_s = begin_s + deadline_s
     while not (given := answer()):
-        if time.monotonic() > end_s:
+        now_s = time.monotonic()
+        if now_s > end_s:
             raise TimeoutError(f"waited {deadline_s:g} s in vain until {what}; last: {given!r}")
-        time.sleep(POLL_S)
+        time.sleep(min(max(POLL_S, REST_RATIO * (now_s - begin_s)), LONGEST_REST_S))
+        begin_s = time.monotonic()
     return given
 
 
