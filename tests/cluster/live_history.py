@@ -23,8 +23,9 @@ from tests.components.worker_series import Formula, History, Worker, constant, w
 
 DAY_S, MINUTE_S = 86_400, 60
 DAYS = 3
-GAP_S = 420
-"""Longer than a sample is fresh, so that no worker of the past counts as one of now."""
+GAP_S = 660
+"""Longer than a sample is fresh, so that no worker of the past counts as one of now, and than the
+newest samples are read one by one, which would be taken for a minute apart as those of the past."""
 METRICS = (
     TFLOPS,
     COMPUTE_PERCENT,

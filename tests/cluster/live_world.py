@@ -78,8 +78,16 @@ class LiveWorld:
         self.plane.kubectl("apply", "-f", "-", stdin=json.dumps(obj)).well()
         return Space(plane=self.plane, name=name)
 
-    def switch(self, mode: ProcessMode) -> None:
-        """Have the whole installation in a mode from now on."""
+    @contextmanager
+    def recommending(self) -> Iterator[None]:
+        """Have the whole installation in mode ``recommend`` within a block."""
+        self._switch(ProcessMode.RECOMMEND)
+        try:
+            yield
+        finally:
+            self._switch(ProcessMode.APPLY)
+
+    def _switch(self, mode: ProcessMode) -> None:
         words = ("patch", "configmap", CONTROL_CONFIG_MAP, "-n", NAMESPACE, "--type=merge", "-p")
         self.plane.kubectl(*words, json.dumps({"data": {"mode": mode}})).well()
 

@@ -11,7 +11,6 @@ from itertools import pairwise
 
 import pytest
 
-from autoscaler.api.control import ProcessMode
 from autoscaler.api.names import PAUSED
 from recommender.quantities import parse_quantity
 from tests.cluster.live_history import Past
@@ -55,7 +54,7 @@ def live(world):
     with scene(world, NAMESPACE) as made:
         for name in ("calm", "other", "resting", "bursting", "stated"):
             made.want(name, tflops=30.0)
-        for name in ("watched", "again", "owned", "rolling"):
+        for name in ("again", "owned"):
             made.want(name, tflops=MUCH_TFLOPS, is_shared=True)
         made.want("steady", tflops=50.0)
         made.want("anew", tflops=60.0)
@@ -79,6 +78,10 @@ def live(world):
             rolling,
             horizontal_autoscaler("owned"),
         ).well()
+        # All share the load from its beginning on, so that nothing has to be scaled.
+        for name in ("watched", "rolling"):
+            made.has_workers(name, 4)
+            made.want(name, tflops=MUCH_TFLOPS, is_shared=True)
         yield made
 
 
@@ -104,17 +107,16 @@ def autoscaler(world, live):
 
 
 @pytest.fixture(scope="module")
-def burst_limit(live, autoscaler):
-    """Have a burst, which ends when its limit has followed; return that limit."""
+def burst(live, autoscaler):
+    """Have a burst, which ends when its limit has followed."""
     live.has_workers("calm", 1)
     live.want("calm", tflops=170.0)
-    _, limit, *_ = live.has("calm", lambda has: has[1] >= 170.0, what="limit")
+    live.has("calm", lambda has: has[1] >= 170.0, what="limit")
     live.want("calm", tflops=30.0)
-    return limit
 
 
 @pytest.fixture(scope="module")
-def rolled_back(live, burst_limit):
+def rolled_back(live, burst):
     """Have a smaller size taken back; return what guard rails remember of it."""
     return live.loses_and_regains_vram("hungry", limit_gib=16.0)
 
@@ -234,7 +236,7 @@ def test_a_workload_that_is_made_anew_is_sized_by_what_it_used_under_its_name(li
 
     live.has_workers("anew", 1)
     until(
-        lambda: max(recommended_tflops(live, "anew"), stated_tflops(live, "anew")) > 60.0,
+        lambda: recommended_tflops(live, "anew") > 60.0,
         what="its use is known again",
         deadline_s=180.0,
     )
@@ -243,17 +245,8 @@ def test_a_workload_that_is_made_anew_is_sized_by_what_it_used_under_its_name(li
 
 def recommended_tflops(live, workload):
     """Return the recommended request of a workload; 0 where none is known."""
-    return _request_tflops(live, workload, "recommendation")
-
-
-def stated_tflops(live, workload):
-    """Return the request that is to be in force; 0 where none is stated."""
-    return _request_tflops(live, workload, "desiredResources")
-
-
-def _request_tflops(live, workload, part):
     status = live.space.get("tfw", workload).get("status") or {}
-    requests = (status.get(part) or {}).get("requests") or {}
+    requests = (status.get("recommendation") or {}).get("requests") or {}
     return float(parse_quantity(requests.get("tflops", "0")))
 
 
@@ -290,32 +283,34 @@ def test_a_layer_that_is_switched_off_keeps_running_workers_and_gives_new_ones_w
 
 
 def test_under_mode_recommend_nothing_is_changed_until_it_ends(world, live, autoscaler):
-    world.switch(ProcessMode.RECOMMEND)
-    is_said(live.space, "bursting", "ResourceUpdate", "RecommendOnly")
-    before = live.ledger.statements, live.ledger.all_amounts
+    with world.recommending():
+        is_said(live.space, "bursting", "ResourceUpdate", "RecommendOnly")
+        before, seen = (live.ledger.statements, live.ledger.all_amounts), live.replicas("rolling")
 
-    live.want("bursting", tflops=200.0)
-    live.want("rolling", tflops=5.5 * FITTING_TFLOPS, is_shared=True)
-    live.waits("bursting")
-    some_ticks(autoscaler)
-    assert (live.ledger.statements, live.ledger.all_amounts) == before
-    assert live.replicas("rolling") == 4
+        live.want("bursting", tflops=200.0)
+        live.want("rolling", tflops=5.5 * FITTING_TFLOPS, is_shared=True)
+        live.waits("bursting")
+        some_ticks(autoscaler)
+        assert (live.ledger.statements, live.ledger.all_amounts) == before
+        assert live.replicas("rolling") == seen
 
-    world.switch(ProcessMode.APPLY)
     live.has("bursting", lambda has: has[1] >= 160.0, what="limit")
-    live.grows("rolling", above=4)
+    live.grows("rolling", above=seen)
 
 
-def test_a_limit_comes_down_by_a_fifth_a_minute_when_five_minutes_were_calm(live, burst_limit):
+@pytest.mark.usefixtures("burst")
+def test_a_limit_comes_down_by_a_fifth_a_minute_when_five_minutes_were_calm(live):
+    highest = max(has[1] for has in live.ledger.amounts("calm"))
+
     live.has(
         "calm",
-        lambda has: has[1] < burst_limit,
+        lambda has: has[1] < highest,
         what="a lower limit",
         deadline_s=CALM_DEADLINE_S,
     )
 
     limits = [has[1] for has in live.ledger.amounts("calm")]
-    after = limits[limits.index(burst_limit) :]
+    after = limits[limits.index(highest) :]
     assert after == sorted(after, reverse=True)
     assert all(lower >= 0.79 * higher for higher, lower in pairwise(after))
 

@@ -1,8 +1,8 @@
 """Which workloads' recommendations are to be shown anew: arrays over the fleet, at a slow pace.
 
-A recommendation that is about the same is not worth a write: one is shown when it comes or goes, or
-when a number moved by a tenth, and that of one workload at most every ten minutes.  After a start
-the workloads' turns are spread over that time by their UIDs.
+A recommendation that is about the same is not worth a write.  A number that was not known is shown
+at once.  When one goes, or moved by a tenth, that is shown at most every ten minutes for one
+workload; after a start the workloads' turns are spread over that time by their UIDs.
 """
 
 from __future__ import annotations
@@ -58,8 +58,9 @@ class Recommended:
         shown = self._values
         is_near = np.abs(values - shown) < MOVED * (1.0 - _ROUNDING) * np.abs(shown)
         is_near |= (values == shown) | (np.isnan(values) & np.isnan(shown))
-        result: Bools = ~is_near.all(axis=1) & (now_s - self._shown_s >= PACE_S)
-        return result
+        has_turn = ~is_near.all(axis=1) & (now_s - self._shown_s >= PACE_S)
+        has_come = (np.isnan(shown) & ~np.isnan(values)).any(axis=1)
+        return np.asarray(has_turn | has_come, np.bool_)
 
     def note(self, rows: Sequence[int], values: Floats, now_s: int) -> None:
         """Note that these rows are shown now."""

@@ -38,7 +38,14 @@ def test_what_was_shown_is_due_when_it_moves_and_its_pace_is_over():
     assert due(here, [11.0, NAN], now_s=later_s) == [True]
     assert due(here, [9.0, NAN], now_s=later_s) == [True]
     assert due(here, [NAN, NAN], now_s=later_s) == [True]
-    assert due(here, [10.0, 1.0], now_s=later_s) == [True]
+
+
+def test_a_number_that_comes_to_be_known_does_not_wait_for_the_pace():
+    here = fleet("a")
+    here.note([0], np.array([[NAN, 10.0]]), START_S)
+
+    assert due(here, [20.0, 10.0], now_s=START_S + 1) == [True]
+    assert due(here, [NAN, NAN], now_s=START_S + 1) == [False]
 
 
 def test_rows_keep_what_was_shown_of_them_when_the_fleet_changes():
