@@ -20,6 +20,7 @@ from autoscaler.scaling.page.choosing import MOST_ROWS
 from autoscaler.scaling.page.live_state import Key, LiveState
 from autoscaler.scaling.page.look import Look, look_at
 from autoscaler.scaling.page.queries import Queries
+from autoscaler.scaling.stage_times import SNAPSHOT
 
 if TYPE_CHECKING:
     from autoscaler.scaling.loop import Loop, Tick
@@ -34,6 +35,7 @@ WANTED_KEPT = 100
 WANTED_AGAIN_S = 15.0
 """So soon a report is made anew for a workload that it lacks."""
 NOT_YET = "nothing was decided yet: the first look at the cluster is still to come"
+NO_WORKLOADS = "there is no workload yet; docs/enable.md tells how to make one"
 
 _log = logging.getLogger(__name__)
 
@@ -68,6 +70,7 @@ class Board:
         self._queries = Queries(about.promql, monotonic_s)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="page")
         self._lock = threading.Lock()
+        self._has_found_none = False
         self._live: LiveState | None = None
         self._built: Built | None = None
         self._failure = ""
@@ -82,6 +85,8 @@ class Board:
 
         Runs on the loop's thread.  ``holds`` say more of the loop's hold, in words.
         """
+        with self._lock:
+            self._has_found_none = not tick.views and SNAPSHOT not in tick.errors
         if tick.observed is None:
             return
         live = LiveState(
@@ -171,7 +176,8 @@ class Board:
         """Return why there is no report, in words; empty where one is being made."""
         with self._lock:
             failure = self._failure
-        return self._absence() or failure
+            has_nothing = self._has_found_none and self._built is None
+        return self._absence() or failure or (NO_WORKLOADS if has_nothing else "")
 
     def age_s(self, built: Built) -> float:
         """Return how old a report is."""

@@ -172,6 +172,28 @@ def test_why_a_process_decides_nothing_is_passed_on():
         assert seen.board.absence() == "chat-0 leads"
 
 
+def test_a_cluster_without_workloads_is_told_until_there_is_one():
+    with watched() as seen:
+        present, seen.cluster.views = seen.cluster.views, []
+        seen.board.ask()
+        assert seen.board.absence() == ""
+
+        seen.tick()
+        assert "no workload yet" in seen.board.absence()
+
+        seen.cluster.views = present
+        seen.tick(after_s=15)
+        assert seen.board.absence() == ""
+        assert seen.board.built is not None
+
+
+def test_a_cluster_that_does_not_answer_is_not_taken_for_an_empty_one():
+    with watched() as seen:
+        seen.cluster.error = ApiUnavailableError("no answer")
+        seen.tick()
+        assert seen.board.absence() == ""
+
+
 class TestLargeFleets:
     def views(self):
         return [view(f"chat{i}", "auto-limits") for i in range(6)]
