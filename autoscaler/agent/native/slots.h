@@ -1,0 +1,27 @@
+/* Memory of the pod, counted in slots of its processes: reserve, then allocate.
+ *
+ * A process writes its own slot alone; what the pod holds is the sum over live slots.  Reserving adds
+ * to the own slot first and sums then, so that of two racing processes at least one sees both.  Dead
+ * processes are swept by the living of the same PID namespace, by the agent's word or by their own
+ * look when an allocation would be denied.  No lock, nothing that a SIGKILL can leave wrong.
+ */
+#ifndef TF_SLOTS_H
+#define TF_SLOTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Claim a slot for this process; again in a child after fork.  false: all are taken by living ones. */
+bool tf_slot_claim(void);
+void tf_slot_release(void);
+
+/* Reserve bytes on a GPU; false: the limit would be exceeded, and the denial was counted. */
+bool tf_reserve(int gpu, uint64_t bytes);
+/* Reserve whatever the limit says: what exists already, as a context. */
+void tf_reserve_always(int gpu, uint64_t bytes, bool is_context);
+void tf_unreserve(int gpu, uint64_t bytes, bool is_context);
+
+/* What the pod holds on a GPU, over all its live processes. */
+uint64_t tf_held_bytes(int gpu);
+
+#endif
