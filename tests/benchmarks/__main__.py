@@ -14,6 +14,7 @@ from functools import partial
 
 from tests.benchmarks.cluster import ClusterSizes, on_a_cluster
 from tests.benchmarks.controller import ControllerSizes, on_controllers
+from tests.benchmarks.limiter_laws import limiter_shares
 from tests.benchmarks.live import LiveSizes, on_a_live_cluster
 from tests.benchmarks.measuring import decision_tick, replays, report_page, start_up
 from tests.benchmarks.own_process import ROOT
@@ -33,6 +34,7 @@ def subjects(*, is_full: bool) -> dict[str, tuple[str, Callable[[], Iterable[Mea
         "page": ("the HTML page of a report", report_page),
         "start-up": ("of tfa", start_up),
         "backtest": ("back-tests", replays),
+        "limiter": ("shares of a card in virtual time, half a minute", limiter_shares),
         "prometheus": (
             "usage from a real Prometheus, two or three minutes",
             partial(usage_from_prometheus, sizes, CACHE),

@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -29,26 +30,36 @@ from tests.components.openmetrics import head_text
 from tests.components.processes import LOOPBACK
 
 
+@dataclass(slots=True)
+class _Shown:
+    """What scrapes see, and since when; 0: none has yet."""
+
+    texts: Mapping[Level, bytes]
+    first_s: float = 0.0
+
+
 class Page:
     """The text of a scrape."""
 
     def __init__(self, workers: Sequence[Placed]) -> None:
         self._workers = workers
         self._heads = [_heads(worker) for worker in workers]
-        self.shown_s = 0.0
-        """When a scrape first saw who is saturated; 0: none has yet."""
         self.saturate(frozenset())
 
     def saturate(self, workloads: frozenset[str]) -> None:
         """Have the workers of these workloads, and no others, at their share."""
-        self._texts = {level: self._text(level, workloads) for level in (USUAL, PEAK)}
-        self.shown_s = 0.0
+        self._shown = _Shown({level: self._text(level, workloads) for level in (USUAL, PEAK)})
+
+    @property
+    def shown_s(self) -> float:
+        """When a scrape first saw who is saturated; 0: none has yet."""
+        return self._shown.first_s
 
     def scraped(self) -> bytes:
         """Return the page of this moment."""
-        now_s = time.time()
-        self.shown_s = self.shown_s or now_s
-        return self._texts[level_at(now_s)]
+        now_s, shown = time.time(), self._shown
+        shown.first_s = shown.first_s or now_s
+        return shown.texts[level_at(now_s)]
 
     def _text(self, level: Level, saturated: frozenset[str]) -> bytes:
         tails = {each: _tails(each) for each in (level, SATURATED)}

@@ -6,7 +6,7 @@ The time of each counts until a watch of this process shows it.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -27,17 +27,19 @@ LIMIT = f"{PREFIX}tflops-limit"
 
 
 def raised_s(
-    plane: ControlPlane, exporter: Exporter, workers: Sequence[Placed], *, first: int, count: int
+    plane: ControlPlane, exporter: Exporter, workers: Sequence[Placed], *, count: int
 ) -> list[float]:
-    """Have the workers of some workloads at their limit; return when each had more, in seconds."""
-    workloads = list(dict.fromkeys(worker.workload for worker in workers))[first : first + count]
-    names = {worker.name for worker in workers if worker.workload in set(workloads)}
-    seen_s: dict[str, float] = {}
+    """Have the workers of some workloads at their limit; return when each had more, in seconds.
+
+    The workloads are the first whose workers all have the limit that they began with.  Raises
+    ``LookupError`` where there are too few of them.
+    """
+    raised: dict[str, float] = {}
 
     def look(change: Change) -> None:
         pod = change.new
         if pod is not None and parse_quantity(pod["limit"]) > LIMIT_TFLOPS:
-            seen_s.setdefault(pod["metadata"]["name"], time.time())
+            raised.setdefault(pod["metadata"]["name"], time.time())
 
     with closing(administrator(plane)) as api:
         reflector = Reflector(api, PODS, namespace=NAMESPACE, keep=_kept)
@@ -45,9 +47,11 @@ def raised_s(
         reflector.start()
         try:
             reflector.wait_until_synced(DEADLINE_S)
+            workloads = _without(workers, raised, count)
+            names = {worker.name for worker in workers if worker.workload in set(workloads)}
             exporter.saturate(workloads)
             until(
-                lambda: names <= seen_s.keys(),
+                lambda: names <= raised.keys(),
                 what=f"{len(names)} workers have more",
                 deadline_s=DEADLINE_S,
             )
@@ -55,7 +59,16 @@ def raised_s(
         finally:
             exporter.saturate([])
             reflector.stop()
-    return [seen_s[name] - shown_s for name in names]
+    return [raised[name] - shown_s for name in names]
+
+
+def _without(workers: Sequence[Placed], raised: Container[str], count: int) -> list[str]:
+    """Return the first workloads of which no worker was raised."""
+    has_more = {worker.workload for worker in workers if worker.name in raised}
+    found = dict.fromkeys(w.workload for w in workers if w.workload not in has_more)
+    if len(found) < count:
+        raise LookupError(f"{len(found)} workloads have their first limit; needed: {count}")
+    return list(found)[:count]
 
 
 def _kept(pod: dict[str, Any]) -> dict[str, Any]:
