@@ -10,7 +10,7 @@ PROMETHEUS2 ?= /usr/bin
 KUBERNETES ?= 1.37.2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test components test-prometheus2 test-cluster check format bench lock golden clean
+.PHONY: help setup demo test limiter components test-prometheus2 test-cluster check format bench lock golden clean
 
 help:  ## print this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*##[ ]*(.*)/\1\t\2/' | expand -t 18
@@ -29,6 +29,9 @@ demo: setup  ## three simulated days of a fleet: table, build/demo/report.html, 
 
 test: setup check components  ## all checks and tests; builds the servers that they talk to, once
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
+
+limiter: setup  ## build/limiter: the library that holds workers to their limits, for x86-64 and arm64
+	$(BIN)/python -m autoscaler.agent.native.build
 
 components: setup  ## what the tests talk to, where it is missing: Kubernetes, etcd, Prometheus, ...
 	@$(BIN)/python -m tests.components

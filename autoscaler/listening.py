@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import signal
@@ -113,6 +114,8 @@ def _place(address: str | None, port: int) -> str:
 def _why(error: OSError) -> str:
     if isinstance(error, socket.gaierror):
         return "it is no address of this machine; allowed: an IP address, see --bind-address"
+    if error.errno == errno.EADDRINUSE:
+        return "another process listens there; end that one, or name another port"
     return os.strerror(error.errno) if error.errno else str(error)
 
 

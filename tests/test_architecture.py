@@ -19,6 +19,8 @@ HOME_OF = {
     "apscheduler": ("autoscaler/scaling",),
     "prometheus_client": ("autoscaler/telemetry",),
     "pynvml": ("autoscaler/agent",),
+    "grpc": ("autoscaler/agent/pod_resources",),
+    "google": ("autoscaler/agent/pod_resources",),
     "typer": ("autoscaler/cli",),
     "rich": ("autoscaler/cli",),
 }
@@ -72,7 +74,12 @@ WITHOUT_NUMPY = (
     "recommender.quantities",
     "recommender.durations",
 )
-WITHOUT_ANALYSIS = ("autoscaler.cli.webhook_run", "autoscaler.cli.controller_run")
+WITHOUT_ANALYSIS = (
+    "autoscaler.cli.webhook_run",
+    "autoscaler.cli.controller_run",
+    "autoscaler.cli.agent_run",
+    "autoscaler.agent.running.cluster_node",
+)
 """Commands that answer within milliseconds and start within a second."""
 
 

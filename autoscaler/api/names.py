@@ -202,8 +202,18 @@ class ScalingEvent(StrEnum):
     EXTERNAL_SCALER_FAILED = "ExternalScalerFailed"
 
 
+class AgentEvent(StrEnum):
+    """Reasons of the agents' events."""
+
+    LIMITER_BYPASSED = "LimiterBypassed"
+    """A worker uses a GPU past its limiter, or changed the page by which it is limited."""
+    EVICTED = "EvictedForBypass"
+
+
 # Objects of an installation
 NAMESPACE = "tensor-fusion-autoscaler"
+AGENT_NAMESPACE = "tensor-fusion-agent"
+"""Of the agents: they need what Pod Security *restricted* of the other namespace forbids."""
 CONTROL_CONFIG_MAP = "tensor-fusion-control"
 """Holds the process-wide mode and the pause key (``control``)."""
 CERTIFICATE_SECRET = "tensor-fusion-webhook-certificate"  # noqa: S105 - a name, no secret
@@ -217,12 +227,16 @@ AUTOSCALER_LEASE = "tensor-fusion-autoscaler"
 
 
 class ServiceAccount(StrEnum):
-    """One per process, in the installation's namespace."""
+    """One per process, in the installation's namespace; the agent's in its own."""
 
     WEBHOOK = "webhook"
     CONTROLLER = "controller"
     AUTOSCALER = "autoscaler"
     AGENT = "agent"
+
+    def namespace(self, installation: str = NAMESPACE) -> str:
+        """Return where the account is, in an installation of that namespace."""
+        return AGENT_NAMESPACE if self is ServiceAccount.AGENT else installation
 
 
 class FieldManager(StrEnum):

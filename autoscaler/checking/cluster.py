@@ -158,15 +158,12 @@ def _installed(api: ApiServer, namespace: str) -> tuple[frozenset[str], Finding]
 
     Where that may not be read, all count as installed: then what lacks is said, not passed over.
     """
-    known = {str(account) for account in ServiceAccount}
     try:
-        pages = api.pages(SERVICE_ACCOUNTS, namespace=namespace, is_metadata_only=True)
-        names = (
-            frozenset(obj["metadata"]["name"] for objects, _ in pages for obj in objects) & known
-        )
+        names = _accounts(api, namespace)
     except KubeError as error:
         text = f"What is installed cannot be read, all is looked for: {error}."
-        return frozenset(known), Finding(check=INSTALLED, status=Status.SKIPPED, text=text)
+        everything = frozenset(map(str, ServiceAccount))
+        return everything, Finding(check=INSTALLED, status=Status.SKIPPED, text=text)
     if not names:
         return names, Finding(
             check=INSTALLED,
@@ -176,6 +173,21 @@ def _installed(api: ApiServer, namespace: str) -> tuple[frozenset[str], Finding]
         )
     text = f"In the namespace {namespace}: {', '.join(sorted(names))}."
     return names, Finding(check=INSTALLED, status=Status.OK, text=text)
+
+
+def _accounts(api: ApiServer, namespace: str) -> frozenset[str]:
+    """Return our ServiceAccounts that exist, each where it belongs."""
+    found = {
+        (place, obj["metadata"]["name"])
+        for place in {account.namespace(namespace) for account in ServiceAccount}
+        for objects, _ in api.pages(SERVICE_ACCOUNTS, namespace=place, is_metadata_only=True)
+        for obj in objects
+    }
+    return frozenset(
+        str(account)
+        for account in ServiceAccount
+        if (account.namespace(namespace), account) in found
+    )
 
 
 def _version(api: ApiServer) -> Finding:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from autoscaler.api.names import ServiceAccount
 from autoscaler.errors import ForbiddenError
 from autoscaler.findings import Finding, Status, first_named
 from autoscaler.kube.access_review import Account, missing_rights, service_account, who_am_i
@@ -36,7 +37,7 @@ def _process(
     check = f"rights-{process}"
     if not is_there:
         return Finding(check=check, status=Status.SKIPPED, text=f"No {process} is installed.")
-    account = service_account(namespace, process)
+    account = service_account(ServiceAccount(process).namespace(namespace), process)
     # About oneself everybody may ask.
     other = None if me.user == account.user else account
     rights = RIGHTS[process]

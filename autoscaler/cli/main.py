@@ -15,6 +15,7 @@ from typing import NoReturn
 import typer
 
 from autoscaler.cli import (
+    agent,
     apply,
     autoscaler,
     backtest,
@@ -60,6 +61,7 @@ app.command("crds")(crds.command)
 app.command("webhook")(webhook.command)
 app.command("controller")(controller.command)
 app.command("autoscaler")(autoscaler.command)
+app.add_typer(agent.app, name="agent")
 app.command("leave")(leave.command)
 app.command("version")(version.command)
 

@@ -131,6 +131,13 @@ _AUTOSCALER = (
     *_own("discovery.k8s.io", "endpointslices", ("list",)),
     *_election(AUTOSCALER_LEASE),
 )
+_AGENT = (
+    *_may("", "pods", CACHE),
+    *_may("", "nodes", ("get",)),
+    *_may(GROUP, "gpus", (*CACHE, "create")),
+    *_may(GROUP, "gpus/status", ("patch",)),
+    *_may("events.k8s.io", "events", ("create", "patch")),
+)
 _APPLY = (
     *_may("apps", "deployments statefulsets daemonsets replicasets", ("get", "patch")),
     *_may("batch", "cronjobs", ("get", "patch")),
@@ -143,6 +150,7 @@ RIGHTS: Mapping[str, Sequence[Right]] = MappingProxyType(
         ServiceAccount.WEBHOOK: _WEBHOOK,
         ServiceAccount.CONTROLLER: _CONTROLLER,
         ServiceAccount.AUTOSCALER: _AUTOSCALER,
+        ServiceAccount.AGENT: _AGENT,
         APPLY_ROLE: _APPLY,
     }
 )

@@ -1,4 +1,4 @@
-"""The autoscaler's own metrics in Prometheus' text format.
+"""The metrics of each process in Prometheus' text format.
 
 One registry per process part, never the client library's global one, which adds what nobody asked
 for and is shared by tests.  Collectors read snapshots when they are scraped; nothing is counted
@@ -14,6 +14,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from autoscaler.telemetry import (
+    agent_points,
     autoscaler_points,
     controller_points,
     kube_points,
@@ -21,6 +22,7 @@ from autoscaler.telemetry import (
     webhook_points,
 )
 from autoscaler.telemetry import kube_families as kube
+from autoscaler.telemetry.agent_families import AGENT_FAMILIES
 from autoscaler.telemetry.autoscaler_families import AUTOSCALER_FAMILIES
 from autoscaler.telemetry.controller_families import CONTROLLER_FAMILIES
 from autoscaler.telemetry.families import LOOP_FAMILIES, SOURCE_FAMILIES
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
     from prometheus_client import Metric
 
+    from autoscaler.agent.running.snapshot import AgentSnapshot
     from autoscaler.kube.certificate_keeper import KeeperSnapshot
     from autoscaler.kube.elector import ElectorSnapshot
     from autoscaler.kube.event_recorder import EventCounts
@@ -66,6 +69,7 @@ def registry_of(
     keeper: Callable[[], KeeperSnapshot] | None = None,
     controller: Callable[[], ControllerSnapshot] | None = None,
     autoscaler: Callable[[], AutoscalerSnapshot] | None = None,
+    agent: Callable[[], AgentSnapshot] | None = None,
 ) -> CollectorRegistry:
     """Return a registry of the parts that there are; each is asked once per scrape.
 
@@ -94,6 +98,7 @@ def registry_of(
     add(kube.KEEPER_FAMILIES, keeper, kube_points.keeper_points)
     add(CONTROLLER_FAMILIES, controller, controller_points.controller_points)
     add(AUTOSCALER_FAMILIES, autoscaler, autoscaler_points.autoscaler_points)
+    add(AGENT_FAMILIES, agent, agent_points.agent_points)
     return registry
 
 

@@ -14,6 +14,10 @@ from functools import partial
 
 from tests.benchmarks.cluster import ClusterSizes, on_a_cluster
 from tests.benchmarks.controller import ControllerSizes, on_controllers
+from tests.benchmarks.enforcement.agent import AgentSizes, node_agent
+from tests.benchmarks.enforcement.launches import LaunchSizes, launch_overhead
+from tests.benchmarks.enforcement.patches import PatchSizes, patches_in_force
+from tests.benchmarks.enforcement.shares import ShareSizes, real_shares
 from tests.benchmarks.limiter_laws import limiter_shares
 from tests.benchmarks.live import LiveSizes, on_a_live_cluster
 from tests.benchmarks.measuring import decision_tick, replays, report_page, start_up
@@ -35,6 +39,22 @@ def subjects(*, is_full: bool) -> dict[str, tuple[str, Callable[[], Iterable[Mea
         "start-up": ("of tfa", start_up),
         "backtest": ("back-tests", replays),
         "limiter": ("shares of a card in virtual time, half a minute", limiter_shares),
+        "launches": (
+            "what the limiter adds to a launch, half a minute",
+            partial(launch_overhead, LaunchSizes()),
+        ),
+        "shares": (
+            "shares of real processes on a fake card, four minutes",
+            partial(real_shares, ShareSizes()),
+        ),
+        "agent": (
+            "start, CPU and memory of the agent, two minutes",
+            partial(node_agent, AgentSizes()),
+        ),
+        "patches": (
+            "from an annotation to its node on a real API server, a minute",
+            partial(patches_in_force, PatchSizes()),
+        ),
         "prometheus": (
             "usage from a real Prometheus, two or three minutes",
             partial(usage_from_prometheus, sizes, CACHE),

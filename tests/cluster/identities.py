@@ -14,20 +14,24 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from autoscaler.api.names import NAMESPACE, ServiceAccount
+from autoscaler.api.names import ServiceAccount
 
 ADMIN = "admin"
 TENANT = "alice"
 CONTROLLER_MANAGER = "kube-controller-manager"
 SCHEDULER = "kube-scheduler"
 AUTHENTICATED = "system:authenticated"
-GROUPS_OF_OURS = ("system:serviceaccounts", f"system:serviceaccounts:{NAMESPACE}", AUTHENTICATED)
+
+
+def _of_ours(account: ServiceAccount) -> tuple[str, tuple[str, ...]]:
+    namespace = account.namespace()
+    groups = "system:serviceaccounts", f"system:serviceaccounts:{namespace}", AUTHENTICATED
+    return f"system:serviceaccount:{namespace}:{account}", groups
+
+
 USERS: dict[str, tuple[str, tuple[str, ...]]] = {
     ADMIN: (ADMIN, ("system:masters", AUTHENTICATED)),
-    **{
-        account: (f"system:serviceaccount:{NAMESPACE}:{account}", GROUPS_OF_OURS)
-        for account in map(str, ServiceAccount)
-    },
+    **{str(account): _of_ours(account) for account in ServiceAccount},
     TENANT: (TENANT, (AUTHENTICATED,)),
     CONTROLLER_MANAGER: (f"system:{CONTROLLER_MANAGER}", (AUTHENTICATED,)),
     SCHEDULER: (f"system:{SCHEDULER}", (AUTHENTICATED,)),

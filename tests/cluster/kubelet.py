@@ -24,6 +24,7 @@ from typing import Any, Self, TypeVar
 from autoscaler.kube.resource import PODS
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.kubelet_pods import RunningPod, has_ended, is_deleted
+from tests.cluster.kubelet_runtime import PlainRuntime, Runtime
 from tests.cluster.pod_watch import PodWatch
 from tests.cluster.rest import (
     CONFLICT,
@@ -61,8 +62,10 @@ class FakeKubelet:
         folder: Path,
         *,
         patience_s: float = 10.0,
+        runtime: Runtime | None = None,
     ) -> None:
         self.root = folder
+        self._runtime = PlainRuntime() if runtime is None else runtime
         self._patience_s = patience_s
         self._rest = Rest(control_plane)
         self.node_names = tuple(node_names)
@@ -151,6 +154,10 @@ class FakeKubelet:
         """Return where the last run of a container writes."""
         return self._ask(namespace, name, lambda pod: pod.container(container).log_file)
 
+    def pid(self, namespace: str, name: str, container: str | None = None) -> int | None:
+        """Return the number of a container's process; None where it has none."""
+        return self._ask(namespace, name, lambda pod: pod.container(container).pid)
+
     def volume(self, namespace: str, name: str, volume: str) -> Path:
         """Return the folder of an emptyDir of a pod."""
         return self._ask(namespace, name, lambda pod: pod.folders[volume])
@@ -216,6 +223,7 @@ class FakeKubelet:
             root=self.root,
             address=f"127.1.{number // 250}.{number % 250 + 1}",
             values=partial(read_values, self._rest, namespace),
+            runtime=self._runtime,
         )
 
     def _forget(self, uid: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,8 @@ class Surroundings:
     """Mount path to the folder on this machine."""
     folder: Path
     """Working directory."""
+    added: Mapping[str, str] = field(default_factory=dict)
+    """Variables of the container runtime, with paths of this machine."""
 
 
 class Container:
@@ -73,6 +75,11 @@ class Container:
         return None if ended is None else int(ended["exitCode"])
 
     @property
+    def pid(self) -> int | None:
+        """Return the number of its process; None where there is none."""
+        return None if self._process is None else self._process.pid
+
+    @property
     def log_file(self) -> Path:
         """Where its newest run writes."""
         return self._logs / f"{max(self.starts - 1, 0)}.log"
@@ -93,7 +100,8 @@ class Container:
                 | {
                     name: relocated(value, surroundings.places)
                     for name, value in surroundings.environment.items()
-                },
+                }
+                | dict(surroundings.added),
                 folder=surroundings.folder,
             )
         self.environment = surroundings.environment

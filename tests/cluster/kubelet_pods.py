@@ -12,6 +12,7 @@ from typing import Any
 
 from tests.cluster.kubelet_containers import Container, Surroundings, timestamp
 from tests.cluster.kubelet_environment import CannotStartError, Values, environment
+from tests.cluster.kubelet_runtime import Runtime, Start
 from tests.cluster.kubelet_volumes import empty_dirs, mounts, pod_folder
 from tests.components.processes import LOOPBACK
 
@@ -33,8 +34,11 @@ def has_ended(pod: Object) -> bool:
 class RunningPod:
     """A pod from its binding to its end."""
 
-    def __init__(self, pod: Object, *, root: Path, address: str, values: Values) -> None:
+    def __init__(
+        self, pod: Object, *, root: Path, address: str, values: Values, runtime: Runtime
+    ) -> None:
         self.pod = pod
+        self._runtime = runtime
         self._is_held = False
         self._root = root
         self._address = address
@@ -118,6 +122,7 @@ class RunningPod:
 
     def remove_folders(self) -> None:
         """Remove its volumes; the logs stay."""
+        self._runtime.removed(self.pod["metadata"]["uid"])
         shutil.rmtree(pod_folder(self._root, self.pod), ignore_errors=True)
 
     @property
@@ -196,12 +201,16 @@ class RunningPod:
 
     def _start(self, container: Container, now_s: float) -> None:
         try:
-            container.start(self._surroundings(container))
+            start = self._new_start(container)
+            container.start(self._surroundings(start))
         except CannotStartError as error:
             container.wait_for(error.reason, str(error))
             container.not_before_s = now_s + container.backoff_s
+            return
+        if container.pid is not None:
+            self._runtime.started(start, container.pid)
 
-    def _surroundings(self, container: Container) -> Surroundings:
+    def _new_start(self, container: Container) -> Start:
         if container.spec.get("restartPolicy"):
             raise CannotStartError(f"{container.name}: a restartPolicy of its own is unsupported")
         addresses = {"podIP": self._address, "hostIP": LOOPBACK}
@@ -209,11 +218,21 @@ class RunningPod:
         places = mounts(container.spec, self.folders)
         for place in places.values():
             place.mkdir(parents=True, exist_ok=True)
-        return Surroundings(
+        return Start(
+            pod_uid=self.pod["metadata"]["uid"],
+            node=self.pod["spec"]["nodeName"],
+            folder=pod_folder(self._root, self.pod),
             environment={"HOSTNAME": self.pod["metadata"]["name"]}
             | environment(container.spec, pod, self._values),
             places=places,
-            folder=pod_folder(self._root, self.pod),
+        )
+
+    def _surroundings(self, start: Start) -> Surroundings:
+        return Surroundings(
+            environment=start.environment,
+            places=start.places,
+            folder=start.folder,
+            added=self._runtime.variables(start),
         )
 
     def _end(self, now_s: float) -> None:

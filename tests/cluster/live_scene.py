@@ -11,7 +11,9 @@ from typing import Any
 from autoscaler.api.names import WORKLOAD_LABEL
 from recommender.quantities import parse_quantity
 from tests.cluster.autoscaler_process import AutoscalerProcess
+from tests.cluster.card_shares import share_of
 from tests.cluster.live_ledger import Ledger
+from tests.cluster.live_orders import peak_tflops
 from tests.cluster.live_workloads import (
     GIB,
     PROFILES,
@@ -21,7 +23,7 @@ from tests.cluster.live_workloads import (
     profile,
 )
 from tests.cluster.live_world import LiveWorld, some_ticks
-from tests.cluster.spaces import Space
+from tests.cluster.spaces import Space, annotation
 from tests.cluster.telling import is_told, shows
 from tests.components.processes import until
 
@@ -111,6 +113,20 @@ class Scene:
             return have if all(map(condition, have)) else []
 
         return until(found, what=f"{workload}: {what}", deadline_s=deadline_s)[0]
+
+    def gets(self, workload: str, tflops: float) -> None:
+        """Wait until the only worker of a workload gets about so much of its card."""
+        [worker] = self.workers(workload)
+        card = self.world.agents.card(annotation(worker, "gpu-ids") or "")
+        kubelet, name = self.world.agents.kubelet, worker["metadata"]["name"]
+        pid = kubelet.pid(self.space.name, name)
+        assert pid is not None
+        expected = tflops / peak_tflops(worker)
+        until(
+            lambda: 0.9 * expected <= share_of(card, pid) <= 1.1 * expected,
+            what=f"{workload} gets about {tflops:g} TFLOPS",
+            deadline_s=DEADLINE_S,
+        )
 
     def waits(self, workload: str) -> None:
         """Wait until metrics show that a workload is short of its share."""

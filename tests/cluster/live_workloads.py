@@ -9,6 +9,7 @@ from autoscaler.api.names import API_VERSION
 from recommender.quantities import parse_quantity
 from tests.cluster.spaces import annotation, owning
 from tests.cluster.webhook_process import enabled_pod
+from tests.cluster.worker_program import working
 
 GIB = 2.0**30
 KEYS = ("tflops-request", "tflops-limit", "vram-request", "vram-limit")
@@ -53,7 +54,7 @@ def owner_of_workers(
     name: str, *, pool: str, kind: str = "Deployment", replicas: int = 1, **annotations: str
 ) -> dict[str, Any]:
     """Return an owner of workers; annotations are given without prefix, ``_`` for ``-``."""
-    pod = enabled_pod(name, **{"gpupool": pool, **AMOUNTS, **annotations})
+    pod = working(enabled_pod(name, **{"gpupool": pool, **AMOUNTS, **annotations}))
     pod["spec"]["terminationGracePeriodSeconds"] = 1
     owner = owning(kind, name, pod)
     if kind != "DaemonSet":

@@ -1,47 +1,45 @@
 """A whole cluster in small: control plane, webhook, controller, nodes with agents, Prometheus.
 
-What is left out is the autoscaler, which the tests start and end, and the devices themselves.
+What is left out is the autoscaler, which the tests start and end, and the hardware: cards are fake.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from autoscaler.api.control import ProcessMode
 from autoscaler.api.names import CONTROL_CONFIG_MAP, NAMESPACE
+from tests.cluster.agent_nodes import AgentNodes, agent_nodes
 from tests.cluster.autoscaler_process import AutoscalerProcess
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.controller_process import ControllerProcess, Installed, installed
-from tests.cluster.gpu_agent_demand import Demand, Key, write_demands
 from tests.cluster.gpu_pools import POOL_OF_NODE, pool_object
-from tests.cluster.gpus import A100, temporary_gpus
-from tests.cluster.kubelet import FakeKubelet
-from tests.cluster.live_agents import Agents
+from tests.cluster.gpus import A100
+from tests.cluster.live_demand import Demand
 from tests.cluster.live_history import Past, write_past
+from tests.cluster.live_orders import Orders
 from tests.cluster.live_prometheus import ScrapingPrometheus
-from tests.cluster.nodes import temporary_node
+from tests.cluster.live_scrapes import scrapes
+from tests.cluster.real_limiter import real_limiter_image
 from tests.cluster.spaces import Space
 from tests.cluster.test_admission_in_force import switched
 from tests.cluster.webhook_process import is_asked
 from tests.components.processes import until
+from tests.fakes.gpu.cards import CardTraits
 
 PACE = ("--tick=2s", "--step=1s", "--requests-every=4s", "--since=3d", "--page-every=5s")
 """Seconds for what is minutes elsewhere."""
 DEADLINE_S = 180.0
 """For ticks that take seconds where nobody else needs the machine."""
-A100_CARD = {"gpu_model": A100, "model": "A100", "tflops": "312", "vram": "80Gi"}
-H100_CARD = {
-    "gpu_model": "NVIDIA H100 80GB HBM3",
-    "model": "H100",
-    "tflops": "989",
-    "vram": "80Gi",
-}
+H100_CARD = CardTraits()
+A100_CARD = CardTraits(name=A100, compute_major=8, multiprocessors=108, cores=6912)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +48,7 @@ class LiveNode:
 
     name: str
     gpus: int = 2
-    card: Mapping[str, str] = field(default_factory=lambda: A100_CARD)
+    card: CardTraits = A100_CARD
 
 
 @dataclass(kw_only=True)
@@ -61,15 +59,13 @@ class LiveWorld:
     installation: Installed
     controller: ControllerProcess
     pool: str
-    kubelet: FakeKubelet
-    agents: Agents
+    agents: AgentNodes
+    orders: Orders
     prometheus: ScrapingPrometheus
-    demands: dict[Key, Demand] = field(default_factory=dict)
 
     def demand(self, namespace: str, workload: str, **demand: Any) -> None:
         """Have a workload want something from now on; see ``Demand``."""
-        self.demands[namespace, workload] = Demand(**demand)
-        write_demands(self.agents.demand_file, self.demands)
+        self.orders.want((namespace, workload), Demand(**demand))
 
     def space(self, name: str, **labels: str) -> Space:
         """Return a namespace, which is made where it is not there yet."""
@@ -124,31 +120,32 @@ def running_world(
     pool: str = "live",
 ) -> Iterator[LiveWorld]:
     """Have all of it, in mode ``apply``, within a block."""
+    image = f"--limiter-image={real_limiter_image(folder / 'image')}"
     with ExitStack() as stack:
-        installation = stack.enter_context(installed(plane, folder))
+        installation = stack.enter_context(installed(plane, folder, webhook_arguments=[image]))
         controller = installation.leading()
         until(lambda: is_asked(plane), what="the API server asks the webhook")
         stack.enter_context(switched(plane, mode="apply"))
         labels = {POOL_OF_NODE: pool}
         # Each worker has a GPU of its own as long as there are enough.
-        spread = pool_object(pool, labels, placement={"mode": "LowLoadFirst"})
-        plane.kubectl("apply", "-f", "-", stdin=json.dumps(spread)).well()
+        spec = {"placement": {"mode": "LowLoadFirst"}, "defaultUsingLocalGPU": True}
+        text = json.dumps(pool_object(pool, labels, **spec))
+        plane.kubectl("apply", "-f", "-", stdin=text).well()
         stack.callback(lambda: plane.kubectl("delete", "gpupool", pool, "--ignore-not-found"))
-        for node in nodes:
-            stack.enter_context(temporary_node(plane, node.name, labels=labels, cpu="64"))
-            stack.enter_context(temporary_gpus(plane, node.name, node.gpus, **node.card))
-        names = [node.name for node in nodes]
-        kubelet = stack.enter_context(FakeKubelet(plane, names, folder / "kubelet"))
-        agents = stack.enter_context(Agents(plane, folder, names))
+        cards = {node.name: [node.card] * node.gpus for node in nodes}
+        agents = stack.enter_context(agent_nodes(plane, folder, cards, labels=labels))
+        orders = stack.enter_context(Orders(plane, agents.kubelet.root))
+        reads = [partial(agents.text, node.name) for node in nodes]
+        targets = stack.enter_context(scrapes(reads, orders.shown_ratio))
         tsdb = write_past(folder, pasts, time.time()) if pasts else None
-        prometheus = ScrapingPrometheus(folder / "prometheus", agents.targets, tsdb=tsdb)
+        prometheus = ScrapingPrometheus(folder / "prometheus", targets, tsdb=tsdb)
         stack.enter_context(prometheus)
         yield LiveWorld(
             plane=plane,
             installation=installation,
             controller=controller,
             pool=pool,
-            kubelet=kubelet,
             agents=agents,
+            orders=orders,
             prometheus=prometheus,
         )

@@ -174,9 +174,7 @@ def test_missing_rights_are_named(control_plane, namespace):
         api.get(PODS, "p", namespace)
     api.close()
 
-    assert 'User "system:serviceaccount:tensor-fusion-autoscaler:agent" cannot get' in str(
-        caught.value
-    )
+    assert 'User "system:serviceaccount:tensor-fusion-agent:agent" cannot get' in str(caught.value)
 
 
 def test_a_wrong_token_is_said_and_not_shown(control_plane, tmp_path):

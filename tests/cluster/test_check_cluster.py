@@ -106,6 +106,7 @@ def test_a_sound_installation_is_found_sound(sound, check):
             "rights-webhook",
             "rights-controller",
             "rights-autoscaler",
+            "rights-agent",
             "rights-apply",
         )
     }

@@ -11,6 +11,7 @@ import typer
 import yaml
 
 from autoscaler.api.names import (
+    AGENT_NAMESPACE,
     CONTROL_CONFIG_MAP,
     NAMESPACE,
     PRIORITY_CLASSES,
@@ -25,6 +26,7 @@ from autoscaler.kube.webhook_entries import WEBHOOKS, entry_of
 from tests.cluster.control_plane import start_control_plane
 from tests.cluster.definitions import DEPLOY, install_definitions
 from tests.components.fixtures import needed_program
+from tests.components.processes import until
 from tests.components.programs import CLUSTER_PROGRAMS
 
 INSTALLATION = DEPLOY / "kustomize"
@@ -32,6 +34,8 @@ CONTROLLER = "tensor-fusion-controller"
 """Name of its Deployment, its Service and its disruption budget."""
 AUTOSCALER = "tensor-fusion-autoscaler"
 """The same of the autoscaler."""
+AGENT = "tensor-fusion-agent"
+"""Name of its DaemonSet and of its namespace."""
 ONE_ENTRY = entry_of(WEBHOOKS[0], ServiceAddress(), "")
 
 
@@ -128,14 +132,118 @@ def test_one_process_of_each_is_kept_while_nodes_are_drained(objects, name):
 
 @pytest.mark.parametrize(
     ("name", "command"),
-    [(WEBHOOK_SERVICE, "webhook"), (CONTROLLER, "controller"), (AUTOSCALER, "autoscaler")],
+    [
+        (WEBHOOK_SERVICE, "webhook"),
+        (CONTROLLER, "controller"),
+        (AUTOSCALER, "autoscaler"),
+        (AGENT, "agent"),
+    ],
 )
 def test_our_processes_are_commands_of_the_one_program(objects, name, command):
-    [container] = objects["Deployment", name]["spec"]["template"]["spec"]["containers"]
+    kind = "DaemonSet" if name == AGENT else "Deployment"
+    [container] = objects[kind, name]["spec"]["template"]["spec"]["containers"]
 
     assert container["args"][0] == command
     flags = {option for each in commands()[command].params for option in each.opts}
     assert {flag.partition("=")[0] for flag in container["args"][1:]} <= flags
+
+
+def try_agent(fresh, objects):
+    """Have the API server judge a pod of the agent in its namespace."""
+    pod = objects["DaemonSet", AGENT]["spec"]["template"]
+    made = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {**pod["metadata"], "name": AGENT, "namespace": AGENT_NAMESPACE},
+        "spec": pod["spec"],
+    }
+    return fresh.kubectl("create", "--dry-run=server", "-f", "-", stdin=yaml.safe_dump(made))
+
+
+def test_the_agent_has_a_namespace_of_its_own_that_lets_it_see_its_node(fresh, objects):
+    ended = try_agent(fresh, objects)
+
+    assert (ended.code, ended.err) == (0, "")
+    assert objects["DaemonSet", AGENT]["metadata"]["namespace"] == AGENT_NAMESPACE
+
+
+def test_a_namespace_that_is_not_privileged_refuses_the_agent_for_what_it_needs(fresh, objects):
+    level = "pod-security.kubernetes.io/enforce"
+    own = objects["Namespace", AGENT_NAMESPACE]["metadata"]["labels"][level]
+
+    def enforce(name):
+        return fresh.kubectl(
+            "label", "namespace", AGENT_NAMESPACE, f"{level}={name}", "--overwrite"
+        )
+
+    enforce("baseline").well()
+    try:
+        said = until(
+            lambda: try_agent(fresh, objects).err, what="the namespace enforces the baseline"
+        )
+    finally:
+        enforce(own).well()
+    until(lambda: try_agent(fresh, objects).code == 0, what="the namespace is as it was")
+
+    assert own == "privileged"
+    [reasons] = re.findall(r'violates PodSecurity "baseline:latest": (.*)', said)
+    named = re.findall(r"hostPID=true|hostPath volumes|DAC_READ_SEARCH|SYS_PTRACE", reasons)
+    assert sorted(set(named)) == [
+        "DAC_READ_SEARCH",
+        "SYS_PTRACE",
+        "hostPID=true",
+        "hostPath volumes",
+    ]
+    assert "privileged=true" not in reasons
+
+
+def test_the_agent_has_no_more_than_it_needs(objects):
+    spec = objects["DaemonSet", AGENT]["spec"]["template"]["spec"]
+    [container] = spec["containers"]
+    security = container["securityContext"]
+    mounts = {each["mountPath"]: each for each in container["volumeMounts"]}
+    paths = [each["hostPath"]["path"] for each in spec["volumes"] if "hostPath" in each]
+
+    assert security["capabilities"] == {"drop": ["ALL"], "add": ["DAC_READ_SEARCH", "SYS_PTRACE"]}
+    assert (security["readOnlyRootFilesystem"], security["allowPrivilegeEscalation"]) == (
+        True,
+        False,
+    )
+    assert {path for path in paths if not mounts[path].get("readOnly")} == {"/var/lib/kubelet/pods"}
+    # Volumes of pods that start later than the agent would else stay hidden from it.
+    assert mounts["/var/lib/kubelet/pods"]["mountPropagation"] == "HostToContainer"
+    assert not spec.get("hostNetwork")
+    assert not spec.get("hostIPC")
+
+
+def test_agents_are_replaced_one_after_the_other_wherever_gpus_are(objects):
+    daemon_set = objects["DaemonSet", AGENT]["spec"]
+    spec = daemon_set["template"]["spec"]
+    [pool] = [each for (kind, _), each in objects.items() if kind == "GPUPool"]
+
+    assert daemon_set["updateStrategy"]["rollingUpdate"] == {"maxUnavailable": 1}
+    assert spec["tolerations"] == [{"operator": "Exists"}]
+    assert spec["nodeSelector"] == pool["spec"]["nodeSelector"]
+
+
+@pytest.mark.parametrize(
+    ("component", "argument", "capabilities"),
+    [("agent-evicts", "--backstop=evict", 2), ("agent-kills", "--backstop=kill", 3)],
+)
+def test_backstops_are_components(fresh, tmp_path, component, argument, capabilities):
+    base = os.path.relpath(INSTALLATION, tmp_path.resolve())
+    overlay = {"resources": [base], "components": [f"{base}/components/{component}"]}
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(overlay))
+
+    rendered = yaml.safe_load_all(fresh.kubectl("kustomize", tmp_path).well().out)
+    found = {(each["kind"], each["metadata"]["name"]): each for each in rendered}
+
+    [container] = found["DaemonSet", AGENT]["spec"]["template"]["spec"]["containers"]
+    assert container["args"][-1] == argument
+    assert len(container["securityContext"]["capabilities"]["add"]) == capabilities
+    evicts = found.get(("ClusterRole", f"{AGENT}-evicts"), {"rules": []})["rules"]
+    allowed = [(rule["resources"], rule["verbs"]) for rule in evicts]
+    assert allowed == ([(["pods/eviction"], ["create"])] if component == "agent-evicts" else [])
 
 
 def test_worker_pods_are_a_component_that_brings_a_right_and_flags(fresh, objects, tmp_path):
@@ -199,7 +307,7 @@ def test_the_documented_overlay_names_other_images(fresh, tmp_path):
     containers = {
         each["metadata"]["name"]: each["spec"]["template"]["spec"]["containers"][0]
         for each in objects
-        if each["kind"] == "Deployment"
+        if each["kind"] in {"Deployment", "DaemonSet"}
     }
     assert {each["image"] for each in containers.values()} == {
         "images.example.com/tensor-fusion-autoscaler:0.1.0"

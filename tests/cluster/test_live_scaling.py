@@ -1,8 +1,8 @@
 """What users switch the autoscaler on for: limits, requests and replicas follow measured use.
 
 One cluster in small runs for all tests: real API server, scheduler and Prometheus, the processes of
-an installation, and agents that simulate devices.  All workloads begin before the first test, and
-each test waits for what it is about.
+an installation, agents and limiters; workers are processes on a fake driver.  All workloads begin
+before the first test, and each test waits for what it is about.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tests.components.processes import until
 from tests.components.worker_series import constant, daily
 
 NAMESPACE = "live"
-A100, H100 = A100_CARD["gpu_model"], H100_CARD["gpu_model"]
+A100, H100 = A100_CARD.name, H100_CARD.name
 MIXED = "mixed-daemonset"
 """Workload of a DaemonSet, with a worker on each node."""
 
@@ -92,6 +92,7 @@ def test_a_limit_follows_a_burst_until_nothing_waits_any_more(live):
     assert limit <= 5 * 40.0
     [after] = live.workers("burst")
     assert after["metadata"]["uid"] == before["metadata"]["uid"]
+    live.gets("burst", tflops=170.0)
     live.want("burst", tflops=30.0)
 
 

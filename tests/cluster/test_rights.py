@@ -46,6 +46,7 @@ OWN_NAMESPACE = {
         ("coordination.k8s.io", "leases", AUTOSCALER_LEASE): frozenset({"get", "update"}),
         ("coordination.k8s.io", "leases", ""): frozenset({"create"}),
     },
+    ServiceAccount.AGENT: {},
 }
 """Process to what it may do in the namespace of the installation: (group, resource, name)."""
 EVERYWHERE = {
@@ -102,6 +103,13 @@ EVERYWHERE = {
         ("apps", "statefulsets/scale", ""): PATCHING,
         ("events.k8s.io", "events", ""): frozenset({"create", "patch"}),
         (REGISTRATION, "mutatingwebhookconfigurations", WEBHOOK_CONFIGURATION): frozenset({"get"}),
+    },
+    ServiceAccount.AGENT: {
+        ("", "pods", ""): CACHING,
+        ("", "nodes", ""): frozenset({"get"}),
+        (GROUP, "gpus", ""): CACHING | {"create"},
+        (GROUP, "gpus/status", ""): WRITING_STATUS,
+        ("events.k8s.io", "events", ""): frozenset({"create", "patch"}),
     },
 }
 """Process to what it may do in every namespace; an empty name: with all of them."""

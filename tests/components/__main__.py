@@ -10,15 +10,15 @@ import os
 import sys
 from collections.abc import Iterable
 
-from tests.components import chromium
+from tests.components import chromium, loaders
 from tests.components.builds import BuildError
 from tests.components.catalogue import COMPONENTS, Component
 from tests.components.programs import ProgramMissingError, WrongVariableError, make_available
 
 
 def main(components: Iterable[Component] = COMPONENTS) -> int:
-    """Make the components and a browser available; return the exit code."""
-    code = chromium.main()
+    """Make the components, a browser and loaders available; return the exit code."""
+    code = max(chromium.main(), loaders.main())
     is_ci = os.environ.get("CI") == "true"
     for component in components:
         try:

@@ -37,6 +37,13 @@ VRAM_LIMIT = WorkerMetric("tf_worker_vram_bytes_limit")
 DEVICE_SECONDS = WorkerMetric("tf_worker_device_seconds_total", "counter")
 THROTTLED_SECONDS = WorkerMetric("tf_worker_compute_throttled_seconds_total", "counter")
 VRAM_DENIED = WorkerMetric("tf_worker_vram_denied_total", "counter")
+MEMORY_PERCENT = WorkerMetric("tf_worker_memory_percentage")
+LAUNCHES = WorkerMetric("tf_worker_launches_total", "counter")
+VRAM_DENIED_BYTES = WorkerMetric("tf_worker_vram_denied_bytes_total", "counter")
+UNACCOUNTED_PERCENT = WorkerMetric("tf_worker_unaccounted_percentage")
+UNACCOUNTED_BYTES = WorkerMetric("tf_worker_unaccounted_bytes")
+OVER_LIMIT_BYTES = WorkerMetric("tf_worker_memory_over_limit_bytes")
+TRIM_RATIO = WorkerMetric("tf_worker_trim_ratio")
 
 WORKER_METRICS = (
     TFLOPS,
@@ -51,3 +58,15 @@ WORKER_METRICS = (
     THROTTLED_SECONDS,
     VRAM_DENIED,
 )
+"""What the exporter of the tests shows."""
+AGENT_METRICS = (
+    *WORKER_METRICS,
+    MEMORY_PERCENT,
+    LAUNCHES,
+    VRAM_DENIED_BYTES,
+    UNACCOUNTED_PERCENT,
+    UNACCOUNTED_BYTES,
+    OVER_LIMIT_BYTES,
+    TRIM_RATIO,
+)
+"""What an agent shows."""

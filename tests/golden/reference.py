@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import Enum
 
 import typer
 
 from autoscaler.cli.main import app
 from autoscaler.settings import SETTINGS, Settings
+from autoscaler.telemetry.agent_families import AGENT_FAMILIES
 from autoscaler.telemetry.families import FAMILIES
+from autoscaler.telemetry.family import Family
 from recommender.decision import Code
 from recommender.policy.fields import BLOCK_ANNOTATIONS, STATEMENTS, TARGET_ANNOTATIONS
 from recommender.policy.schema import field_rows
 from recommender.sentences import NOTHING
 from tests.golden.tables import MADE, one_line, table
 
+OF_THE_AGENT = (
+    "TFLOPS and percentages of workers are means since the last multiple of five seconds, memory "
+    "is the most since then, and what is in force is the value of now. Counters of workers go on "
+    "where they were when an agent starts again. What is not known has no series.\n"
+)
 LAYERS = {
     "autoSetRequests": "auto-requests",
     "autoSetLimits": "auto-limits",
@@ -53,25 +60,30 @@ def reasons_page() -> str:
 
 
 def metrics_page() -> str:
-    """Return every metric that the autoscaler exports of itself."""
+    """Return every metric that the processes export."""
     lines = [
         MADE,
         "# Own metrics\n",
         "Counters begin at 0 when the process starts. No series is of a single worker or pod.\n",
-        *table(
-            ("metric", "type", "labels", "meaning"),
-            (
-                (
-                    f"`{family.name}`",
-                    family.kind,
-                    ", ".join(f"`{label}`" for label in family.labels),
-                    family.meaning,
-                )
-                for family in FAMILIES
-            ),
-        ),
+        *_families(FAMILIES),
+        "# Metrics of the agent\n",
+        OF_THE_AGENT,
+        *_families(AGENT_FAMILIES),
     ]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _families(families: Iterable[Family]) -> Iterator[str]:
+    rows = (
+        (
+            f"`{family.name}`",
+            family.kind,
+            ", ".join(f"`{label}`" for label in family.labels),
+            family.meaning,
+        )
+        for family in families
+    )
+    return table(("metric", "type", "labels", "meaning"), rows)
 
 
 def cli_page() -> str:
@@ -128,10 +140,9 @@ def _process_settings() -> Iterator[str]:
 
 
 def _commands(command, path: str) -> Iterator[tuple[str, object]]:
-    children = getattr(command, "commands", None)
-    if not children:
+    children = getattr(command, "commands", None) or {}
+    if not children or command.invoke_without_command:
         yield path, command
-        return
     for name, child in children.items():
         yield from _commands(child, f"{path} {name}")
 

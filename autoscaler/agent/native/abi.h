@@ -23,6 +23,7 @@
 #define TF_UUID_BYTES 64u /* "GPU-..." with a terminating zero */
 #define TF_ONE_Q32 (1ull << 32) /* a whole GPU, as a share */
 #define TF_ONE_Q16 (1ull << 16) /* a factor of one */
+#define TF_TOLD_NS 1000000000ull /* after the heartbeat, left_q32 is not known any more */
 
 #define TF_CTL_FILE "ctl"
 #define TF_USE_FILE "use"
@@ -46,7 +47,8 @@ struct tf_ctl_gpu {
   uint64_t memory_limit_bytes; /* 0 = not set */
   uint32_t qos;           /* 0 low, 1 medium, 2 high, 3 critical: to be shown only */
   uint32_t flags;
-  uint64_t reserved[2];
+  uint64_t left_q32; /* of the GPU's time, what other pods leave; TF_ONE_Q32 = all, 0 = not known */
+  uint64_t reserved[1];
 };
 
 /* `ctl`. */
@@ -55,7 +57,7 @@ struct tf_ctl {
   uint32_t abi_version;
   uint32_t size_bytes;
   uint64_t generation;   /* goes up by one after each change */
-  uint64_t heartbeat_ns; /* CLOCK_MONOTONIC of the agent's last look; to be shown only */
+  uint64_t heartbeat_ns; /* CLOCK_MONOTONIC of the agent's last look */
   uint64_t flags;
   uint32_t gpu_count;
   uint32_t reserved0;
@@ -88,7 +90,8 @@ struct tf_use_process {
   uint64_t memory_bytes[TF_MOST_GPUS]; /* all that is charged, contexts included */
   uint64_t charged_ns; /* over all GPUs */
   uint64_t context_bytes; /* over all GPUs: of memory_bytes, what contexts themselves take */
-  uint64_t reserved[3];
+  uint64_t ready_generation; /* other than `generation`: claimed just now, not to be counted yet */
+  uint64_t reserved[2];
 };
 
 /* `use`. */
@@ -96,7 +99,9 @@ struct tf_use {
   uint64_t magic;
   uint32_t abi_version;
   uint32_t size_bytes;
-  uint64_t reserved[5];
+  uint64_t created_ns; /* CLOCK_MONOTONIC: the pod's processes wait for `ctl` once, not each */
+  uint64_t slots_used; /* every slot from this index on has never been claimed */
+  uint64_t reserved[3];
   uint64_t unknown_symbols; /* driver functions that were asked for in a version nobody knows */
   struct tf_use_gpu gpu[TF_MOST_GPUS];
   struct tf_use_process process[TF_MOST_PROCESSES];

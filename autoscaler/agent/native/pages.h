@@ -37,15 +37,25 @@ struct tf_use *tf_use(void);
 /* Index in the pages of the GPU with this UUID ("GPU-..."); -1: it is not the pod's. */
 int tf_gpu_index(const char *uuid);
 
+/* The UUID of a GPU of the pod; empty where there is none of this index. */
+const char *tf_gpu_uuid(int gpu);
+
 /* What is in force on a GPU of the pod now.  Wait-free, a few loads; looks for a late `ctl` at most
  * once a second. */
 void tf_terms_of(int gpu, struct tf_terms *terms, uint64_t now_ns);
+
+/* The share alone, as in tf_terms_of; never looks for `ctl`. */
+uint64_t tf_share_q32(int gpu);
 
 /* Bytes that the pod may hold on a GPU; UINT64_MAX: no limit. */
 uint64_t tf_memory_limit_bytes(int gpu);
 bool tf_counts_contexts(void);
 
-/* A Kubernetes quantity ("1500m", "16Gi", "1e3") in units of 1 / scale; false: it is none. */
+/* Generation of a slot whose process is gone, by the agent's word; 0: it says nothing. */
+uint32_t tf_dead_generation(uint32_t slot);
+
+/* A Kubernetes quantity ("1500m", "16Gi", "1e3") in units of 1 / scale, rounded
+ * up and at most UINT64_MAX; false: it is none, or has more than 19 significant digits. */
 bool tf_parse_quantity(const char *text, uint64_t scale, uint64_t *value);
 
 /* CLOCK_MONOTONIC. */

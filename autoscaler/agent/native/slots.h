@@ -11,11 +11,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Claim a slot for this process; again in a child after fork.  false: all are taken by living ones. */
+/* Claim a slot for this process, by one thread; again in a child after fork, and of no effect
+ * otherwise.  Sweeps first: the slots of our program before exec are among the dead.  false: all are
+ * taken by living ones; the process is limited all the same, but others do not see what it holds. */
 bool tf_slot_claim(void);
 void tf_slot_release(void);
 
-/* Reserve bytes on a GPU; false: the limit would be exceeded, and the denial was counted. */
+/* Reserve bytes on a GPU; false: the limit would be exceeded, and the denial was counted.  A GPU that
+ * is not the pod's (-1) is granted all and counts nothing.  A denial may take some milliseconds, in
+ * which the dead are swept and competitors finish. */
 bool tf_reserve(int gpu, uint64_t bytes);
 /* Reserve whatever the limit says: what exists already, as a context. */
 void tf_reserve_always(int gpu, uint64_t bytes, bool is_context);

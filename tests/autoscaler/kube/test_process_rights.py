@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from autoscaler.api.names import NAMESPACE, ServiceAccount
+from autoscaler.api.names import ServiceAccount
 from autoscaler.kube.process_rights import APPLY_ROLE, RIGHTS, Right, Scope
 
 KUSTOMIZE = Path(__file__).parents[3] / "deploy" / "kustomize"
@@ -40,7 +40,11 @@ def granted(process):
         right
         for binding in everything
         if binding["kind"].endswith("Binding")
-        and {"kind": "ServiceAccount", "name": process, "namespace": NAMESPACE}
+        and {
+            "kind": "ServiceAccount",
+            "name": process,
+            "namespace": ServiceAccount(process).namespace(),
+        }
         in binding["subjects"]
         for right in rights_of(roles[binding["roleRef"]["kind"], binding["roleRef"]["name"]])
     }
@@ -67,6 +71,16 @@ def test_the_autoscaler_has_no_right_to_write_pods():
     pods = {right.verb for right in RIGHTS[ServiceAccount.AUTOSCALER] if "pods" in right.resource}
 
     assert pods == {"list", "watch"}
+
+
+def test_the_agent_reads_pods_and_writes_gpus_and_nothing_else():
+    writes = {
+        right.resource
+        for right in RIGHTS[ServiceAccount.AGENT]
+        if right.verb in {"create", "patch"}
+    }
+
+    assert writes == {"gpus", "gpus/status", "events"}
 
 
 def test_a_right_is_told_as_people_say_it():

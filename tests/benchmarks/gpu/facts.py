@@ -78,19 +78,20 @@ def answer(probe: Path, *words: object) -> dict[str, Any]:
 class Nvml:
     """The figures of one card that an agent can read."""
 
-    def __init__(self) -> None:
+    def __init__(self, index: int = 0) -> None:
         import pynvml
 
         self._nvml = pynvml
         pynvml.nvmlInit()
-        self._card = pynvml.nvmlDeviceGetHandleByIndex(0)
+        self._card = pynvml.nvmlDeviceGetHandleByIndex(index)
 
     def describe(self) -> dict[str, Any]:
         nvml, card = self._nvml, self._card
         return {
             "name": nvml.nvmlDeviceGetName(card),
+            "uuid": nvml.nvmlDeviceGetUUID(card),
             "driver": nvml.nvmlSystemGetDriverVersion(),
-            "nvml": nvml.nvmlSystemGetNVMLVersion(),
+            "nvml": self.tried(nvml.nvmlSystemGetNVMLVersion),
             "memory_total_bytes": nvml.nvmlDeviceGetMemoryInfo(card).total,
             "memory_used_bytes": nvml.nvmlDeviceGetMemoryInfo(card).used,
             "sm_max_mhz": self.tried(nvml.nvmlDeviceGetMaxClockInfo, card, nvml.NVML_CLOCK_SM),

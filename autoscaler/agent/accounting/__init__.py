@@ -1,0 +1,1 @@
+"""What each worker has used, and what it used beside the limiter."""

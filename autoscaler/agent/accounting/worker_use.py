@@ -1,0 +1,42 @@
+"""What the exporter shows of one worker on one GPU: the columns of the metrics contract."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from autoscaler.agent.workers.worker import Worker
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerUse:
+    """One worker on one of its GPUs; shares are parts of the whole GPU.
+
+    Counters come from the page of use, so that they go on where they were when an agent starts
+    again.  None: there is nothing that tells it, and no series is shown.
+    """
+
+    worker: Worker
+    uuid: str
+    compute_share: float | None
+    """Of device time, 0 to 1: mean since the last multiple of five seconds."""
+    tensor_tflops: float | None
+    """Tensor activity of the device, apportioned by device time; mean of the same time."""
+    memory_bytes: int | None
+    """The most since that boundary."""
+    device_s: float | None
+    """Device time charged in all, in seconds."""
+    throttled_s: float | None
+    """Time that launches were held in all, in seconds."""
+    launches: int | None
+    denied_allocations: int | None
+    denied_bytes: int | None
+    effective_share: float
+    """In force now, 0 to 1."""
+    trim_ratio: float
+    """What learned costs are multiplied by now."""
+    unaccounted_share: float
+    """Device time beside the limiter, 0 to 1."""
+    unaccounted_bytes: int
+    """Memory beside the limiter."""
+    over_limit_bytes: int
+    """Memory held above a limit that was lowered, or beside the limiter."""

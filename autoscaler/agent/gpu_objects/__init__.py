@@ -1,0 +1,1 @@
+"""The ``GPU`` objects of this node: made, described and removed as its devices come and go."""

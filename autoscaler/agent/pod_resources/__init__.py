@@ -1,0 +1,1 @@
+"""Which GPUs the kubelet gave to pods whole, past this project."""

@@ -1,0 +1,130 @@
+"""What samples of the driver mean for the workers: trim, accounts, and what is wrong.
+
+Keeps no thread and no time of its own, and does nothing to anybody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from autoscaler.agent.accounting.card_look import CardLook, look_at
+from autoscaler.agent.accounting.finding import Finding, Findings
+from autoscaler.agent.accounting.inspection import Suspect, inspect, page_finding
+from autoscaler.agent.devices.samples import DeviceSample
+from autoscaler.agent.mapping.pod_processes import PodProcess
+from autoscaler.agent.pages.dead_slots import Owner, dead_slots
+from autoscaler.agent.pages.use_reading import UseReading
+from autoscaler.agent.running.gpu_meter import Since
+from autoscaler.agent.running.kept_worker import KeptWorker
+from autoscaler.agent.sharing.trim import TrimSample
+
+Readings = Mapping[str, UseReading | None]
+"""What the page of each worker said, by UID."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeLook:
+    """One look at all GPUs, and at whose processes are on them."""
+
+    readings: Readings
+    """From before the look."""
+    samples: tuple[DeviceSample, ...]
+    pods: Mapping[int, PodProcess]
+    """Processes of workers among those on the GPUs, by host PID."""
+    alive: tuple[PodProcess, ...] | None
+    """All processes of the workers; None: they were not looked for."""
+
+
+class Observation:
+    """Takes in one look after the other.  Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._findings = Findings()
+
+    def take(
+        self, look: NodeLook, workers: Sequence[KeptWorker], *, now_s: float, monotonic_s: float
+    ) -> tuple[Finding, ...]:
+        """Take in a look; return what is wrong, and has been for long enough.
+
+        ``now_s`` are UTC seconds; ``monotonic_s`` never goes back.
+        """
+        found = list(_page_findings(workers))
+        for sample in look.samples:
+            on = [kept for kept in workers if sample.uuid in kept.meters]
+            if sample.problem:
+                for kept in on:
+                    kept.meters[sample.uuid].is_accounted = False
+            elif on:
+                found += _take_sample(sample, on, look, now_s)
+        if look.alive is not None:
+            _declare_dead(workers, look.readings, look.alive)
+        return self._findings.sustained(found, monotonic_s)
+
+
+def _take_sample(
+    sample: DeviceSample, on: Sequence[KeptWorker], look: NodeLook, now_s: float
+) -> Iterator[Finding]:
+    uuid = sample.uuid
+    since = {kept.worker.uid: kept.meters[uuid].since_sample() for kept in on}
+    charged = {
+        kept.worker.uid: since[kept.worker.uid].charged_share * kept.meters[uuid].trim.k
+        for kept in on
+    }
+    readings = {uid: look.readings.get(uid) for uid in since}
+    card = look_at(sample, look.pods, readings)
+    for kept in on:
+        uid, meter = kept.worker.uid, kept.meters[uuid]
+        meter.account.observe_card(card, charged, now_s)
+        meter.is_accounted = not meter.device.is_mig and card.accounts_for_others(uid, charged)
+        meter.trim.observe(_trim_sample(kept, uuid, card, since[uid], charged))
+        yield from inspect(_suspect(kept, uuid, since[uid]), card, charged)
+
+
+def _trim_sample(
+    kept: KeptWorker, uuid: str, card: CardLook, since: Since, charged: Mapping[str, float]
+) -> TrimSample | None:
+    """Return what tells how wrong learned costs are; None where nothing does."""
+    busy_share = card.alone_share(kept.worker.uid, charged)
+    if busy_share is None or kept.meters[uuid].device.is_mig:
+        return None
+    return TrimSample(busy_share=busy_share, charged_share=since.charged_share)
+
+
+def _suspect(kept: KeptWorker, uuid: str, since: Since) -> Suspect:
+    meter = kept.meters[uuid]
+    return Suspect(
+        uid=kept.worker.uid,
+        name=kept.name,
+        uuid=uuid,
+        share=since.share,
+        is_time_shared=not meter.device.is_mig,
+        slot_bytes=meter.account.slot_bytes,
+        unpaid_s=since.unpaid_s,
+        fell=since.fell,
+    )
+
+
+def _page_findings(workers: Sequence[KeptWorker]) -> Iterator[Finding]:
+    for kept in workers:
+        if kept.page_error is not None:
+            yield page_finding(kept.worker.uid, kept.name, kept.page_error)
+            kept.page_error = None
+
+
+def _declare_dead(
+    workers: Sequence[KeptWorker], readings: Readings, alive: Sequence[PodProcess]
+) -> None:
+    """Free the slots of processes that are gone, as far as the living can be told."""
+    owners: dict[str, set[Owner]] = {}
+    for process in alive:
+        owner = Owner(process.pid_namespace, process.namespace_pid, process.start_time)
+        owners.setdefault(process.pod_uid, set()).add(owner)
+    for kept in workers:
+        reading = readings.get(kept.worker.uid)
+        of_worker = owners.get(kept.worker.uid, set())
+        # A pod always has a living process, its pause container if no other.  Who sees none of it,
+        # or not which PID namespace it is in, cannot tell the living from the dead.
+        can_tell = bool(of_worker) and all(owner.pid_namespace for owner in of_worker)
+        if reading is not None and can_tell:
+            kept.declare_dead(dead_slots(reading, of_worker))

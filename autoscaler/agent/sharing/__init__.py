@@ -1,0 +1,1 @@
+"""What each worker gets of a GPU that several share, and how its costs are corrected."""

@@ -1,0 +1,1 @@
+"""The workers of this node: what is in force for each."""

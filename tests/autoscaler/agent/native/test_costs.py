@@ -1,0 +1,203 @@
+"""What the limiter believes that launches cost, after pairs of events as real cards give them."""
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autoscaler.agent.pages.abi import ONE_Q32
+from tests.autoscaler.agent.native.metering import (
+    ENTRIES,
+    MS,
+    Costs,
+    library,
+    new_costs,
+)
+
+SLICE_NS = 2_430_000
+FIRST_COST_NS = 10_000
+US = 1_000
+PLACE = 1 << 52
+KEY = 5 * PLACE + 7
+
+
+def learn(
+    costs: Costs,
+    pairs_ns: list[int],
+    *,
+    key: int = KEY,
+    is_alone: bool = True,
+    left: float = 0.0,
+) -> list[bool]:
+    entry = library().tf_cost_search(costs, key)
+    left_q32 = round(left * ONE_Q32)
+    return [
+        library().tf_cost_learn(costs, entry, pair_ns, is_alone, left_q32).is_cut
+        for pair_ns in pairs_ns
+    ]
+
+
+def cost_ns(costs: Costs, key: int = KEY) -> int:
+    priced: int = library().tf_cost_ns(costs, library().tf_cost_search(costs, key))
+    return priced
+
+
+def pairs_beside(
+    kernel_ns: int, neighbours: int, number: int, *, seed: int = 1, uncut_at_least: float = 0.0
+) -> list[int]:
+    """Return pairs of a kernel beside full neighbours: the slice ends somewhere in it, or not."""
+    draw = random.Random(seed)
+    pairs = []
+    for _ in range(number):
+        left_ns = draw.uniform(0, SLICE_NS)
+        cuts = 0
+        if kernel_ns > left_ns and draw.random() >= uncut_at_least:
+            cuts = 1 + int((kernel_ns - left_ns) // SLICE_NS)
+        pairs.append(kernel_ns + cuts * neighbours * SLICE_NS + draw.randrange(2_000))
+    return pairs
+
+
+def test_what_nobody_measured_costs_a_guess():
+    assert cost_ns(new_costs()) == FIRST_COST_NS
+
+
+def test_an_unknown_kernel_costs_the_median_of_the_known_ones():
+    costs = new_costs()
+    for number in range(30):
+        learn(costs, [50 * US] * 4, key=(number + 10) * PLACE + 9)
+        learn(costs, [3 * MS] * 2, key=(number + 50) * PLACE + 9)
+    assert cost_ns(costs, 500 * PLACE + 9) == pytest.approx(50 * US, rel=0.15)
+
+
+@given(
+    st.integers(2 * US, 1_500 * US), st.integers(0, 3), st.integers(40, 200), st.integers(0, 1000)
+)
+def test_a_short_kernel_costs_its_own_time_whatever_runs_beside_it(
+    kernel_ns, neighbours, number, seed
+):
+    costs = new_costs()
+    learn(costs, pairs_beside(kernel_ns, neighbours, number, seed=seed, uncut_at_least=0.2))
+    assert cost_ns(costs) == pytest.approx(kernel_ns, rel=0.01, abs=2_000)
+
+
+def test_a_pair_with_a_neighbours_slice_tells_of_it():
+    costs = new_costs()
+    assert learn(costs, [100 * US, 101 * US, 100 * US + SLICE_NS, 99 * US]) == [
+        False,
+        False,
+        True,
+        False,
+    ]
+
+
+def test_a_kernel_whose_length_varies_costs_its_mean():
+    costs = new_costs()
+    draw = random.Random(3)
+    learn(costs, [round(draw.uniform(400, 1_200)) * US for _ in range(400)])
+    # The mean of eight pairs, as far as that is one; their lowest would be 400 us.
+    assert cost_ns(costs) == pytest.approx(800 * US, rel=0.35)
+
+
+@pytest.mark.parametrize("kernel_us", [20, 50, 700, 1_400, 11_000])
+def test_a_kernel_that_is_often_cut_short_of_a_slice_costs_its_own_time(kernel_us):
+    costs, draw = new_costs(), random.Random(7)
+    own_ns = kernel_us * US
+    learn(costs, [own_ns + draw.choice([0, 0, 335, 400, 700, 1_100]) * US for _ in range(300)])
+    assert cost_ns(costs) == pytest.approx(own_ns, rel=0.01)
+
+
+@given(st.integers(3 * MS, 40 * MS), st.integers(1, 3))
+def test_a_long_kernel_that_was_once_alone_keeps_its_price_beside_neighbours(kernel_ns, neighbours):
+    costs = new_costs()
+    learn(costs, [kernel_ns] * 4)
+    learn(costs, pairs_beside(kernel_ns, neighbours, 300), is_alone=False)
+    assert cost_ns(costs) == pytest.approx(kernel_ns, rel=0.01)
+
+
+@given(st.integers(3 * MS, 40 * MS), st.integers(1, 3))
+def test_a_long_kernel_that_was_never_alone_costs_too_much_rather_than_too_little(
+    kernel_ns, neighbours
+):
+    costs = new_costs()
+    learn(costs, pairs_beside(kernel_ns, neighbours, 50), is_alone=False)
+    assert cost_ns(costs) >= kernel_ns
+
+
+def test_a_long_kernel_is_priced_anew_at_its_first_pair_alone():
+    costs = new_costs()
+    learn(costs, [23 * MS] * 50, is_alone=False)
+    learn(costs, [11 * MS])
+    assert cost_ns(costs) == pytest.approx(11 * MS, rel=0.01)
+
+
+def test_neighbours_excuse_a_factor_of_eight_and_no_more():
+    costs = new_costs()
+    learn(costs, [3 * MS] * 4)
+    learn(costs, [800 * MS], is_alone=False)
+    assert cost_ns(costs) >= 100 * MS
+
+
+def test_a_short_kernel_that_takes_longer_from_now_on_is_priced_so():
+    costs = new_costs()
+    learn(costs, [MS] * 40)
+    learn(costs, [10 * MS] * 100)
+    assert cost_ns(costs) == pytest.approx(10 * MS, rel=0.01)
+
+
+@given(st.integers(2 * US, 60 * US), st.integers(0, 3_500), st.integers(16, 400))
+def test_runs_of_launches_tell_what_pairs_read_too_much(kernel_ns, overhead_ns, launches):
+    costs = new_costs()
+    library().tf_cost_learn_empty(costs, overhead_ns * 2 // 5)
+    pair_ns = kernel_ns + overhead_ns
+    for _ in range(20):
+        learn(costs, [pair_ns])
+        library().tf_cost_learn_run(
+            costs, launches, launches * pair_ns, launches * kernel_ns + overhead_ns
+        )
+    assert library().tf_cost_overhead_ns(costs) == pytest.approx(overhead_ns, abs=10)
+    assert cost_ns(costs) == pytest.approx(max(kernel_ns, pair_ns // 4), abs=10)
+
+
+@pytest.mark.parametrize(
+    ("launches", "pairs_ns", "elapsed_ns"),
+    [
+        (15, 15 * 10 * US, 15 * 7 * US),
+        (20, 20 * 200 * US, 20 * 197 * US),
+        (20, 20 * 10 * US, 20 * 10 * US + SLICE_NS),
+    ],
+    ids=["few launches", "long launches", "a neighbour's slice"],
+)
+def test_runs_that_cannot_tell_are_not_learned_from(launches, pairs_ns, elapsed_ns):
+    costs = new_costs()
+    library().tf_cost_learn_run(costs, launches, pairs_ns, elapsed_ns)
+    assert costs.runs == 0
+
+
+def test_keys_that_collide_are_apart():
+    costs = new_costs()
+    keys = [77 * PLACE + number for number in range(2, 16)]
+    for number, key in enumerate(keys):
+        learn(costs, [(number + 1) * MS], key=key)
+    assert [cost_ns(costs, key) for key in keys] == [(n + 1) * MS for n in range(len(keys))]
+
+
+def test_in_a_full_table_the_rare_give_way_and_the_frequent_stay():
+    costs = new_costs()
+    draw = random.Random(5)
+    frequent = [draw.getrandbits(64) | 2 for _ in range(200)]
+    for round_ in range(20):
+        for key in frequent:
+            learn(costs, [100 * US] * 8, key=key)
+        for _ in range(ENTRIES // 4 if round_ > 5 else 0):
+            learn(costs, [9 * MS], key=draw.getrandbits(64) | 2)
+    known = sum(library().tf_cost_search(costs, key).contents.sampled >= 100 for key in frequent)
+    assert known >= 0.8 * len(frequent)
+
+
+def test_a_key_that_is_forgotten_is_unknown_and_leaves_its_place():
+    costs = new_costs()
+    learn(costs, [MS] * 3)
+    library().tf_cost_forget(costs, KEY)
+    assert library().tf_cost_search(costs, KEY).contents.sampled == 0
+    assert sum(entry.key == KEY for entry in costs.entry) == 1

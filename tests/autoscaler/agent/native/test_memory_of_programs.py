@@ -1,0 +1,160 @@
+"""Programs under the whole limiter on fake cards: no path to memory leads past the limit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.autoscaler.agent.native.hooked_process import limiter
+from tests.autoscaler.agent.native.pod_pages import PodFolder, control_page
+from tests.fakes.gpu.building import Route
+from tests.fakes.gpu.cards import GIB, MIB, CardTraits, FakeCards, make_cards
+from tests.fakes.gpu.programs import RunningProgram
+
+CONTEXT_BYTES = 545 * MIB
+LIMIT_BYTES = 2 * GIB
+CARD_BYTES = 8 * GIB
+OUT_OF_MEMORY = 2
+MANAGED = "managed"
+"""Counts in full, wherever its pages are; untouched, it is not on the card."""
+PATHS = ["plain", "pitch", MANAGED, "async", "create", "array", "graph"]
+ROUTES: list[Route] = ["dlsym", "linked", "proc_address"]
+
+
+@pytest.fixture
+def cards(tmp_path: Path) -> Iterator[FakeCards]:
+    made = make_cards(tmp_path / "cards", CardTraits(total_bytes=CARD_BYTES))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def pod(tmp_path: Path) -> PodFolder:
+    return PodFolder(tmp_path / "tensor-fusion")
+
+
+def _memory(cards: FakeCards, pod: PodFolder, route: Route = "dlsym") -> RunningProgram:
+    """Start the program that takes memory, as in an admitted pod."""
+    environment = {
+        "TF_ROOT": str(pod.root),
+        "TF_CTL_WAIT": "0",
+        "TF_LIMIT_VRAM": str(LIMIT_BYTES),
+        "NVIDIA_VISIBLE_DEVICES": cards.cards[0].uuid,
+    }
+    program = RunningProgram(
+        "memory", cards, route=route, environment=environment, preload=limiter()
+    )
+    program.answer()
+    return program
+
+
+def _take(program: RunningProgram, path: str, size_bytes: int) -> int:
+    return int(program.ask(f"take {path} {size_bytes}")["result"])
+
+
+def _fill(program: RunningProgram, path: str, step_bytes: int) -> int:
+    """Take until it is denied; return how much was granted."""
+    granted_bytes = 0
+    while (result := _take(program, path, step_bytes)) == 0:
+        granted_bytes += step_bytes
+    assert result == OUT_OF_MEMORY
+    return granted_bytes
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_program_gets_its_limit_and_not_a_byte_more(
+    cards: FakeCards, pod: PodFolder, path: str
+) -> None:
+    with _memory(cards, pod) as program:
+        granted_bytes = _fill(program, path, 100 * MIB)
+        assert granted_bytes == (LIMIT_BYTES - CONTEXT_BYTES) // (100 * MIB) * 100 * MIB
+        assert pod.held_bytes(0) == CONTEXT_BYTES + granted_bytes
+        on_card_bytes = 0 if path == MANAGED else granted_bytes
+        assert cards.cards[0].held_bytes() == CONTEXT_BYTES + on_card_bytes
+        assert _take(program, path, 2 * MIB) == 0
+        for _ in range(granted_bytes // (100 * MIB) + 1):
+            assert program.ask("give")["result"] == 0
+        program.ask("wait")
+        assert cards.cards[0].held_bytes() == CONTEXT_BYTES == pod.held_bytes(0)
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_the_limit_holds_however_a_program_finds_the_driver(
+    cards: FakeCards, pod: PodFolder, route: Route
+) -> None:
+    with _memory(cards, pod, route) as program:
+        assert _fill(program, "plain", 100 * MIB) == 1500 * MIB
+
+
+def test_paths_share_one_limit(cards: FakeCards, pod: PodFolder) -> None:
+    with _memory(cards, pod) as program:
+        assert [_take(program, path, 200 * MIB) for path in PATHS] == [0] * len(PATHS)
+        assert _take(program, "plain", 200 * MIB) == OUT_OF_MEMORY
+        assert cards.cards[0].held_bytes() == pod.held_bytes(0) - 200 * MIB  # the managed ones
+    gpu = pod.read_use().gpu[0]
+    assert (gpu.denied_allocations, gpu.denied_bytes) == (1, 200 * MIB)
+
+
+def test_processes_of_a_pod_share_its_limit(cards: FakeCards, pod: PodFolder) -> None:
+    with _memory(cards, pod) as first, _memory(cards, pod) as second:
+        for _ in range(6):
+            first.tell(f"take plain {100 * MIB}")
+            second.tell(f"take async {100 * MIB}")
+        answers = [program.answer()["result"] for _ in range(6) for program in (first, second)]
+        granted = answers.count(0)
+        assert granted == (LIMIT_BYTES - 2 * CONTEXT_BYTES) // (100 * MIB)
+        assert answers.count(OUT_OF_MEMORY) == 12 - granted
+        assert cards.cards[0].held_bytes() == pod.held_bytes(0) <= LIMIT_BYTES
+
+
+def test_memory_of_a_killed_program_is_there_for_the_next(cards: FakeCards, pod: PodFolder) -> None:
+    with _memory(cards, pod) as victim:
+        _fill(victim, "plain", 100 * MIB)
+        victim.kill()
+    with _memory(cards, pod) as program:
+        assert _fill(program, "plain", 100 * MIB) == 1500 * MIB
+        assert cards.cards[0].held_bytes() == pod.held_bytes(0)
+
+
+def test_a_program_that_ends_leaves_nothing(cards: FakeCards, pod: PodFolder) -> None:
+    with _memory(cards, pod) as program:
+        _take(program, "plain", 100 * MIB)
+        program.finish()
+    assert pod.held_bytes(0) == 0
+
+
+def test_a_real_lack_of_memory_is_not_charged(cards: FakeCards, pod: PodFolder) -> None:
+    other = PodFolder(pod.root.parent / "other")
+    ctl = control_page([cards.cards[0].uuid])
+    ctl.gpu[0].memory_limit_bytes = CARD_BYTES
+    other.write_ctl(ctl)
+    with _memory(cards, other) as neighbour, _memory(cards, pod) as program:
+        assert _take(neighbour, "plain", 6 * GIB) == 0
+        assert _take(program, "plain", 1 * GIB) == OUT_OF_MEMORY
+        assert pod.held_bytes(0) == CONTEXT_BYTES
+        assert pod.read_use().gpu[0].denied_allocations == 0
+
+
+def test_a_program_sees_its_limit_as_the_card(cards: FakeCards, pod: PodFolder) -> None:
+    def shown(answer: Mapping[str, Any]) -> tuple[int, int]:
+        return answer["total_bytes"], answer["free_bytes"]
+
+    with _memory(cards, pod) as program:
+        before = shown(program.ask("info"))
+        after = shown(program.ask(f"take plain {100 * MIB}"))
+    assert before == (LIMIT_BYTES, LIMIT_BYTES - CONTEXT_BYTES)
+    assert after == (LIMIT_BYTES, LIMIT_BYTES - CONTEXT_BYTES - 100 * MIB)
+
+
+def test_a_raised_limit_is_there_at_the_next_allocation(cards: FakeCards, pod: PodFolder) -> None:
+    ctl = control_page([cards.cards[0].uuid])
+    ctl.gpu[0].memory_limit_bytes = LIMIT_BYTES
+    pod.write_ctl(ctl)
+    with _memory(cards, pod) as program:
+        _fill(program, "plain", 100 * MIB)
+        ctl.gpu[0].memory_limit_bytes = LIMIT_BYTES + 100 * MIB
+        pod.write_ctl(ctl)
+        assert _fill(program, "plain", 100 * MIB) == 100 * MIB

@@ -1,0 +1,349 @@
+"""The meter between hooked launches and the law, on a GPU whose time the test sets."""
+
+import ctypes
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.autoscaler.agent.native import metering
+from tests.autoscaler.agent.native.metering import MS, Gpu, Meter, library, terms
+
+US = 1_000
+HOUR_NS = 3_600_000 * MS
+LONGEST_HOLD_NS = 100 * MS
+REFUSED = 1
+SPANS = 256
+
+
+def key_of(length_ns: int) -> int:
+    return (length_ns * 0x9E3779B97F4A7C15 & 0xFFFF_FFFF_FFFF_FFFF) | 2
+
+
+def run_for(meter: Meter, span_ns: int, lengths_ns: list[int], streams: int = 1) -> int:
+    """Launch kernels in turn until time has passed; return the device time of what was launched."""
+    end_ns = meter.gpu.now_ns + span_ns
+    launched_ns = 0
+    number = 0
+    while meter.gpu.now_ns < end_ns:
+        length_ns = lengths_ns[number % len(lengths_ns)]
+        meter.launch(key_of(length_ns), length_ns, number % streams)
+        launched_ns += length_ns
+        number += 1
+        meter.gpu.now_ns += 3 * US
+    return launched_ns
+
+
+def learned(meter: Meter, length_ns: int, stream: int = 0) -> None:
+    """Let a kernel be known, and all of it be over."""
+    for _ in range(4):
+        meter.launch(key_of(length_ns), length_ns, stream)
+        meter.synchronise()
+    meter.gpu.now_ns += HOUR_NS
+
+
+@pytest.mark.parametrize("structure", ["Terms", "Turn", "Cost", "Costs", "Launch", "Driver"])
+def test_the_records_of_these_tests_are_those_of_the_library(structure: str):
+    size_of = getattr(library(), f"size_of_{structure.lower()}")
+    size_of.restype = ctypes.c_uint64
+    assert ctypes.sizeof(getattr(metering, structure)) == size_of()
+
+
+@settings(max_examples=20)
+@given(
+    st.floats(0.05, 0.9),
+    st.lists(st.integers(20 * US, 12 * MS), min_size=1, max_size=4),
+    st.integers(0, 3 * US),
+)
+def test_a_process_gets_its_share_whatever_it_launches(share, lengths_ns, overhead_ns):
+    meter = Meter(Gpu(overhead_ns=overhead_ns), terms(share))
+    run_for(meter, 300 * MS, lengths_ns)
+    meter.synchronise()
+    span_ns = 2_000 * MS
+    launched_ns = run_for(meter, span_ns, lengths_ns)
+    slack_ns = 20 * MS + sum(lengths_ns) / share
+    # Pairs that read more than a launch takes, where no run tells how much: never less.
+    dearest = 1 + overhead_ns / min(lengths_ns)
+    assert launched_ns <= share * (span_ns + slack_ns) * 1.01
+    assert launched_ns >= share * (span_ns - slack_ns) / dearest * 0.98
+
+
+def test_counters_tell_launches_and_device_time_once_all_has_ended():
+    meter = Meter(Gpu(), terms(0.5))
+    for _ in range(500):
+        meter.launch(key_of(50 * US), 50 * US)
+    meter.synchronise()
+    assert meter.use.launches == 500
+    assert meter.use.charged_ns == pytest.approx(500 * 50 * US, rel=0.02)
+    assert meter.use.alone_ns == meter.use.charged_ns
+
+
+def test_what_a_process_is_charged_is_told_in_its_slot_too():
+    meter, word = Meter(Gpu(), terms(0.5)), ctypes.c_uint64(7)
+    meter.publish_to(word)
+    for _ in range(100):
+        meter.launch(key_of(MS), MS)
+    meter.synchronise()
+    assert word.value == 7 + meter.use.charged_ns > 0
+
+
+@settings(max_examples=20)
+@given(st.lists(st.integers(5 * US, 20 * MS), min_size=1, max_size=3), st.integers(1, 8))
+def test_no_more_than_wall_time_is_charged_whatever_runs_side_by_side(lengths_ns, streams):
+    meter = Meter(Gpu(), terms(1.0))
+    began_ns = meter.gpu.now_ns
+    before_ns = 0
+    for _ in range(4):
+        for number in range(300):
+            meter.launch(key_of(lengths_ns[number % len(lengths_ns)]), 20 * US, number % streams)
+        meter.synchronise()
+        assert before_ns <= meter.use.charged_ns <= meter.gpu.now_ns - began_ns
+        before_ns = meter.use.charged_ns
+
+
+def test_streams_side_by_side_are_charged_for_the_union_of_their_times():
+    meter = Meter(Gpu(), terms(0.5, burst_ns=HOUR_NS))
+    learned(meter, 2 * MS)
+    before_ns, began_ns = meter.use.charged_ns, meter.gpu.now_ns
+    for number in range(40):
+        meter.launch(key_of(2 * MS), 2 * MS, number % 4)
+    meter.synchronise()
+    assert meter.gpu.now_ns - began_ns == 20 * MS
+    assert meter.use.charged_ns - before_ns == pytest.approx(20 * MS, rel=0.01)
+
+
+def test_work_in_flight_is_bounded():
+    meter = Meter(Gpu(), terms(0.9, burst_ns=HOUR_NS))
+    learned(meter, 2 * MS)
+    for _ in range(200):
+        meter.launch(key_of(2 * MS), 2 * MS)
+        backlog_ns = max(meter.gpu.free_at_ns.values()) - meter.gpu.now_ns
+        # What runs of many launches hold is not known to be there until they end.
+        assert backlog_ns <= 50 * MS + 2 * MS
+
+
+def test_a_kernel_longer_than_the_bound_goes_alone():
+    meter = Meter(Gpu(), terms(0.9, burst_ns=HOUR_NS))
+    learned(meter, 80 * MS)
+    for _ in range(5):
+        meter.launch(key_of(80 * MS), 80 * MS)
+        assert max(meter.gpu.free_at_ns.values()) - meter.gpu.now_ns <= 80 * MS
+
+
+def test_kernels_that_nobody_knows_are_let_through_a_few_at_a_time():
+    meter = Meter(Gpu(), terms(0.9, burst_ns=HOUR_NS))
+    for number in range(50):
+        meter.launch(key_of(number + 1), 11 * MS)
+        assert max(meter.gpu.free_at_ns.values()) - meter.gpu.now_ns <= 5 * 11 * MS
+
+
+def test_work_that_waits_for_the_launch_that_is_held_does_not_deadlock():
+    meter = Meter(Gpu(), terms(0.9, burst_ns=HOUR_NS))
+    learned(meter, 10 * MS)
+    meter.gpu.free_at_ns[1] = 10 * HOUR_NS  # until something is launched that never is, else
+    holds_ns = [meter.launch(key_of(10 * MS), 10 * MS, stream=1) for _ in range(40)]
+    assert max(holds_ns) <= LONGEST_HOLD_NS
+    # What was waited for in vain once is not waited for again: once for each 50 ms of work.
+    assert sum(hold_ns > 0 for hold_ns in holds_ns) <= 40 * 10 // 50
+
+
+@given(st.integers(1, 200))
+def test_no_wait_for_completions_is_longer_than_twice_what_is_outstanding(kernel_ms):
+    meter = Meter(Gpu(), terms(0.9, burst_ns=HOUR_NS, inflight_ns=5 * MS))
+    learned(meter, kernel_ms * MS)
+    meter.launch(key_of(kernel_ms * MS), 10 * HOUR_NS)
+    held_ns = meter.launch(key_of(kernel_ms * MS), kernel_ms * MS)
+    assert held_ns <= min(2.1 * kernel_ms * MS, LONGEST_HOLD_NS)
+
+
+def test_a_kernel_that_never_ends_is_charged_while_it_runs():
+    meter = Meter(Gpu(), terms(0.5))
+    meter.launch(key_of(1), 10 * HOUR_NS)
+    for _ in range(1_000):
+        meter.gpu.now_ns += MS
+        meter.settle()
+    assert meter.use.charged_ns == pytest.approx(1_000 * MS, rel=0.02)
+    assert meter.use.tat_ns - meter.gpu.now_ns == pytest.approx(1_000 * MS, rel=0.05)
+
+
+def test_a_long_kernel_that_runs_beside_neighbours_is_charged_what_it_is_known_to_take():
+    meter = Meter(Gpu(), terms(0.5))
+    learned(meter, 20 * MS)
+    before_ns = meter.use.charged_ns
+    meter.launch(key_of(20 * MS), 60 * MS)  # 40 of which are a neighbour's
+    for _ in range(80):
+        meter.gpu.now_ns += MS
+        meter.settle()
+    assert meter.use.charged_ns - before_ns == pytest.approx(20 * MS, rel=0.01)
+
+
+def test_a_neighbours_slice_is_told_by_what_is_not_charged_alone():
+    meter = Meter(Gpu(), terms(0.5))
+    learned(meter, 100 * US)
+    alone_ns = meter.use.alone_ns
+    for _ in range(2_000):
+        meter.launch(key_of(100 * US), 100 * US + 2_430 * US)
+        meter.synchronise()
+    # Until the first of them is measured, nothing tells of the neighbour.
+    assert meter.use.alone_ns - alone_ns <= 0.5 * (meter.use.charged_ns - alone_ns)
+
+
+def test_a_launch_that_the_driver_refuses_is_given_back():
+    meter = Meter(Gpu(), terms(0.1))
+    learned(meter, MS)
+    before = meter.use.launches, meter.use.charged_ns
+    for _ in range(100):
+        launch = meter.begin(key_of(MS))
+        assert meter.wait(launch) == 0
+        meter.send(launch, lambda: None, REFUSED)
+    meter.settle()
+    assert (meter.use.launches, meter.use.charged_ns) == before
+    assert meter.use.tat_ns <= meter.gpu.now_ns
+
+
+def test_only_what_the_share_holds_counts_as_blocked():
+    meter = Meter(Gpu(), terms(0.25))
+    learned(meter, MS)
+    held_ns = sum(meter.launch(key_of(MS), MS) for _ in range(200))
+    assert meter.use.blocked_ns == held_ns > 0
+
+
+def test_a_wait_of_minutes_is_told_while_it_lasts():
+    meter = Meter(Gpu(), terms(0.01, burst_ns=0))
+    learned(meter, 100 * MS)
+    meter.launch(key_of(100 * MS), 100 * MS)
+    launch = meter.begin(key_of(100 * MS))
+    for _ in range(20):
+        until_ns = meter.wait(launch)
+        assert 0 < until_ns - meter.gpu.now_ns <= LONGEST_HOLD_NS
+        meter.gpu.now_ns = until_ns
+    assert meter.use.blocked_ns >= 20 * MS
+
+
+def test_a_launch_that_waits_goes_at_once_when_the_limit_is_lifted():
+    meter = Meter(Gpu(), terms(0.01, burst_ns=0))
+    learned(meter, 100 * MS)
+    meter.launch(key_of(100 * MS), 100 * MS)
+    launch = meter.begin(key_of(100 * MS))
+    assert meter.wait(launch) > 0
+    meter.terms = terms(1.0)
+    assert meter.wait(launch) == 0
+
+
+def test_launches_without_a_limit_pass_but_are_counted():
+    meter = Meter(Gpu(), terms(1.0))
+    for _ in range(3_000):
+        assert meter.launch(key_of(50 * US), 50 * US, fast=True) == 0
+        meter.gpu.now_ns += 50 * US
+    meter.synchronise()
+    assert meter.passed > 2_000
+    assert meter.use.launches == 3_000
+    assert meter.use.tat_ns == 0
+
+
+def test_a_launch_under_a_limit_never_passes():
+    meter = Meter(Gpu(), terms(0.99))
+    learned(meter, 50 * US)
+    assert not any(meter.passes(key_of(50 * US)) for _ in range(100))
+
+
+def test_in_a_loop_that_is_bound_by_launches_few_are_measured():
+    meter = Meter(Gpu(), terms(1.0))
+    launches, launch_ns, record_ns = 40_000, 2_800, 1_300
+    for _ in range(launches):
+        meter.launch(key_of(2 * US), 2 * US, fast=True)
+        meter.gpu.now_ns += launch_ns
+    first_ns = 64 * 4 * record_ns  # what may be measured at once, at the beginning
+    assert meter.gpu.records * record_ns <= 0.015 * launches * launch_ns + first_ns
+
+
+def test_a_program_whose_every_kernel_is_a_new_one_is_not_measured_more():
+    meter = Meter(Gpu(), terms(1.0))
+    launches, launch_ns, record_ns = 20_000, 2_800, 1_300
+    for number in range(launches):
+        meter.launch(key_of(number + 1), 2 * US, fast=True)
+        meter.gpu.now_ns += launch_ns
+    first_ns = 64 * 4 * record_ns
+    assert meter.gpu.records * record_ns <= 0.015 * launches * launch_ns + first_ns
+
+
+def test_events_are_made_once_and_used_again():
+    meter = Meter(Gpu(), terms(0.9))
+    run_for(meter, 5_000 * MS, [30 * US, 3 * MS], streams=3)
+    assert meter.gpu.records > 2 * len(meter.gpu.events)
+    assert len(meter.gpu.events) <= 2 * SPANS + 1
+
+
+def test_events_that_the_driver_refuses_cost_nothing_but_the_measurement():
+    meter = Meter(Gpu(refused_streams={0}), terms(0.5))
+    for _ in range(300):
+        meter.launch(key_of(50 * US), 50 * US)
+    meter.synchronise()
+    assert meter.use.launches == 300
+
+
+def test_no_event_of_a_context_that_is_gone_is_used_again():
+    meter = Meter(Gpu(), terms(0.9, burst_ns=HOUR_NS))
+    for _ in range(30):
+        meter.launch(key_of(2 * MS), 2 * MS)
+    meter.drop_events()
+    gone = set(meter.gpu.events)
+    for event in gone:
+        del meter.gpu.events[event]  # to use one is a KeyError from here on
+    meter.gpu.events[max(gone) + 1] = None
+    for _ in range(100):
+        meter.launch(key_of(2 * MS), 2 * MS)
+    meter.synchronise()
+    assert meter.use.launches == 130
+
+
+@pytest.mark.parametrize("streams", [1, 5])
+def test_no_launch_of_many_threads_is_lost(streams: int):
+    meter = Meter(Gpu(), terms(1.0))
+
+    def launch_often(thread: int) -> None:
+        for number in range(400):
+            meter.launch(key_of(20 * US), 20 * US, (thread + number) % streams, fast=True)
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(launch_often, range(8)))
+    meter.synchronise()
+    assert meter.use.launches == 8 * 400
+
+
+def test_more_streams_than_lanes_are_counted_all_the_same():
+    meter = Meter(Gpu(), terms(0.9, burst_ns=HOUR_NS))
+    streams = 2_000
+    for _ in range(2):
+        for stream in range(streams):
+            meter.launch(key_of(20 * US), 20 * US, stream * 4096)
+    meter.synchronise()
+    assert meter.use.launches == 2 * streams
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 3), st.integers(0, 4), st.integers(1, 200)),
+        min_size=1,
+        max_size=80,
+    ),
+    st.floats(0.02, 1.0),
+)
+def test_whatever_a_program_does_no_counter_goes_down_and_every_launch_goes(steps, share):
+    meter = Meter(Gpu(), terms(share))
+    seen = (0, 0, 0)
+    actions: list[Callable[[int, int], object]] = [
+        lambda stream, size: meter.launch(key_of(size), size * 10 * US, stream),
+        lambda stream, size: meter.launch(key_of(size), size * 10 * US, stream, fast=True),
+        lambda _stream, _size: meter.synchronise(),
+        lambda _stream, _size: meter.drop_events(),
+    ]
+    for action, stream, size in steps:
+        actions[action](stream, size)
+        now = meter.use.charged_ns, meter.use.launches, meter.use.blocked_ns
+        assert all(after >= before for after, before in zip(now, seen, strict=True))
+        seen = now
+    meter.synchronise()
+    assert meter.use.launches == sum(action < 2 for action, _, _ in steps)

@@ -1,0 +1,85 @@
+"""What a worker gains by writing its own page of use, in virtual time."""
+
+from collections.abc import Callable
+
+import pytest
+
+from autoscaler.agent.pages.abi import UseGPU
+from autoscaler.agent.sharing.trim import LEAST_K
+from tests.autoscaler.agent.simulator.comparison import saturated
+from tests.autoscaler.agent.simulator.scripts import (
+    KERNEL_1400_US,
+    MEASURED_CARD,
+    MILLISECOND_NS,
+    SECOND_NS,
+    Script,
+    Tenant,
+)
+from tests.autoscaler.agent.simulator.tenants import Trial, settled_shares, under_our_law
+
+POINT = 0.01
+FORGING_NS = 10 * MILLISECOND_NS
+AN_HOUR_NS = 3600 * SECOND_NS
+LONGEST_DEBT_NS = 60 * SECOND_NS
+
+
+def forge(trial: Trial, tenant: int, write: Callable[[UseGPU], None]) -> None:
+    """Let a tenant write its record every 10 ms."""
+    record = trial.simulation.use(trial.pods[tenant])
+    trial.timeline.every(FORGING_NS, lambda: write(record))
+
+
+def test_a_charge_that_is_written_too_high_gains_at_most_what_the_least_trim_allows():
+    def write(record: UseGPU) -> None:
+        record.charged_ns += 5 * 3 * MILLISECOND_NS
+
+    with under_our_law(MEASURED_CARD, [saturated(KERNEL_1400_US, 0.3)]) as trial:
+        forge(trial, 0, write)
+        (share,) = settled_shares(trial)
+    assert share <= 0.3 / LEAST_K + POINT
+
+
+@pytest.mark.parametrize(("limit", "left"), [(0.4, 0.4), (0.7, 0.46)])
+def test_a_worker_that_resets_its_debt_has_no_limit_and_a_neighbour_keeps_its_turns(
+    limit: float, left: float
+):
+    def write(record: UseGPU) -> None:
+        record.tat_ns = 0
+
+    tenants = [saturated(KERNEL_1400_US, 0.1), saturated(KERNEL_1400_US, limit)]
+    with under_our_law(MEASURED_CARD, tenants) as trial:
+        forge(trial, 0, write)
+        forger, honest = settled_shares(trial)
+    assert forger > 0.4
+    assert honest == pytest.approx(left, abs=2 * POINT)
+
+
+def test_blocked_time_that_is_claimed_takes_nothing_from_the_request_of_another():
+    def write(record: UseGPU) -> None:
+        record.blocked_ns += FORGING_NS
+
+    lazy = Tenant(
+        script=Script(kernels=[KERNEL_1400_US], duty_ratio=0.02),
+        limit=1.0,
+        request=0.3,
+        qos_rank=3,
+    )
+    busy = Tenant(script=Script(kernels=[KERNEL_1400_US]), limit=1.0, request=0.5, qos_rank=0)
+    with under_our_law(MEASURED_CARD, [lazy, busy]) as trial:
+        forge(trial, 0, write)
+        _, share = settled_shares(trial)
+    assert share >= 0.5 - POINT
+
+
+def test_a_debt_that_is_forged_holds_its_own_pod_for_a_minute_and_nobody_else():
+    tenants = [saturated(KERNEL_1400_US, 0.3), saturated(KERNEL_1400_US, 0.4)]
+    with under_our_law(MEASURED_CARD, tenants) as trial:
+        trial.timeline.run_until(5 * SECOND_NS)
+        trial.simulation.use(trial.pods[0]).tat_ns += AN_HOUR_NS
+        forged_ns = trial.simulation.now_ns
+        held, honest = trial.shares_between(forged_ns + SECOND_NS, forged_ns + 30 * SECOND_NS)
+        freed_ns = forged_ns + LONGEST_DEBT_NS + SECOND_NS
+        freed, _ = trial.shares_between(freed_ns, freed_ns + 10 * SECOND_NS)
+    assert held < POINT
+    assert honest == pytest.approx(0.4, abs=POINT)
+    assert freed == pytest.approx(0.3, abs=2 * POINT)

@@ -1,0 +1,98 @@
+"""Experiments 7 and 10: a limit that changes, and an agent that is killed and comes back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from itertools import pairwise
+
+from tests.benchmarks.gpu.lab import Lab
+from tests.benchmarks.gpu.loads import NS, Report, RunningLoad, rate_per_s
+from tests.benchmarks.gpu.outcomes import Row
+from tests.benchmarks.gpu.pods import Limits
+from tests.benchmarks.gpu.works import SHORT
+
+CHANGES_PERCENT = (50, 20, 75, 10)
+SETTLE_GOAL_S = 1.0
+LOOK_NS, STEP_NS = NS // 4, NS // 50
+POINTS, PART = 3.0, 0.1
+KILL_PERCENT, KILL_POINTS = 30, 2.0
+
+
+def live_changes(lab: Lab) -> None:
+    """7: how soon the rate follows a limit."""
+    pod = lab.pod("changing")
+    lab.record.ran(f"{SHORT.name(lab.workers)}, {' -> '.join(map(str, CHANGES_PERCENT))} %")
+    first = {pod: Limits(percent=CHANGES_PERCENT[0])}
+    with lab.agent(first) as agent, lab.load(SHORT) as plain, lab.load(SHORT, pod) as limited:
+        whole = alone_per_s(lab, plain, limited)
+        limited.go()
+        limited.measured_per_s(0, lab.sizes.settle_s)
+        for before, percent in pairwise(CHANGES_PERCENT):
+            changed_ns = time.monotonic_ns()
+            agent.set({pod: Limits(percent=percent)})
+            until_ns = changed_ns + round(lab.sizes.change_s * NS)
+            limited.wait_until(until_ns)
+            name = f"{before} -> {percent} %"
+            settled_s = settle_s(limited.reports(), whole, percent, changed_ns, until_ns)
+            lab.record.row(
+                Row(what=f"{name}: time to settle", value=settled_s, unit="s", high=SETTLE_GOAL_S)
+            )
+            late_ns = changed_ns + (until_ns - changed_ns) // 2
+            rate = limited.between_per_s(late_ns, until_ns)
+            lab.share(f"{name}: afterwards", 100 * rate / whole, percent, None)
+
+
+def settle_s(
+    reports: Sequence[Report], whole_per_s: float, percent: float, from_ns: int, until_ns: int
+) -> float:
+    """Return when the last quarter of a second began whose rate was off, plus its length; 0: none.
+
+    Off is more than 3 points, and more than a tenth of ``percent``.
+    """
+    allowed = max(POINTS, PART * percent)
+    settled_ns = from_ns
+    for begin_ns in range(from_ns, until_ns - LOOK_NS + 1, STEP_NS):
+        rate = rate_per_s(reports, begin_ns, begin_ns + LOOK_NS)
+        if abs(100.0 * rate / whole_per_s - percent) > allowed:
+            settled_ns = begin_ns + STEP_NS
+    return (settled_ns - from_ns) / NS
+
+
+def killed_agent(lab: Lab) -> None:
+    """10: SIGKILL of the agent, a time without it, and its restart."""
+    pod, sizes = lab.pod("killed"), lab.sizes
+    lab.record.ran(
+        f"{SHORT.name(lab.workers)} at {KILL_PERCENT} %, {sizes.agent_away_s:g} s without an agent"
+    )
+    limits = {pod: Limits(percent=KILL_PERCENT)}
+    with lab.agent(limits) as agent, lab.load(SHORT) as plain, lab.load(SHORT, pod) as limited:
+        whole = alone_per_s(lab, plain, limited)
+        limited.go()
+        before = limited.measured_per_s(sizes.settle_s, sizes.window_s)
+        agent.kill()
+        away = limited.measured_per_s(0.0, sizes.agent_away_s)
+        agent.start()
+        after = limited.measured_per_s(sizes.settle_s, sizes.window_s)
+    lab.share("with the agent", 100 * before / whole, KILL_PERCENT, None)
+    for what, rate in (("without the agent", away), ("after its restart", after)):
+        change = 100 * (rate - before) / whole
+        lab.record.row(
+            Row(
+                what=f"{what}: change",
+                value=change,
+                unit="points",
+                low=-KILL_POINTS,
+                high=KILL_POINTS,
+            )
+        )
+
+
+def alone_per_s(lab: Lab, plain: RunningLoad, *others: RunningLoad) -> float:
+    """Return the rate of an unlimited worker while the others, started as well, are paused."""
+    for load in (plain, *others):
+        load.ready()
+    plain.go()
+    rate = plain.measured_per_s(lab.sizes.settle_s, lab.sizes.window_s)
+    plain.pause()
+    return rate

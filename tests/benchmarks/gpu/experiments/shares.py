@@ -1,0 +1,142 @@
+"""Experiments 1 to 4: one worker alone at each limit, and what the limiter itself costs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from statistics import median
+
+from tests.benchmarks.gpu.lab import Lab
+from tests.benchmarks.gpu.loads import NS, RunningLoad
+from tests.benchmarks.gpu.outcomes import ExperimentError, Row
+from tests.benchmarks.gpu.pods import Agent, Limits, Pod
+from tests.benchmarks.gpu.works import (
+    ELEMENTWISE_5_US,
+    ELEMENTWISE_20_US,
+    GRAPH,
+    LAUNCH_BOUND,
+    MIXED,
+    SHORT,
+    Work,
+    gemm,
+)
+
+POINTS, POINTS_OF_LONG_KERNELS, POINTS_OF_GRAPHS = 2.0, 3.0, 3.0
+LONG_ROWS, LOW_PERCENT = 16384, 10
+MOST_OVERHEAD_PERCENT = {LAUNCH_BOUND: 2.0, SHORT: 0.5}
+GRAPH_LIMIT_S = 60.0
+
+
+def matrices(lab: Lab) -> None:
+    """1: matrix products."""
+    with lab.agent({}) as agent:
+        for rows in lab.sizes.matrices:
+            is_long = rows >= LONG_ROWS
+            _at_limits(lab, agent, gemm(rows), POINTS_OF_LONG_KERNELS if is_long else POINTS)
+
+
+def short_kernels(lab: Lab) -> None:
+    """2: elementwise kernels, and a mix of lengths."""
+    with lab.agent({}) as agent:
+        for work in (ELEMENTWISE_5_US, ELEMENTWISE_20_US, MIXED):
+            _at_limits(lab, agent, work)
+
+
+def graphs(lab: Lab) -> None:
+    """3: replays of a CUDA graph."""
+    with lab.agent({}) as agent:
+        if lab.workers == "torch":
+            _at_limits(lab, agent, GRAPH, POINTS_OF_GRAPHS, POINTS_OF_GRAPHS)
+        else:
+            _replays_at_limits(lab, agent)
+
+
+def overhead(lab: Lab) -> None:
+    """4: with and without the limiter in turn, at a limit of all."""
+    with lab.agent({}) as agent:
+        for work, most_percent in MOST_OVERHEAD_PERCENT.items():
+            _overhead_of(lab, agent, work, most_percent)
+
+
+def _overhead_of(lab: Lab, agent: Agent, work: Work, most_percent: float) -> None:
+    pod, name = lab.pod(f"overhead-{work.torch.partition(':')[0]}"), work.name(lab.workers)
+    lab.record.ran(f"{name}: {lab.sizes.pairs} pairs")
+    agent.set({pod: Limits()})
+    with lab.load(work) as plain, lab.load(work, pod) as limited:
+        both = (plain, limited)
+        _ready(both)
+        pairs = [_pair(lab, both) for _ in range(lab.sizes.pairs)]
+    ratios = [1.0 - with_limiter / without for without, with_limiter in pairs]
+    lab.record.row(
+        Row(
+            what=f"{name}: median of {len(pairs)} pairs",
+            value=100.0 * median(ratios),
+            unit="%",
+            high=most_percent,
+            note=f"{min(ratios):.2%} to {max(ratios):.2%}",
+        )
+    )
+
+
+def _at_limits(
+    lab: Lab, agent: Agent, work: Work, points_at_low: float = POINTS, points: float = POINTS
+) -> None:
+    """Measure a work at each limit; ``points_at_low`` holds up to 10 %, ``points`` above that."""
+    sizes, name = lab.sizes, work.name(lab.workers)
+    pod = lab.pod(f"alone-{work.torch.replace(':', '-')}")
+    lab.record.ran(f"{name} at {', '.join(map(str, sizes.limits_percent))} %")
+    agent.set({pod: Limits()})
+    with lab.load(work) as plain, lab.load(work, pod) as limited:
+        _ready((plain, limited))
+        whole = _rate(lab, plain)
+        limited.go()
+        for percent in sizes.limits_percent:
+            agent.set({pod: Limits(percent=percent)})
+            rate = limited.measured_per_s(sizes.settle_s, sizes.window_s)
+            allowed = points_at_low if percent <= LOW_PERCENT else points
+            lab.share(f"{name} at {percent} %", 100.0 * rate / whole, percent, allowed)
+
+
+def _replays_at_limits(lab: Lab, agent: Agent) -> None:
+    sizes, lengths, pod = lab.sizes, GRAPH.kernels_ns, lab.pod("graphs")
+    name = f"graph of {len(lengths)} x {lengths[0] / 1000:g} µs"
+    lab.record.ran(f"{name} at {', '.join(map(str, sizes.limits_percent))} %")
+    whole_ns = _replay_ns(lab, None, max(int(sizes.window_s / 4 * NS / sum(lengths)), 10))
+    for percent in sizes.limits_percent:
+        agent.set({pod: Limits(percent=percent)})
+        replays = max(int(sizes.window_s * NS * percent / 100 / whole_ns), 10)
+        share = 100 * whole_ns / _replay_ns(lab, pod, replays)
+        lab.share(f"{name} at {percent} %", share, percent, POINTS_OF_GRAPHS)
+
+
+def _replay_ns(lab: Lab, pod: Pod | None, replays: int) -> float:
+    """Return how long a replay takes on average, by events around all of them."""
+    lengths = GRAPH.kernels_ns
+    words = ("--kernels", len(lengths), "--kernel-ns", lengths[0], "--replays", replays)
+    done = lab.run(lab.program("graph", *words), pod, GRAPH_LIMIT_S)
+    if done.problem:
+        raise ExperimentError(f"graph {done.problem}")
+    return float(json.loads(done.output)["graph_ns"])
+
+
+def _pair(lab: Lab, loads: Sequence[RunningLoad]) -> tuple[float, float]:
+    """Return the rates of both, measured one after the other."""
+    first, second = (_rate(lab, load, is_short=True) for load in loads)
+    return first, second
+
+
+def _rate(lab: Lab, load: RunningLoad, *, is_short: bool = False) -> float:
+    """Return the rate of a worker that is paused before and after.  Raises ``ExperimentError``."""
+    sizes = lab.sizes
+    window_s = sizes.pair_window_s if is_short else sizes.window_s
+    load.go()
+    rate = load.measured_per_s(min(sizes.settle_s, window_s / 2), window_s)
+    load.pause()
+    if rate <= 0:
+        raise ExperimentError("a worker without a limit did nothing")
+    return rate
+
+
+def _ready(loads: Sequence[RunningLoad]) -> None:
+    for load in loads:
+        load.ready()

@@ -1,0 +1,137 @@
+/* memory: takes and gives back memory by every path.
+ *
+ *   --device N (0)
+ *
+ * Commands on stdin, one a line: "take PATH BYTES" with PATH one of plain, pitch, managed, async,
+ * create, array, graph; "give" (what was taken last); "wait" (for the card); "info"; the end of
+ * stdin ends it. Each is answered by one JSON object: {"result", "pid", "free_bytes",
+ * "total_bytes"}.
+ */
+#include "driver.h"
+
+#include <unistd.h>
+
+#define MOST_BLOCKS 4096
+
+enum path { PLAIN, PITCH, MANAGED, ASYNC, CREATE, ARRAY, GRAPH, PATHS };
+
+static const char *const names[PATHS] = {"plain",  "pitch", "managed", "async",
+                                         "create", "array", "graph"};
+
+struct block {
+  enum path path;
+  Address address;
+  Handle handle;
+};
+
+struct allocation_props {
+  int type, handle_types, location_type, location_id;
+  void *security;
+  unsigned char flags[8];
+};
+
+struct array_3d {
+  size_t width, height, depth;
+  int format;
+  unsigned channels, flags;
+};
+
+static struct block blocks[MOST_BLOCKS];
+static int block_count, device;
+
+/* Memory of an executable graph: taken at its first launch. */
+static Result take_graph(struct block *block, size_t bytes) {
+  Handle stream, graph;
+  int relaxed = 2;
+  MUST(cuStreamCreate(&stream, 1));
+  MUST(cuThreadExchangeStreamCaptureMode(&relaxed));
+  MUST(cuStreamBeginCapture_v2(stream, 2));
+  Result taken = cuMemAllocAsync(&block->address, bytes, stream);
+  if (taken == 0) taken = cuMemFreeAsync(block->address, stream);
+  MUST(cuStreamEndCapture(stream, &graph));
+  MUST(cuThreadExchangeStreamCaptureMode(&relaxed));
+  if (taken != 0) return taken;
+  taken = cuGraphInstantiateWithFlags(&block->handle, graph, 0);
+  if (taken != 0) return taken;
+  taken = cuGraphLaunch(block->handle, stream);
+  if (taken != 0) MUST(cuGraphExecDestroy(block->handle));
+  return taken;
+}
+
+static Result take_created(struct block *block, size_t bytes) {
+  const struct allocation_props props = {.type = 1, .location_type = 1, .location_id = device};
+  return cuMemCreate(&block->address, bytes, &props, 0);
+}
+
+static Result take(struct block *block, size_t bytes) {
+  size_t pitch;
+  const struct array_3d array = {.width = bytes / 4, .format = 0x20, .channels = 1};
+  switch (block->path) {
+    case PLAIN: return cuMemAlloc_v2(&block->address, bytes);
+    case PITCH: return cuMemAllocPitch_v2(&block->address, &pitch, 512, bytes / 512, 4);
+    case MANAGED: return cuMemAllocManaged(&block->address, bytes, 1);
+    case ASYNC: return cuMemAllocAsync(&block->address, bytes, NULL);
+    case CREATE: return take_created(block, bytes);
+    case ARRAY: return cuArray3DCreate_v2(&block->handle, &array);
+    case GRAPH: return take_graph(block, bytes);
+    default: return 1;
+  }
+}
+
+static Result give(const struct block *block) {
+  switch (block->path) {
+    case ASYNC: return cuMemFreeAsync(block->address, NULL);
+    case CREATE: return cuMemRelease(block->address);
+    case ARRAY: return cuArrayDestroy(block->handle);
+    case GRAPH:
+      MUST(cuCtxSynchronize());
+      MUST(cuGraphExecDestroy(block->handle));
+      return cuDeviceGraphMemTrim(device);
+    default: return cuMemFree_v2(block->address);
+  }
+}
+
+static Result take_named(const char *name, size_t bytes) {
+  struct block block = {.path = PLAIN};
+  while (block.path < PATHS && strcmp(names[block.path], name) != 0) block.path++;
+  if (block.path == PATHS) fail(name, "is no path");
+  if (block_count == MOST_BLOCKS) fail("take", "there are 4096 blocks");
+  Result result = take(&block, bytes);
+  if (result == 0) blocks[block_count++] = block;
+  return result;
+}
+
+static Result obey(const char *line) {
+  char name[32];
+  unsigned long long bytes;
+  if (sscanf(line, "take %31s %llu", name, &bytes) == 2) return take_named(name, bytes);
+  if (strncmp(line, "wait", 4) == 0) return cuCtxSynchronize();
+  if (strncmp(line, "give", 4) == 0 && block_count > 0) return give(&blocks[--block_count]);
+  if (strncmp(line, "info", 4) == 0) return 0;
+  fail(line, "is no command");
+  return 1;
+}
+
+static void answer(Result result) {
+  size_t free_bytes, total_bytes;
+  MUST(cuMemGetInfo_v2(&free_bytes, &total_bytes));
+  printf("{\"result\": %d, \"pid\": %d, \"free_bytes\": %zu, \"total_bytes\": %zu}\n", result,
+         (int)getpid(), free_bytes, total_bytes);
+}
+
+int main(int count, char **words) {
+  char line[256];
+  Handle context;
+  start(count, words);
+  device = (int)number(count, words, "device", 0);
+  MUST(cuInit(0));
+  Result result = cuDevicePrimaryCtxRetain(&context, device);
+  if (result != 0) {
+    printf("{\"result\": %d, \"pid\": %d}\n", result, (int)getpid());
+    return 0;
+  }
+  MUST(cuCtxSetCurrent(context));
+  answer(0);
+  while (fgets(line, sizeof line, stdin) != NULL) answer(obey(line));
+  return 0;
+}
