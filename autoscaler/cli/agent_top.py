@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 
 from autoscaler.cli.agent import TopFormat
 from autoscaler.cli.agent_view import Document, render_text
@@ -66,9 +67,11 @@ def _show_live(address: str, interval_s: float) -> None:
     texts = views(lambda: document_of(address), lambda: time.sleep(interval_s))
     # The first look comes before the screen is taken, so that its error stays to be read.
     first = next(texts)
-    with Live(Text(first), auto_refresh=False, screen=True) as live:
+    # Tables that are wider than the terminal are cut: wrapped ones cannot be read.
+    show = partial(Text, no_wrap=True, overflow="ellipsis")
+    with Live(show(first), auto_refresh=False, screen=True) as live:
         for text in texts:
-            live.update(Text(text), refresh=True)
+            live.update(show(text), refresh=True)
 
 
 def views(ask: Callable[[], Document], pause: Callable[[], None]) -> Iterator[str]:

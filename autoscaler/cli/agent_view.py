@@ -14,7 +14,18 @@ from recommender.resources import GIB
 Document = Mapping[str, Any]
 UNKNOWN = "-"
 NO_GPU = "The driver shows no GPU."
-GPUS = ("GPU", "MODEL", "BUSY %", "GRANTED %", "VRAM GiB", "OF GiB", "CELSIUS", "WATTS", "PROBLEM")
+GPUS = (
+    "GPU",
+    "MODEL",
+    "SHARED BY",
+    "BUSY %",
+    "GRANTED %",
+    "VRAM GiB",
+    "OF GiB",
+    "CELSIUS",
+    "WATTS",
+    "PROBLEM",
+)
 WORKERS = (
     "WORKER",
     "QOS",
@@ -24,12 +35,12 @@ WORKERS = (
     "LIMIT TFLOPS",
     "VRAM GiB",
     "LIMIT GiB",
-    "HELD %",
+    "THROTTLED %",
     "LAUNCHES/s",
     "DENIED",
-    "BESIDE %",
+    "UNACCOUNTED %",
 )
-"""HELD: part of the time in which launches waited.  BESIDE: use past the limiter."""
+"""Words as in the metrics.  THROTTLED: part of the time in which launches waited."""
 
 
 def render_text(now: Document, before: Document | None = None) -> str:
@@ -56,6 +67,7 @@ def render_text(now: Document, before: Document | None = None) -> str:
 def _gpu(gpu: Document) -> Iterator[str]:
     yield str(gpu["index"])
     yield gpu["gpuModel"]
+    yield gpu["sharedBy"] or UNKNOWN
     yield _number(gpu["busyPercent"])
     yield _percent(gpu["grantedShare"])
     yield _gib(gpu["memoryBytes"])

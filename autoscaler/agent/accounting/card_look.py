@@ -45,9 +45,8 @@ class CardLook:
 
     sample: DeviceSample
     workers: Mapping[str, WorkerLook]
-    """By UID; workers without a process on the card are left out."""
-    strangers: tuple[ProcessSample, ...]
-    """Processes of no worker, and those that only say themselves whose they are."""
+    """By UID; workers without a process on the card are left out, and so are processes of no worker
+    and those that only say themselves whose they are."""
 
     def of(self, uid: str) -> WorkerLook:
         """Return the processes of one worker."""
@@ -100,17 +99,14 @@ def look_at(
     slots = {uid: _slots(reading) for uid, reading in readings.items()}
     metered: dict[str, list[ProcessSample]] = {}
     outside: dict[str, list[ProcessSample]] = {}
-    strangers = []
     for process in sample.processes:
         pod = pods.get(process.pid)
         if pod is None or pod.pod_uid not in slots:
-            strangers.append(process)
             continue
         key = (pod.pid_namespace, pod.namespace_pid, pod.start_time)
         is_metered = key in slots[pod.pod_uid]
         if pod.is_hint and not is_metered:
             # Its own word alone would bill others, and have them blamed for it.
-            strangers.append(process)
             continue
         group = metered if is_metered else outside
         group.setdefault(pod.pod_uid, []).append(process)
@@ -118,7 +114,7 @@ def look_at(
         uid: WorkerLook(metered=tuple(metered.get(uid, ())), outside=tuple(outside.get(uid, ())))
         for uid in metered.keys() | outside.keys()
     }
-    return CardLook(sample=sample, workers=workers, strangers=tuple(strangers))
+    return CardLook(sample=sample, workers=workers)
 
 
 def _slots(reading: UseReading | None) -> set[tuple[int, int, int]]:

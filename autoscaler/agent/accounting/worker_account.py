@@ -62,9 +62,9 @@ class WorkerAccount:
         self._driver_bytes = look.of(self._uid).memory_bytes
         self._note_memory(now_s)
         self._beside_bytes = beside_bytes(look, self._uid, self._slot_bytes)
-        is_shared_by_time = not self._device.is_mig
+        is_time_shared = not (self._device.is_mig or look.sample.is_under_mps)
         self._beside_shares.append(
-            beside_share(look, self._uid, charged) if is_shared_by_time else 0.0
+            beside_share(look, self._uid, charged) if is_time_shared else 0.0
         )
         tensor_tflops = self._tensor_tflops(look, charged)
         if tensor_tflops is not None and self._card_s is not None:

@@ -69,6 +69,8 @@ class NodeDevices:
         """Of those that are present."""
         self._failing: set[str] = set()
         """Those of them that could not be read at the last sample."""
+        self._under_mps: set[str] = set()
+        """Those that were ever seen so; a tenant can begin and end it as often as he likes."""
         self._inventory = _NOTHING
 
     @property
@@ -134,7 +136,7 @@ class NodeDevices:
             _log.warning("%s", problem)
         if inventory.devices != self._inventory.devices or self._inventory is _NOTHING:
             shown = (f"{each.index} {each.gpu_model} {each.uuid}" for each in inventory.devices)
-            _log.info("%d GPUs: %s", len(inventory.devices), ", ".join(shown) or "none")
+            _log.info("GPUs: %s", ", ".join(shown) or "none")
         self._inventory = inventory
 
     def _sample(self, uuid: str, now_s: float, time_us: int) -> DeviceSample:
@@ -153,6 +155,13 @@ class NodeDevices:
                 self._take(Discovery(found=(), problems=(str(error),)))
             return DeviceSample(uuid=uuid, monotonic_s=now_s, problem=str(error))
         self._failing.discard(uuid)
+        if sample.is_under_mps and uuid not in self._under_mps:
+            self._under_mps.add(uuid)
+            _log.warning(
+                "%s: processes use it through MPS; while they do, a share of it is no share of "
+                "time, and the use of time is not judged",
+                uuid,
+            )
         return sample
 
     def _stop(self) -> None:

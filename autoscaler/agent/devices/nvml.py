@@ -127,6 +127,9 @@ class Nvml(Protocol):
     def processes(self, device: Handle) -> Sequence[RunningProcess]:
         """Return who computes on it."""
 
+    def mps_clients(self, gpu: Handle) -> Sequence[RunningProcess]:
+        """Return who computes on it through a server of MPS."""
+
     def utilization(self, gpu: Handle, since_us: int) -> Sequence[Utilization]:
         """Return the samples after a time; none where nobody had a kernel."""
 

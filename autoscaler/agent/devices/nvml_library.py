@@ -118,13 +118,11 @@ class NvmlLibrary:
 
     def processes(self, device: Handle) -> Sequence[RunningProcess]:
         """Return who computes on it."""
-        return [
-            RunningProcess(
-                pid=int(each.pid),
-                memory_bytes=None if each.usedGpuMemory is None else int(each.usedGpuMemory),
-            )
-            for each in _list(pynvml.nvmlDeviceGetComputeRunningProcesses, device)
-        ]
+        return _running(pynvml.nvmlDeviceGetComputeRunningProcesses, device)
+
+    def mps_clients(self, gpu: Handle) -> Sequence[RunningProcess]:
+        """Return who computes on it through a server of MPS."""
+        return _running(pynvml.nvmlDeviceGetMPSComputeRunningProcesses, gpu)
 
     def utilization(self, gpu: Handle, since_us: int) -> Sequence[Utilization]:
         """Return the samples after a time, by the second of two calls where the first is absent."""
@@ -200,6 +198,16 @@ def _ask(function: Callable[..., Answer], *arguments: Any) -> Answer:
     except pynvml.NVMLError as error:
         name = getattr(function, "__name__", "NVML")
         raise NvmlError(f"{name}: {error}", int(error.value)) from error
+
+
+def _running(function: Callable[..., Sequence[Any]], device: Handle) -> Sequence[RunningProcess]:
+    return [
+        RunningProcess(
+            pid=int(each.pid),
+            memory_bytes=None if each.usedGpuMemory is None else int(each.usedGpuMemory),
+        )
+        for each in _list(function, device)
+    ]
 
 
 def _list(function: Callable[..., Sequence[Any]], *arguments: Any) -> Sequence[Any]:

@@ -33,6 +33,9 @@ class DeviceSample:
     processes: tuple[ProcessSample, ...] = ()
     """By PID."""
     problem: str = ""
+    is_under_mps: bool = False
+    """Whether processes compute on it through a server of MPS, side by side: a share of it is none
+    of time then.  False as well where the driver cannot tell."""
     busy_percent: float | None = None
     """Share of the time in which any kernel was there, 0 to 100."""
     tensor_percent: float | None = None

@@ -67,10 +67,13 @@ class DeviceSampler:
         handle = self._handle
         memory = nvml.memory(handle)
         processes = told(lambda: nvml.processes(handle)) or ()
+        is_mig = self.device.is_mig
+        clients = () if is_mig else told(lambda: nvml.mps_clients(handle)) or ()
         has_tensor = self.device.has_tensor_activity
         sample = DeviceSample(
             uuid=self.device.uuid,
             monotonic_s=monotonic_s,
+            is_under_mps=bool(clients),
             busy_percent=told(lambda: nvml.busy_percent(handle)),
             tensor_percent=self._tensor.read(nvml, handle, monotonic_s=monotonic_s)
             if has_tensor
@@ -82,5 +85,7 @@ class DeviceSampler:
             max_sm_clock_mhz=told(lambda: nvml.max_sm_clock_mhz(handle)),
         )
         return _Slow(
-            sample=sample, memory_by_pid={each.pid: each.memory_bytes for each in processes}
+            sample=sample,
+            # The driver may list clients of MPS in one of the two lists, or in both.
+            memory_by_pid={each.pid: each.memory_bytes for each in (*clients, *processes)},
         )

@@ -47,7 +47,7 @@ class PodHint:
 
 def start_time_of(pid: int, proc: Path = PROC) -> int | None:
     """Return when a process started, in clock ticks; None where it has ended."""
-    text = _read(proc / str(pid) / "stat")
+    text = _read(f"{proc}/{pid}/stat")
     if text is None:
         return None
     # The name stands in brackets, and may itself hold blanks and brackets.
@@ -99,7 +99,7 @@ def _pid_namespace(folder: Path) -> int:
     return int(found[1]) if found else 0
 
 
-def _read(file: Path) -> str | None:
+def _read(file: Path | str) -> str | None:
     # One read gives all of such a file; pathlib would take three times as long for it.
     try:
         descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)

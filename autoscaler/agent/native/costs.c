@@ -10,7 +10,9 @@
 #define ONE_Q16 65536u
 #define OFTEN_Q16 (ONE_Q16 / 5) /* so many pairs near the lowest one: all are of that length */
 #define SHORTEST_RUN 16u
-#define PROVEN 128u       /* of pairs that show it, each counts twice; one that does not takes one off */
+#define PROVEN 128u       /* a pair that shows it counts two; one that does not takes one off */
+#define MOST_LEFT (15.0 / 16) /* more shows nothing: pairs vary by as much themselves */
+#define MOST_SWITCHED (1.0 / 7) /* of a shared GPU's time, what goes into its switches */
 #define REPRICED_NS 8u    /* of overhead: by less, estimates are left as they are */
 
 static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
@@ -184,32 +186,33 @@ static uint64_t estimate_of(const struct tf_costs *costs, const struct tf_cost *
       costs, get(is_of_one_length(entry) ? &entry->near_ns : &entry->spread_ns));
 }
 
+static double lesser(double a, double b) { return a < b ? a : b; }
+
 static double part(uint64_t left_q32) {
   return (double)least(left_q32, TF_ONE_Q32) / (double)TF_ONE_Q32;
 }
 
-/* What a long kernel takes of the GPU in a mean pair of which others leave a part, and switches some
- * of that.  The more others use, the more often it is switched, up to twice in each slice.  A
- * kernel ends within a slice; the cut behind it is missing, a half of one on the average. */
+/* What a long kernel takes of the GPU in a mean pair, of which others leave a part, and switches
+ * take some of that: the more, the more others use, until there are two in each slice.  A kernel
+ * ends within a slice, so that half of a cut is missing behind it on the average. */
 static uint64_t left_ns(uint64_t mean_ns, uint64_t left_q32) {
   const double left = part(left_q32);
-  const double switched = (1.0 - left) / 2 * TF_SWITCHED_PART < 1.0 ? (1.0 - left) / 2
-                                                                   : 1.0 / TF_SWITCHED_PART;
-  const double own = left * (1.0 - switched);
-  return (uint64_t)(own * (double)mean_ns +
-                    (1.0 - switched) * (1.0 - own) * (double)(TF_SLICE_NS / 2));
+  const double unswitched = 1.0 - lesser((1.0 - left) / 2, MOST_SWITCHED);
+  const double own = left * unswitched;
+  const double half_slice_ns = unswitched * (double)(TF_SLICE_NS / 2);
+  return (uint64_t)(own * (double)mean_ns + (1.0 - own) * half_slice_ns);
 }
 
 /* A long kernel's lowest pair is its own length where it was alone; and where it is less than what
- * others leave of the mean pair, so that they were not in it.  Many pairs must show it, since
- * what others leave is told late. */
+ * others leave of the mean pair, so that they were not in it.  Many pairs must show it, since what
+ * others leave is told late. */
 static void weigh_proof(struct tf_cost *entry, uint64_t lowest_ns, uint64_t left_q32) {
   const uint32_t proof = get_byte(&entry->proof);
   if (left_q32 == 0 || proof >= PROVEN) return;
   const double left = part(left_q32);
-  const bool is_shown = left == 1.0 || (left < 1.0 - 1.0 / 16 && (double)lowest_ns <=
-                                                    left * (double)get(&entry->spread_ns));
-  if (is_shown)
+  const double left_of_mean_ns = left * (double)get(&entry->spread_ns);
+  const bool is_less = left <= MOST_LEFT && (double)lowest_ns <= left_of_mean_ns;
+  if (is_less || left_q32 >= TF_ONE_Q32)
     put_byte(&entry->proof, proof + 2);
   else if (proof > 0)
     put_byte(&entry->proof, proof - 1);

@@ -5,8 +5,9 @@
  * pair is taken to be of that length, and what reads more to be cut.  A kernel whose pairs are
  * spread wide is taken to vary, and costs their mean.  A kernel longer than a slice is cut each
  * time beside a neighbour: its cost is learned from times without one.  Until then it is what
- * others leave of a pair, where the agent tells that, else too high rather than too low.  A pair also reads some microseconds more than the kernel occupies the
- * GPU in a full stream (docs/gpu-facts.md): that addition is subtracted once it is known.
+ * others leave of a pair, where the agent tells that, else too high rather than too low.  A pair
+ * also reads some microseconds more than the kernel occupies the GPU in a full stream
+ * (docs/gpu-facts.md): that addition is subtracted once it is known.
  *
  * One table per process, of fixed size, without locks or allocations.  Threads may race: then a
  * measurement is lost, never a key.
@@ -23,7 +24,6 @@
 #define TF_COST_MEMORY 8u              /* pairs, or runs, that a mean goes back */
 #define TF_COST_WINDOW 32u             /* pairs of which the lowest is kept */
 #define TF_SLICE_NS 2400000ull         /* how long a GPU stays with one context */
-#define TF_SWITCHED_PART 7u            /* of a shared GPU's time, one in so many goes into switches */
 #define TF_MOST_SHARERS 8u             /* neighbours excuse no more than this factor */
 #define TF_LARGEST_OVERHEAD_NS 4000ull /* of a pair */
 #define TF_SHORT_COST_NS 100000ull     /* below it the overhead of a pair matters */

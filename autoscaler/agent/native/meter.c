@@ -4,6 +4,7 @@
 #define SOONEST_NS 50000ull        /* of a wait for completions */
 #define REFUND_NS 2000000ull       /* of a wait that a refund may shorten */
 #define PASSES 256u                /* launches in a row without a look at the clock */
+#define RARER 3u                   /* by so much, see spends_sample */
 #define PAID_AHEAD_NS 1000000ull   /* of wall time that a lane pays ahead at once ... */
 #define PAID_AHEAD_PART 64u        /* ... and at most this part of all that it was ever charged */
 #define RUNS_TO_LEARN TF_COST_MEMORY /* from which the overhead of pairs is learned at first ... */
@@ -59,10 +60,15 @@ static void count(struct tf_meter *meter, struct tf_lane *lane, uint64_t cost_ns
   __atomic_fetch_add(&lane->charged_ns, cost_ns, __ATOMIC_RELAXED);
 }
 
-/* Spend a measurement, where it is within what measuring may cost. */
-static bool spends_sample(struct tf_lane *lane) {
+/* Spend a measurement, where it is within what measuring may cost.  What is known well is measured
+ * more rarely where nothing is held: there it takes the program's time, and no price holds it. */
+static bool spends_sample(struct tf_lane *lane, const struct tf_launch *launch) {
   if (!tf_affords_sample(lane)) return false;
-  lane->sampled_ns = tf_most(lane->sampled_ns, lane->charged_ns) + TF_SAMPLE_EVERY_NS;
+  const bool is_rarer =
+      launch->turn.share_q32 >= TF_ONE_Q32 &&
+      __atomic_load_n(&launch->entry->sampled, __ATOMIC_RELAXED) >= TF_COST_WINDOW;
+  lane->sampled_ns = tf_most(lane->sampled_ns, lane->charged_ns) +
+                     (is_rarer ? RARER : 1) * TF_SAMPLE_EVERY_NS;
   return true;
 }
 
@@ -200,7 +206,7 @@ void tf_meter_before(struct tf_meter *meter, struct tf_launch *launch, uint64_t 
   if (lane == &meter->overflow) return;
   if (lane->launches < lane->unmeasured) return;
   if (wants_single(meter, lane, entry, launch->cost_ns) &&
-      (launch->cost_ns >= TF_SINGLE_NS || spends_sample(lane))) {
+      (launch->cost_ns >= TF_SINGLE_NS || spends_sample(lane, launch))) {
     close_run(meter, lane, now_ns);
     tf_span_measure_empty(meter, lane, now_ns);
     launch->single = tf_span_open(meter, lane, TF_SPAN_SINGLE);

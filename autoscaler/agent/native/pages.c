@@ -194,15 +194,11 @@ static __attribute__((noinline)) void look_again(uint64_t now_ns) {
   __atomic_store_n(&pod.next_look_ns, now_ns + LOOK_AGAIN_NS, __ATOMIC_RELEASE);
 }
 
-static inline const struct tf_ctl *ctl_now(void) {
-  return __atomic_load_n(&pod.ctl, __ATOMIC_ACQUIRE);
-}
-
 static const struct tf_ctl *ctl_at(uint64_t now_ns) {
-  if (__builtin_expect(ctl_now() == NULL, 0)) {
+  if (__builtin_expect(__atomic_load_n(&pod.ctl, __ATOMIC_ACQUIRE) == NULL, 0)) {
     look_again(now_ns);
   }
-  return ctl_now();
+  return __atomic_load_n(&pod.ctl, __ATOMIC_ACQUIRE);
 }
 
 static inline uint64_t word(const uint64_t *place) {
@@ -230,11 +226,6 @@ static inline bool is_limited(const struct tf_ctl *ctl, int gpu) {
 static inline uint64_t share_in(const struct tf_ctl_gpu *record) {
   uint64_t share = set_or(word(&record->share_q32), pod.limits.share_q32);
   return share - 1 < TF_ONE_Q32 ? share : TF_ONE_Q32; /* 0: not set anywhere */
-}
-
-uint64_t tf_share_q32(int gpu) {
-  const struct tf_ctl *ctl = ctl_now();
-  return is_limited(ctl, gpu) ? share_in(record_of(ctl, gpu)) : TF_ONE_Q32;
 }
 
 /* What others leave is told of now.  An agent that is gone tells nothing. */

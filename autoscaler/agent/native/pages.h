@@ -44,9 +44,6 @@ const char *tf_gpu_uuid(int gpu);
  * once a second. */
 void tf_terms_of(int gpu, struct tf_terms *terms, uint64_t now_ns);
 
-/* The share alone, as in tf_terms_of; never looks for `ctl`. */
-uint64_t tf_share_q32(int gpu);
-
 /* Bytes that the pod may hold on a GPU; UINT64_MAX: no limit. */
 uint64_t tf_memory_limit_bytes(int gpu);
 bool tf_counts_contexts(void);

@@ -22,7 +22,13 @@ from autoscaler.agent.pages.abi import (
     Ctl,
 )
 from autoscaler.agent.pages.errors import PageError
-from autoscaler.agent.pages.page_files import is_still, open_page, opened_folder, page_error
+from autoscaler.agent.pages.page_files import (
+    identity_of,
+    is_still,
+    open_page,
+    opened_folder,
+    page_error,
+)
 from autoscaler.agent.pages.terms import Terms, encode
 
 _WORD = 8
@@ -38,6 +44,7 @@ class ControlPage:
     def __init__(self, descriptor: int, path: Path) -> None:
         self.path = path
         self._descriptor = descriptor
+        self._identity = identity_of(descriptor)
         self._dead: dict[int, int] = {}
         self._written: Terms | None = None
         """What was put in force last; None: something else is to be written too."""
@@ -50,7 +57,7 @@ class ControlPage:
 
         A volume that is mounted over the folder hides a page that was made too early.
         """
-        return is_still(self._descriptor, self.path)
+        return is_still(self._identity, self.path)
 
     def write(self, terms: Terms, now_ns: int) -> bool:
         """Put terms in force; returns whether somebody else had changed the page meanwhile.

@@ -65,14 +65,19 @@ def open_page(folder: Path, name: str, access: int, size_bytes: int) -> int | No
     )
 
 
-def is_still(descriptor: int, path: Path) -> bool:
-    """Return whether a path names the open file: not another one, and not nothing."""
+def identity_of(descriptor: int) -> tuple[int, int]:
+    """Return what tells an open file from all others while it is open."""
+    opened = os.fstat(descriptor)
+    return opened.st_dev, opened.st_ino
+
+
+def is_still(identity: tuple[int, int], path: Path) -> bool:
+    """Return whether a path names the file with this identity: not another one, and not nothing."""
     try:
         named = path.stat(follow_symlinks=False)
     except OSError:
         return False
-    opened = os.fstat(descriptor)
-    return (named.st_dev, named.st_ino) == (opened.st_dev, opened.st_ino)
+    return (named.st_dev, named.st_ino) == identity
 
 
 def page_error(path: Path, error: OSError) -> PageError:

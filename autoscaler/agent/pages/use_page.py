@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from itertools import compress, count
 from pathlib import Path
 from struct import Struct
@@ -22,7 +23,7 @@ from autoscaler.agent.pages.abi import (
     Use,
 )
 from autoscaler.agent.pages.errors import PageTamperedError
-from autoscaler.agent.pages.page_files import is_still, open_page, page_error
+from autoscaler.agent.pages.page_files import identity_of, is_still, open_page, page_error
 from autoscaler.agent.pages.use_reading import GPUUse, ProcessUse, UseReading
 
 _HEADER = (USE_MAGIC, ABI_VERSION, USE_BYTES)
@@ -43,6 +44,10 @@ class UsePage:
         self._folder = folder
         self._gpu_count = min(gpu_count, MOST_GPUS)
         self._descriptor: int | None = None
+        self._identity = (0, 0)
+        self._content = b""
+        self._reading: UseReading | None = None
+        """What ``_content`` says; most pages of a node do not change from look to look."""
 
     def read(self, now_ns: int) -> UseReading | None:
         """Return what the page says now; None while no process has made it.
@@ -50,13 +55,14 @@ class UsePage:
         ``now_ns`` is CLOCK_MONOTONIC.  Raises ``PageTamperedError`` for a page that no limiter
         leaves so, once for one that was replaced, and ``PageError`` where it cannot be read.
         """
-        if self._descriptor is not None and not is_still(self._descriptor, self.path):
+        if self._descriptor is not None and not is_still(self._identity, self.path):
             self.close()
             raise PageTamperedError(f"{self.path}: was removed or replaced while in use")
         if self._descriptor is None:
             self._descriptor = open_page(self._folder, USE_FILE, os.O_RDONLY, USE_BYTES)
             if self._descriptor is None:
                 return None
+            self._identity = identity_of(self._descriptor)
         try:
             # One byte more: no process attaches to a page that somebody has stretched.
             content = os.pread(self._descriptor, USE_BYTES + 1, 0)
@@ -64,7 +70,11 @@ class UsePage:
             raise page_error(self.path, error) from error
         if len(content) > USE_BYTES:
             raise PageTamperedError(f"{self.path}: has more than {USE_BYTES} bytes")
-        return parse_use(content, self._gpu_count, now_ns, str(self.path))
+        if self._reading is not None and content == self._content:
+            return replace(self._reading, monotonic_ns=now_ns)
+        self._reading = parse_use(content, self._gpu_count, now_ns, str(self.path))
+        self._content = content
+        return self._reading
 
     def close(self) -> None:
         """Close the file, if it is open; the next ``read`` opens it again."""

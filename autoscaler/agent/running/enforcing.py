@@ -90,7 +90,7 @@ class Enforcement:
                 kept = None
             if kept is None:
                 kept = KeptWorker(each, devices)
-                _log.info("worker %s is served", kept.name)
+                _log.info("worker %s is served on %s", kept.name, ", ".join(each.worker.uuids))
             if kept.served is not each:
                 kept.take(each)
             self._kept[each.worker.uid] = kept
@@ -147,6 +147,6 @@ def _user(kept: KeptWorker, uuid: str, seen: Progress | None) -> CardUser:
         limit=kept.limit_shares[uuid],
         qos_rank=kept.worker.qos_rank,
         seen=seen,
-        trim_k=kept.meters[uuid].trim.k,
+        trim_k=kept.meters[uuid].trim_k,
         processes=len(kept.reading.processes) if kept.reading is not None else 0,
     )

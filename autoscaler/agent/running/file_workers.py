@@ -79,7 +79,8 @@ class FileWorkers:
             return
         self._problem = ""
         self._take(workers)
-        _log.info("%s: %d workers", self._path, len(workers))
+        names = ", ".join(each.worker.name for each in workers)
+        _log.info("%s is read; workers: %s", self._path, names or "none")
 
     def _text(self) -> str:
         try:

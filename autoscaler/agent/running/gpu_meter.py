@@ -38,6 +38,8 @@ class GPUMeter:
         self.device = device
         self.account = WorkerAccount(uid, device, gpu)
         self.trim = Trim(trim_k)
+        self.is_under_mps = False
+        """Whether clients of MPS were there at the last sample that told anything."""
         self.is_accounted = False
         """Whether all that others did on the GPU was charged to workers, as far as is seen."""
         self.left_share: float | None = None
@@ -50,15 +52,25 @@ class GPUMeter:
         self._unpaid_s = 0.0
         self._fell: tuple[str, ...] = ()
 
+    @property
+    def is_time_shared(self) -> bool:
+        """Return whether a share is one of time; on MIG and under MPS the driver proves nothing."""
+        return not (self.device.is_mig or self.is_under_mps)
+
+    @property
+    def trim_k(self) -> float:
+        """Return the factor that is in force; what was learned is kept for when MPS has ended."""
+        return self.trim.k if self.is_time_shared else 1.0
+
     def hold(self, share: float) -> None:
         """Note the share that is in force in this turn."""
         self._share = max(self._share, share)
 
     def look(self, reading: UseReading, seen: Progress | None, share: float, now_s: float) -> None:
         """Take in what the page says in this turn; ``share`` is in force."""
-        self.account.observe_use(reading, seen, now_s, self.trim.k)
+        self.account.observe_use(reading, seen, now_s, self.trim_k)
         now_ns = reading.monotonic_ns
-        self._unpaid_s = self._debt.observe(reading.gpus[self._gpu], now_ns, share, self.trim.k)
+        self._unpaid_s = self._debt.observe(reading.gpus[self._gpu], now_ns, share, self.trim_k)
         if seen is not None:
             self._charged_s += seen.charged_s
             self._span_s += seen.span_s

@@ -35,9 +35,9 @@ def terms_of(kept: KeptWorker, rules: LimitRules, share_of: Callable[[str], floa
                 share=share_of(uuid),
                 memory_limit_bytes=worker.vram_limit_bytes,
                 qos_rank=worker.qos_rank,
-                trim_k=meter.trim.k,
+                trim_k=meter.trim_k,
                 left_share=meter.left_share,
-                is_time_shared=not meter.device.is_mig,
+                is_time_shared=meter.is_time_shared,
                 burst_s=rules.burst_s,
                 inflight_s=rules.inflight_s,
             )

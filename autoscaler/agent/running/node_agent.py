@@ -145,7 +145,7 @@ class NodeAgent:
                 ),
                 uses=tuple(
                     meter.account.shown(
-                        kept.worker, self._enforcement.share_of(kept, uuid), meter.trim.k, now_s
+                        kept.worker, self._enforcement.share_of(kept, uuid), meter.trim_k, now_s
                     )
                     for kept in workers
                     for uuid, meter in kept.meters.items()

@@ -53,6 +53,7 @@ def _gpu(reading: GPUReading) -> dict[str, Any]:
         "tflops": device.tflops,
         "tflopsDerived": device.is_derived,
         "vramBytes": device.vram_bytes,
+        "sharedBy": _shared_by(reading),
         "grantedShare": reading.granted_share,
         "problem": sample.problem if sample else "it was not looked at yet",
         "busyPercent": sample.busy_percent if sample else None,
@@ -60,6 +61,16 @@ def _gpu(reading: GPUReading) -> dict[str, Any]:
         "temperatureCelsius": sample.temperature_celsius if sample else None,
         "powerWatts": sample.power_watts if sample else None,
     }
+
+
+def _shared_by(reading: GPUReading) -> str | None:
+    """Return what a share of the GPU is one of; None where it cannot be read."""
+    sample = reading.sample
+    if reading.device.is_mig:
+        return "mig"
+    if sample is None or sample.problem:
+        return None
+    return "mps" if sample.is_under_mps else "time"
 
 
 def _worker(use: WorkerUse) -> dict[str, Any]:

@@ -66,9 +66,11 @@ def _take_sample(
     sample: DeviceSample, on: Sequence[KeptWorker], look: NodeLook, now_s: float
 ) -> Iterator[Finding]:
     uuid = sample.uuid
+    for kept in on:
+        kept.meters[uuid].is_under_mps = sample.is_under_mps
     since = {kept.worker.uid: kept.meters[uuid].since_sample() for kept in on}
     charged = {
-        kept.worker.uid: since[kept.worker.uid].charged_share * kept.meters[uuid].trim.k
+        kept.worker.uid: since[kept.worker.uid].charged_share * kept.meters[uuid].trim_k
         for kept in on
     }
     readings = {uid: look.readings.get(uid) for uid in since}
@@ -76,7 +78,7 @@ def _take_sample(
     for kept in on:
         uid, meter = kept.worker.uid, kept.meters[uuid]
         meter.account.observe_card(card, charged, now_s)
-        meter.is_accounted = not meter.device.is_mig and card.accounts_for_others(uid, charged)
+        meter.is_accounted = meter.is_time_shared and card.accounts_for_others(uid, charged)
         meter.trim.observe(_trim_sample(kept, uuid, card, since[uid], charged))
         yield from inspect(_suspect(kept, uuid, since[uid]), card, charged)
 
@@ -86,7 +88,7 @@ def _trim_sample(
 ) -> TrimSample | None:
     """Return what tells how wrong learned costs are; None where nothing does."""
     busy_share = card.alone_share(kept.worker.uid, charged)
-    if busy_share is None or kept.meters[uuid].device.is_mig:
+    if busy_share is None or not kept.meters[uuid].is_time_shared:
         return None
     return TrimSample(busy_share=busy_share, charged_share=since.charged_share)
 
@@ -98,7 +100,7 @@ def _suspect(kept: KeptWorker, uuid: str, since: Since) -> Suspect:
         name=kept.name,
         uuid=uuid,
         share=since.share,
-        is_time_shared=not meter.device.is_mig,
+        is_time_shared=meter.is_time_shared,
         slot_bytes=meter.account.slot_bytes,
         unpaid_s=since.unpaid_s,
         fell=since.fell,

@@ -9,7 +9,7 @@ that is none gives away no more than it might use itself.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from autoscaler.agent.sharing.allocator import CardUser
@@ -77,21 +77,25 @@ class Leftover:
         self._uses = {user.uid: self._uses.get(user.uid) or _Use() for user in users}
         for user in users:
             self._uses[user.uid].observe(user)
-        self._told = {user.uid: self._left_to(user, shares) for user in users}
+        active = {uid: use for uid, use in self._uses.items() if not use.is_gone}
+        bounded = {
+            uid: min(max(use.share, LEAST_USE_SHARE), shares[uid]) for uid, use in active.items()
+        }
+        uneven = {uid for uid, use in active.items() if not use.is_even}
+        self._told = {user.uid: self._left_to(user, bounded, uneven) for user in users}
         return dict(self._told)
 
-    def _left_to(self, user: CardUser, shares: Mapping[str, float]) -> float | None:
-        others = {
-            uid: use for uid, use in self._uses.items() if uid != user.uid and not use.is_gone
-        }
+    def _left_to(
+        self, user: CardUser, bounded: Mapping[str, float], uneven: Collection[str]
+    ) -> float | None:
+        """Return what is told; ``bounded`` has the share of all who use the card."""
+        others = [share for uid, share in bounded.items() if uid != user.uid]
         if not others:
             # Several processes of one worker cut one another's kernels.
             return 1.0 if user.processes <= 1 else None
-        if not all(use.is_even for use in others.values()):
+        if len(uneven) > (user.uid in uneven):
             return None
-        left = left_share(
-            [min(max(use.share, LEAST_USE_SHARE), shares[uid]) for uid, use in others.items()]
-        )
+        left = left_share(others)
         before = self._told.get(user.uid)
         if before is None or before == 1.0 or abs(left - before) >= HYSTERESIS_SHARE:
             return left

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Quantity = Any
 """Whether it is one, ``parse_quantity`` says, as for annotations."""
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,61}[A-Za-z0-9])?$")]
-ContainerID = Annotated[str, Field(pattern=r"^[0-9a-f]{12,64}$")]
+ContainerID = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ class HostWorker:
     root: Path
     """Its ``TF_ROOT``: what containers of a cluster see as ``/tensor-fusion``."""
     container_ids: tuple[str, ...]
-    """Of its containers, as far as they are stated; at least the first 12 digits of each."""
+    """Of its containers, as far as they are stated."""
 
 
 class _Row(BaseModel):
@@ -72,7 +72,7 @@ _ALLOWED = {
     "name": "1 to 63 letters, digits, '-' and '.', with a letter or a digit at both ends",
     "root": "an absolute path",
     "gpus": "a list of at least one index or UUID",
-    "containers": "a list of container IDs of 12 to 64 digits 0-9a-f",
+    "containers": "container IDs of 64 digits, as of docker ps --no-trunc",
     "workers": "a list of workers",
 }
 """Of fields by name; ``namespace`` and ``workload`` are as ``name``, all others are texts."""

@@ -5,11 +5,12 @@ from itertools import islice
 import pytest
 
 from autoscaler.agent.running.node_page import PATH, SCHEMA, node_document
+from autoscaler.agent.running.snapshot import GPUReading
 from autoscaler.cli import agent_top
 from autoscaler.cli.agent_top import document_of, views
 from autoscaler.cli.agent_view import render_text
 from autoscaler.errors import InputError
-from tests.autoscaler.agent.running.moments import NODE, snapshot, use, worker
+from tests.autoscaler.agent.running.moments import NODE, device, sample, snapshot, use, worker
 from tests.fakes.serving import serving_http
 
 
@@ -53,11 +54,27 @@ def test_one_interval_shows_gpus_workers_and_who_is_not_served(tfa, node):
 
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.startswith(f"node {NODE}\n")
-    gpu = ["0", "NVIDIA", "A100-SXM4-80GB", "50", "50.0", "9.0", "80.0", "61", "300"]
+    gpu = ["0", "NVIDIA", "A100-SXM4-80GB", "time", "50", "50.0", "9.0", "80.0", "61", "300"]
     assert row(ended.out, "0") == gpu
     chat = ["team/chat-0", "high", "0", "25.0", "50.0", "156", "8.0", "20.0", "-", "-", "3", "2.0"]
     assert row(ended.out, "team/chat-0") == chat
     assert "not served: team/other: it names no GPU of this node" in ended.out
+
+
+@pytest.mark.parametrize(
+    ("is_mig", "seen", "shown"),
+    [
+        (False, sample(), "time"),
+        (False, sample(is_under_mps=True), "mps"),
+        (False, sample(problem="GPU is lost"), "-"),
+        (False, None, "-"),
+        (True, None, "mig"),
+    ],
+)
+def test_a_gpu_says_what_a_share_of_it_is_one_of(is_mig, seen, shown):
+    gpu = GPUReading(device=device(is_mig=is_mig), sample=seen, granted_share=0.5)
+
+    assert row(render_text(document(gpus=(gpu,))), "0")[3] == shown
 
 
 def test_json_is_the_document_of_the_agent(tfa, node):

@@ -1,8 +1,7 @@
 """What the agent of a node costs, and how soon it is ready, on a plain host with a fake NVML.
 
 Its workers are real processes with the limiter in them, which work a little: what the agent does
-for a worker does not depend on how much that works.  Where control groups may be made, each
-is in one of its own, as in a cluster; else the agent reads more to know whose a process is.
+for a worker does not depend on how much that works.
 """
 
 from __future__ import annotations
@@ -19,7 +18,6 @@ from tests.benchmarks.enforcement.host import PERCENT, Host, HostWorker
 from tests.benchmarks.latencies import p50_p99
 from tests.benchmarks.own_process import memory_bytes, process_cpu_s
 from tests.benchmarks.targets import Measured
-from tests.cluster.node_cgroups import NodeCgroups, own_cgroup
 from tests.fakes.gpu.cards import CardTraits
 
 READY_S, CPU_PERCENT, UPDATE_S = 1.5, 2.0, 0.5
@@ -81,13 +79,8 @@ def cost_rows(sizes: AgentSizes, gpus: int) -> Iterator[Measured]:
         host.state(workers)
         host.start_agent()
         host.wait_for_pages(workers)
-        parent = own_cgroup()
-        cgroups = running.enter_context(NodeCgroups(parent)) if parent else None
         for worker in workers:
-            program = running.enter_context(host.load(worker, *WORKING))
-            program.answer()
-            if cgroups is not None:
-                cgroups.put(worker.name, program.pid)
+            running.enter_context(host.load(worker, *WORKING)).answer()
         time.sleep(sizes.settle_s)
         begin_s, begin_cpu_s = time.perf_counter(), process_cpu_s(host.agent_pid)
         time.sleep(sizes.span_s)
@@ -132,13 +125,10 @@ def _wait_until_in_force(host: Host, worker: HostWorker, percent: float) -> None
 
 
 def _workers(count: int, gpus: int) -> list[HostWorker]:
-    """Return workers that each have all GPUs.
-
-    Their names are UIDs, so that control groups can name them as they name pods.
-    """
+    """Return workers that each have all GPUs."""
     return [
         HostWorker(
-            name=f"00000000-0000-4000-8000-{number:012x}",
+            name=f"worker-{number}",
             limit_percent=LIMITS_PERCENT[-1],
             request_percent=1.0,
             gpus=range(gpus),

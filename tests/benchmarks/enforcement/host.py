@@ -10,12 +10,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from uuid import NAMESPACE_OID, uuid5
 
 from autoscaler.agent.pages.abi import CTL_BYTES, CTL_FILE, ONE_Q32, Ctl
 from autoscaler.agent.pages.folders import PageFolders, folders_within
 from tests.benchmarks.enforcement.launches import library
 from tests.benchmarks.own_process import ROOT
 from tests.cluster.child_processes import ChildProcess, passed_on, start_child
+from tests.cluster.node_cgroups import NodeCgroups, own_cgroup
 from tests.components.processes import LOOPBACK, ServerError, free_port, status_of, until
 from tests.fakes.gpu.cards import CardTraits, FakeCards, make_cards
 from tests.fakes.gpu.programs import RunningProgram
@@ -33,13 +35,22 @@ class HostWorker:
     qos: str = "medium"
     gpus: Sequence[int] = field(default=(0,))
 
+    @property
+    def uid(self) -> str:
+        """Return its name in the file of workers: as a UID, which control groups can tell."""
+        return str(uuid5(NAMESPACE_OID, self.name))
+
     def limited_to(self, percent: float) -> HostWorker:
         """Return the same worker with another limit."""
         return replace(self, limit_percent=percent)
 
 
 class Host:
-    """Cards, a file of workers, and an agent; a context that ends the agent."""
+    """Cards, a file of workers, and an agent; a context that ends the agent.
+
+    Where control groups may be made, each process of a worker is in one of its own, as in a
+    cluster; else the agent believes what a process says of itself, and reads more to know it.
+    """
 
     def __init__(self, folder: Path, *cards: CardTraits) -> None:
         """``folder`` is empty."""
@@ -49,6 +60,8 @@ class Host:
         self._file = folder / "workers.yaml"
         self._starts = 0
         self._agent: ChildProcess | None = None
+        parent = own_cgroup()
+        self._cgroups = NodeCgroups(parent) if parent else None
 
     @property
     def agent_pid(self) -> int:
@@ -109,17 +122,16 @@ class Host:
 
     def load(self, worker: HostWorker, *words: object) -> RunningProgram:
         """Return a process of a worker that runs the program ``load``, under the limiter."""
-        return RunningProgram(
+        program = RunningProgram(
             "load",
             self.cards,
             *words,
-            environment={"TF_ROOT": str(self._root(worker)), "POD_NAME": worker.name},
+            environment={"TF_ROOT": str(self._root(worker)), "POD_NAME": worker.uid},
             preload=library(),
         )
-
-    def unlimited_load(self, *words: object) -> RunningProgram:
-        """Return such a process without a limiter."""
-        return RunningProgram("load", self.cards, *words)
+        if self._cgroups is not None:
+            self._cgroups.put(worker.uid, program.pid)
+        return program
 
     def share_in_force(self, worker: HostWorker) -> float:
         """Return the share of its first GPU that the control page of a worker has."""
@@ -142,6 +154,8 @@ class Host:
     ) -> None:
         self.kill_agent()
         self.cards.close()
+        if self._cgroups is not None:
+            self._cgroups.close()
 
 
 def share_in(folders: PageFolders) -> float:
@@ -153,7 +167,7 @@ def share_in(folders: PageFolders) -> float:
 
 def _row(worker: HostWorker, root: Path) -> Mapping[str, object]:
     return {
-        "name": worker.name,
+        "name": worker.uid,
         "root": str(root),
         "gpus": list(worker.gpus),
         "qos": worker.qos,

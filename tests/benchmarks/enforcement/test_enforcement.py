@@ -45,6 +45,7 @@ def test_shares_of_real_processes_are_measured():
         "missed: launches of one shape, 350 us and 1.4 ms in turn, at 40 %",
         "missed: 30/60 %, both 1.4 ms",
         "missed: 30/60 %, 20 us beside 1.4 ms",
+        "missed: 30/60 %, launches of one shape, 350 us and 1.4 ms in turn, beside 1.4 ms",
         "missed: 30/70 %, both 1.4 ms, a card without losses",
         "missed: 20/30/50 %, all 1.4 ms, a card without losses",
         "missed: burst of low and high, 20 to 80 % each, a card without losses",

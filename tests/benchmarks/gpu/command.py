@@ -97,8 +97,10 @@ def _all(
 def _setting(flags: argparse.Namespace, library: str) -> Setting:
     torch_python = None
     if flags.workers != "programs" and flags.card == "real":
-        candidates = flags.torch_python or (sys.executable, "python3")
-        torch_python = next(filter(_has_torch, candidates), None)
+        names = flags.torch_python or (sys.executable, "python3")
+        # Not resolved: a virtual environment is known by the path of its interpreter.
+        found = (str(Path(path).absolute()) for name in names if (path := shutil.which(name)))
+        torch_python = next(filter(_has_torch, found), None)
     workers = flags.workers
     if workers == "auto":
         workers = "torch" if torch_python else "programs"
@@ -115,8 +117,6 @@ def _setting(flags: argparse.Namespace, library: str) -> Setting:
 
 def _has_torch(python: str) -> bool:
     """Return whether an interpreter has PyTorch, and that one sees a GPU."""
-    if shutil.which(python) is None:
-        return False
     try:
         asked = subprocess.run(
             [python, "-c", TORCH_QUESTION],

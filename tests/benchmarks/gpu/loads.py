@@ -20,7 +20,7 @@ from typing import Any, Self
 from tests.benchmarks.gpu.outcomes import ExperimentError
 
 NS = 1_000_000_000
-LATE_S = 40.0
+LATE_S = 60.0
 """A report that is overdue by so much will not come."""
 LINES_OF_A_LOG = 5
 

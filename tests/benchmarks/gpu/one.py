@@ -10,6 +10,7 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from tests.autoscaler.agent.native.built import CompileError
@@ -50,13 +51,19 @@ def main(words: Sequence[str]) -> int:
 def describe(setting: Setting, folder: Path) -> None:
     """Write what the card is, and how fast it turns the programs' kernel."""
     card = opened_nvml(setting.gpu).describe()
-    if card["mig_mode"] == [MIG_ENABLED] * 2:
+    if card["mig_mode"][0] == MIG_ENABLED:
         raise CannotRunError("the GPU is divided by MIG, where a share is no share of time")
     if setting.turns_per_us == 0:
-        words = [str(program("load")), "--seconds", "0.01"]
-        with RunningLoad(words, without_limiter({}), folder / "load.log") as load:
-            card["turns_per_us"] = load.ready()["turns_per_us"]
+        # Without a compiler there are no programs, and PyTorch does not need the figure.
+        with suppress(CompileError):
+            card["turns_per_us"] = _turns_per_us(folder)
     (folder / CARD).write_text(json.dumps(card), encoding="utf-8")
+
+
+def _turns_per_us(folder: Path) -> float:
+    words = [str(program("load")), "--seconds", "0.01"]
+    with RunningLoad(words, without_limiter({}), folder / "load.log") as load:
+        return float(load.ready()["turns_per_us"])
 
 
 if __name__ == "__main__":

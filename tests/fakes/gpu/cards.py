@@ -54,6 +54,8 @@ class CardTraits:
     numa_node: int | None = 0
     nvml_error: int = 0
     """What every NVML call on the card answers, such as ``GPU_IS_LOST``; 0: it works."""
+    is_under_mps: bool = False
+    """Whether NVML lists its processes as clients of MPS as well; they take turns as ever."""
     slice_ns: int = 0
     """Of a context while others wait; 0, here and below: as measured."""
     switch_ns: int = 0
@@ -175,6 +177,8 @@ class _CTraits(ctypes.Structure):
         ("has_gpm", ctypes.c_uint32),
         ("numa_node", ctypes.c_uint32),
         ("nvml_error", ctypes.c_uint32),
+        ("is_under_mps", ctypes.c_uint32),
+        ("reserved", ctypes.c_uint32),
         ("timing", _Timing),
     ]
 

@@ -9,10 +9,11 @@ def test_processes_with_a_slot_are_metered_and_others_are_outside():
     assert seen.memory_bytes == 2 * GIB
 
 
-def test_processes_of_no_worker_are_strangers():
+def test_processes_of_no_worker_count_for_none():
     seen = look(process(1001), process(4), owners={1001: "a"}, metered=[1001])
 
-    assert [each.pid for each in seen.strangers] == [4]
+    assert set(seen.workers) == {"a"}
+    assert [each.pid for each in seen.of("a").metered] == [1001]
     assert seen.of("b").memory_bytes == 0
 
 
@@ -58,3 +59,20 @@ def test_a_worker_is_not_alone_beside_work_of_others():
     assert stranger.alone_share("a", {"a": 0.3}) is None
     assert unknown.alone_share("a", {"a": 0.3}) is None
     assert untold.alone_share("a", {"a": 0.3}) is None
+
+
+def test_what_others_do_is_accounted_for_where_they_hold_slots_and_are_charged():
+    owners = {1001: "a", 1002: "b"}
+    both = [process(1001, 99.0), process(1002, 99.0)]
+    seen = look(*both, owners=owners, metered=[1001, 1002])
+    outside = look(*both, owners=owners, metered=[1001])
+    own_outside = look(*both, owners={1001: "a", 1002: "a"}, metered=[1001])
+    stranger = look(process(1001, 99.0), process(4, 1.0), owners=owners, metered=[1001])
+    idle_stranger = look(process(1001, 99.0), process(4), owners=owners, metered=[1001])
+
+    assert seen.accounts_for_others("a", {"a": 0.0, "b": 0.3})
+    assert not seen.accounts_for_others("a", {"a": 0.3, "b": 0.0})
+    assert not outside.accounts_for_others("a", {"a": 0.3, "b": 0.3})
+    assert not own_outside.accounts_for_others("a", {"a": 0.3})
+    assert not stranger.accounts_for_others("a", {"a": 0.3})
+    assert idle_stranger.accounts_for_others("a", {"a": 0.3})

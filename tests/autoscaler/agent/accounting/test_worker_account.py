@@ -96,9 +96,11 @@ def test_a_page_cannot_claim_more_memory_than_the_card_has():
     assert _shown(account).memory_bytes == account.slot_bytes == 80 * GIB
 
 
-def _bypassing(busy_percent=90.0):
+def _bypassing(**changes):
     return look(
-        process(1001, 90.0, memory_bytes=5 * GIB), owners={1001: "a"}, busy_percent=busy_percent
+        process(1001, 90.0, memory_bytes=5 * GIB),
+        owners={1001: "a"},
+        **{"busy_percent": 90.0, **changes},
     )
 
 
@@ -121,6 +123,14 @@ def test_instances_of_mig_have_no_time_beside_the_limiter():
     account = _account(is_mig=True)
     for _ in range(STEADY_LOOKS):
         account.observe_card(_bypassing(), {}, NOW_S)
+
+    assert _shown(account).unaccounted_share == 0.0
+
+
+def test_while_a_card_is_under_mps_there_is_no_time_beside_the_limiter():
+    account = _account()
+    for _ in range(STEADY_LOOKS):
+        account.observe_card(_bypassing(is_under_mps=True), {}, NOW_S)
 
     assert _shown(account).unaccounted_share == 0.0
 

@@ -101,7 +101,7 @@ class Scene:
         """Return what the exporter shows."""
         kept = self._kept(tenant)
         meter, share = kept.meters[UUID], self.enforcement.share_of(kept, UUID)
-        return meter.account.shown(kept.worker, share, meter.trim.k, self.now_ns / NS)
+        return meter.account.shown(kept.worker, share, meter.trim_k, self.now_ns / NS)
 
     def trim_k(self, tenant: Tenant) -> float:
         return self.shown(tenant).trim_ratio

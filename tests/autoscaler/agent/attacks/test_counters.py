@@ -3,6 +3,7 @@
 import pytest
 
 from autoscaler.agent.accounting.finding import SUSTAINED_S, FindingKind
+from autoscaler.agent.pages.abi import ONE_Q32
 from autoscaler.agent.sharing.demand import MEMORY_S
 from autoscaler.agent.sharing.trim import LEAST_K
 from tests.autoscaler.agent.attacks.scene import NS, TURN_S, Scene
@@ -147,3 +148,28 @@ def test_beside_a_neighbour_only_the_sum_shows_that_charges_are_left_out(scene):
     assert (scene.kinds(forger), scene.kinds(honest)) == (set(), set())
     assert charged == [0.0, pytest.approx(0.4, abs=0.01)]
     assert scene.share(honest) == 0.5
+
+
+@pytest.mark.parametrize("limit", [0.1, 0.3, 0.6])
+def test_a_claim_makes_long_kernels_of_another_cheaper_by_no_more_than_its_own_share(scene, limit):
+    def claim(page, now_ns):
+        page.gpu[0].charged_ns += int(TURN_S * NS)
+        page.gpu[0].launches += 1000
+
+    claimer = scene.tenant(wanted=0.05, request=0.1, limit=limit, attack=claim)
+    other = scene.tenant(wanted=0.2, request=0.3, limit=0.3)
+    scene.run(5.0)
+
+    left = scene.pods.ctl(other.served).gpu[0].left_q32 / ONE_Q32
+    assert left >= 1.0 - scene.share(claimer) - 0.01
+    assert scene.share(claimer) <= limit + 1e-9
+
+
+def test_a_busy_process_that_shows_no_charges_does_not_pass_for_absent(scene):
+    hider = scene.tenant(wanted=0.5, limit=0.5, is_limited=False)
+    honest = scene.tenant(wanted=0.2, request=0.3, limit=0.3)
+    scene.run(5.0)
+
+    # 0: nothing is known. "All of the card" would price its long kernels with the other's slices.
+    assert scene.pods.ctl(honest.served).gpu[0].left_q32 == 0
+    assert scene.shown(hider).compute_share == 0.0

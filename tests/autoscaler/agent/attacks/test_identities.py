@@ -56,8 +56,9 @@ def test_a_process_that_names_a_worker_in_its_environment_is_billed_to_nobody():
         sample, {1001: pod_process(1001, "victim"), 1002: liar}, {"victim": reading(1001)}
     )
 
-    assert seen.of("victim") == honest.of("victim")
-    assert [each.pid for each in seen.strangers] == [1002]
+    assert seen.workers == honest.workers
+    # Nor is it overlooked: beside it the figure of the driver accuses nobody.
+    assert seen.alone_share("victim", {"victim": 0.3}) is None
 
 
 def test_where_its_page_says_so_too_a_process_outside_of_containers_is_of_its_worker():

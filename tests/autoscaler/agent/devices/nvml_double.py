@@ -35,6 +35,7 @@ class Card:
     max_sm_clock_mhz: int | None = 1980
     memory: Memory = H100_MEMORY
     processes: list[RunningProcess] | None = field(default_factory=list)
+    mps_clients: list[RunningProcess] | None = field(default_factory=list)
     utilization: list | None = field(default_factory=list)
     busy_percent: float | None = 0.0
     temperature_celsius: int | None = 40
@@ -117,6 +118,9 @@ class NvmlDouble:
 
     def processes(self, device):
         return self._figure(device, "processes")
+
+    def mps_clients(self, gpu):
+        return self._figure(gpu, "mps_clients")
 
     def utilization(self, gpu, since_us):
         return [each for each in self._figure(gpu, "utilization") if each.time_us >= since_us]

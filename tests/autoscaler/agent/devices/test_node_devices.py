@@ -5,6 +5,8 @@ from dataclasses import replace
 import pytest
 
 from autoscaler.agent.devices.node_devices import NOT_SHOWN, RETRY_S, NodeDevices
+from autoscaler.agent.devices.nvml import RunningProcess
+from autoscaler.agent.devices.sampling import BOARD_S
 from tests.autoscaler.agent.devices.nvml_double import Card, NvmlDouble, uuid
 
 
@@ -129,7 +131,17 @@ def test_what_was_found_is_told_once(node, caplog):
     caplog.set_level("INFO")
     node.devices.discover()
     node.devices.discover()
-    assert caplog.text.count("2 GPUs: 0 ") == 1
+    assert caplog.text.count("GPUs: 0 ") == 1
+
+
+def test_that_a_gpu_is_under_mps_is_told_once(node, caplog):
+    node.devices.discover()
+    for clients in ([RunningProcess(pid=7, memory_bytes=None)], []) * 2:
+        node.nvml.cards[0].mps_clients = clients
+        node.now_s += BOARD_S
+        assert [each.is_under_mps for each in node.devices.sample()] == [bool(clients), False]
+
+    assert caplog.text.count(f"{uuid(1)}: processes use it through MPS") == 1
 
 
 def test_a_device_that_is_partitioned_anew_has_its_new_amounts(node):

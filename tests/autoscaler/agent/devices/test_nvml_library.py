@@ -102,6 +102,44 @@ def test_both_calls_for_utilisation_tell_the_same(library, machine, monkeypatch)
         assert {each.pid for each in found} == {program.pid}
 
 
+def test_clients_of_mps_are_seen_while_they_are_there(devices, machine):
+    first, traits = machine.cards[0], machine.cards[0].traits
+    with RunningProgram("load", machine, "--kernel-ns", "1000000") as program:
+        until(lambda: devices.sample()[0].processes, what="the driver shows the process")
+        first.change(replace(traits, is_under_mps=True))
+        sample = until(
+            lambda: next((each for each in devices.sample() if each.is_under_mps), None),
+            what="a client of MPS is seen",
+        )
+        assert (sample.uuid, [each.pid for each in sample.processes]) == (first.uuid, [program.pid])
+
+        first.change(replace(traits, is_under_mps=False))
+        until(lambda: not devices.sample()[0].is_under_mps, what="MPS has ended")
+
+
+def test_a_card_under_mps_that_nobody_uses_has_no_clients(library, machine):
+    machine.cards[0].change(replace(machine.cards[0].traits, is_under_mps=True))
+    assert library.mps_clients(library.device(0)) == []
+
+
+def test_a_driver_without_the_call_for_clients_of_mps_is_not_under_mps(
+    devices, machine, monkeypatch
+):
+    import pynvml
+
+    def absent(*_):
+        raise pynvml.NVMLError(pynvml.NVML_ERROR_FUNCTION_NOT_FOUND)
+
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetMPSComputeRunningProcesses", absent)
+    machine.cards[0].change(replace(machine.cards[0].traits, is_under_mps=True))
+    with RunningProgram("load", machine, "--kernel-ns", "1000000"):
+        sample = until(
+            lambda: next((each for each in devices.sample() if each.processes), None),
+            what="the driver shows the process",
+        )
+    assert (sample.is_under_mps, sample.problem) == (False, "")
+
+
 def test_tensor_activity_is_read_where_it_is_offered(library):
     card = library.device(0)
     earlier = library.activity(card)

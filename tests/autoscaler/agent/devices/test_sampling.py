@@ -119,6 +119,43 @@ def test_an_instance_lists_its_processes_without_utilisation():
     assert "utilization" not in sampled.nvml.asked
 
 
+def test_a_card_with_clients_of_mps_is_under_mps_until_they_are_gone():
+    client = RunningProcess(pid=7, memory_bytes=GIB)
+    sampled = Sampled(Card(uuid=uuid(1), processes=[client], mps_clients=[client]))
+    seen = [sampled.at(0.0).is_under_mps]
+
+    sampled.card.mps_clients.clear()
+    seen += [sampled.at(1.0).is_under_mps]
+
+    assert seen == [True, False]
+
+
+def test_a_driver_that_does_not_tell_clients_of_mps_has_none():
+    assert not Sampled(Card(uuid=uuid(1), mps_clients=None)).at(0.0).is_under_mps
+
+
+def test_a_client_of_mps_is_a_process_of_the_card_though_only_one_list_has_it():
+    card = Card(
+        uuid=uuid(1),
+        processes=[RunningProcess(pid=8, memory_bytes=GIB)],
+        mps_clients=[RunningProcess(pid=7, memory_bytes=2 * GIB)],
+    )
+    found = Sampled(card).at(0.0).processes
+    assert [(each.pid, each.memory_bytes) for each in found] == [(7, 2 * GIB), (8, GIB)]
+
+
+def test_an_instance_is_not_asked_for_clients_of_mps():
+    instance = Instance(
+        uuid=uuid(2, "MIG"),
+        name="NVIDIA H100 80GB HBM3 MIG 1g.10gb",
+        multiprocessors=16,
+        memory=Memory(total_bytes=10 * GIB, used_bytes=GIB),
+    )
+    sampled = Sampled(Card(uuid=uuid(1), instances=[instance]))
+    assert not sampled.at(0.0).is_under_mps
+    assert "mps_clients" not in sampled.nvml.asked
+
+
 def test_a_lost_gpu_is_an_error_at_the_next_slow_look():
     sampled = Sampled(Card(uuid=uuid(1)))
     sampled.at(0.0)

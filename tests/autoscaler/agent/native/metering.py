@@ -153,7 +153,7 @@ def library() -> ctypes.CDLL:
         "tf_law_settle": (None, [gpu, law, ctypes.c_int64, _U64]),
         "tf_cost_search": (cost, [costs, _U64]),
         "tf_cost_ns": (_U64, [costs, cost]),
-        "tf_cost_learn": (Lesson, [costs, cost, _U64, ctypes.c_bool]),
+        "tf_cost_learn": (Lesson, [costs, cost, _U64, ctypes.c_bool, _U64]),
         "tf_cost_learn_empty": (None, [costs, _U64]),
         "tf_cost_learn_run": (None, [costs, _U64, _U64, _U64]),
         "tf_cost_overhead_ns": (_U64, [costs]),
@@ -245,6 +245,7 @@ class Meter:
         self.gpu, self.terms = gpu, terms
         self.use = UseGPU()
         self.passed = 0
+        """Launches that took the short way."""
         self.costs = new_costs()
         self._library = library()
         self._driver = Driver(
@@ -286,9 +287,9 @@ class Meter:
         really()
         self._library.tf_meter_after(self._at, launch, self.terms, result, self.gpu.now_ns)
 
-    def launch(self, key: int, length_ns: int, stream: int = 0, *, fast: bool = False) -> int:
+    def launch(self, key: int, length_ns: int, stream: int = 0) -> int:
         """Launch a kernel as a hook does; return how long it was held."""
-        if fast and self.passes(key, stream):
+        if self.passes(key, stream):
             self.passed += 1
             self.gpu.launch(length_ns, stream)
             return 0

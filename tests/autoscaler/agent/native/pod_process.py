@@ -92,12 +92,20 @@ class PodProcess:
         assert self.call("tf_slot_claim") == 1
         return self
 
+    def left_q32(self, gpu: int) -> int:
+        """Return what others leave of a GPU, as it is told."""
+        return self._terms(gpu)[4]
+
     def terms(self, gpu: int) -> tuple[int, int, int, int]:
         """Return share_q32, trim_k_q16, burst_ns and inflight_ns of a GPU."""
+        share, trim, burst, inflight, _ = self._terms(gpu)
+        return share, trim, burst, inflight
+
+    def _terms(self, gpu: int) -> list[int]:
         self.send("terms", gpu)
         assert self._process.stdout is not None
-        share, trim, burst, inflight = json.loads(self._process.stdout.readline())
-        return share, trim, burst, inflight
+        terms: list[int] = json.loads(self._process.stdout.readline())
+        return terms
 
     def share(self, gpu: int) -> float:
         """Return the share of a GPU that is in force."""
@@ -160,7 +168,13 @@ def _answer(library: ctypes.CDLL, name: str, arguments: list[int | str]) -> obje
     if name == "terms":
         terms = Terms()
         library.tf_terms_of(arguments[0], ctypes.byref(terms), library.tf_now_ns())
-        return [terms.share_q32, terms.trim_k_q16, terms.burst_ns, terms.inflight_ns]
+        return [
+            terms.share_q32,
+            terms.trim_k_q16,
+            terms.burst_ns,
+            terms.inflight_ns,
+            terms.left_q32,
+        ]
     if name == "forked":
         return _forked(library, arguments)
     if name == "exec":

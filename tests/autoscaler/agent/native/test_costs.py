@@ -131,6 +131,49 @@ def test_a_long_kernel_is_priced_anew_at_its_first_pair_alone():
     assert cost_ns(costs) == pytest.approx(11 * MS, rel=0.01)
 
 
+def cut_evenly(kernel_ns: int, left: float) -> int:
+    """Return the pair of a kernel whose neighbours use the rest of the GPU evenly."""
+    own_ns, switches_ns = 2_100_000, 330_000
+    cut_ns = (own_ns + switches_ns) / left - own_ns
+    return round(kernel_ns + kernel_ns // own_ns * cut_ns)
+
+
+@given(st.integers(3 * MS, 60 * MS), st.floats(0.4, 0.75))
+def test_a_long_kernel_that_is_always_cut_costs_what_others_leave_of_it(kernel_ns, left):
+    costs = new_costs()
+    learn(costs, [cut_evenly(kernel_ns, left)] * 40, is_alone=False, left=left)
+    assert cost_ns(costs) == pytest.approx(kernel_ns, rel=0.2)
+
+
+@given(st.lists(st.integers(3 * MS, 90 * MS), min_size=2, max_size=40), st.floats(0.001, 1.0))
+def test_what_others_leave_prices_within_the_bounds_of_one_who_does_not_know_it(pairs_ns, left):
+    told, untold = new_costs(), new_costs()
+    learn(told, pairs_ns, is_alone=False, left=left)
+    learn(untold, pairs_ns, is_alone=False)
+    assert pairs_ns[-1] // 8 <= cost_ns(told) <= cost_ns(untold)
+
+
+@given(st.integers(3 * MS, 40 * MS), st.floats(0.2, 0.7))
+def test_a_long_kernel_that_is_known_to_have_been_alone_keeps_its_price(kernel_ns, left):
+    costs = new_costs()
+    learn(costs, [kernel_ns] * 70, left=1.0)
+    learn(costs, [cut_evenly(kernel_ns, left)] * 100, is_alone=False, left=left)
+    assert cost_ns(costs) == pytest.approx(kernel_ns, rel=0.01)
+
+
+def test_a_long_kernel_that_often_meets_a_neighbour_and_often_not_costs_its_shortest_pair():
+    costs = new_costs()
+    learn(costs, [11 * MS, 24 * MS] * 70, is_alone=False, left=0.7)
+    assert cost_ns(costs) == pytest.approx(11 * MS, rel=0.01)
+
+
+def test_a_long_kernel_that_takes_less_than_it_was_known_to_is_judged_anew():
+    costs = new_costs()
+    learn(costs, [20 * MS] * 70, left=1.0)
+    learn(costs, [10 * MS] * 10, is_alone=False, left=0.6)
+    assert cost_ns(costs) < 7 * MS
+
+
 def test_neighbours_excuse_a_factor_of_eight_and_no_more():
     costs = new_costs()
     learn(costs, [3 * MS] * 4)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,23 @@ def test_a_card_without_time_slices_is_not_trimmed(pod: PodFolder) -> None:
     with PodProcess(pod.root, DEVICES) as process:
         process.attach()
         assert process.terms(0)[1] == ONE_Q16
+
+
+@pytest.mark.parametrize(
+    ("heartbeat_s", "flags", "told"),
+    [(3600, 0, ONE_Q32 // 2), (-2, 0, 0), (3600, GPU_NO_TRIM, 0)],
+    ids=["agent is there", "agent is gone", "no time slices"],
+)
+def test_what_others_leave_is_known_while_an_agent_tells_it(
+    pod: PodFolder, heartbeat_s: int, flags: int, told: int
+) -> None:
+    ctl = control_page([FIRST])
+    ctl.gpu[0].left_q32, ctl.gpu[0].flags = ONE_Q32 // 2, flags
+    ctl.heartbeat_ns = time.monotonic_ns() + heartbeat_s * 10**9
+    pod.write_ctl(ctl)
+    with PodProcess(pod.root, DEVICES) as process:
+        process.attach()
+        assert process.left_q32(0) == told
 
 
 def test_contexts_count_unless_the_control_page_says_otherwise(pod: PodFolder) -> None:

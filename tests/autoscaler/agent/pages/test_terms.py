@@ -19,6 +19,7 @@ def test_terms_are_written_in_the_units_of_the_page():
         trim_k=1.5,
         burst_s=0.02,
         inflight_s=0.05,
+        left_share=0.75,
     )
 
     record = encode(Terms(pod_uid=POD_UID, gpus=(gpu,))).gpu[0]
@@ -27,6 +28,16 @@ def test_terms_are_written_in_the_units_of_the_page():
     assert (record.share_q32, record.trim_k_q16) == (ONE_Q32 // 4, ONE_Q16 * 3 // 2)
     assert (record.burst_ns, record.inflight_ns) == (20_000_000, 50_000_000)
     assert record.memory_limit_bytes == GIB
+    assert record.left_q32 == ONE_Q32 * 3 // 4
+
+
+@pytest.mark.parametrize(("left_share", "written"), [(None, 0), (0.0, 1), (1.0, ONE_Q32)])
+def test_what_others_leave_is_zero_only_where_it_is_not_known(left_share, written):
+    gpu = GPUTerms(
+        uuid="GPU-0a", share=0.5, memory_limit_bytes=GIB, qos_rank=1, left_share=left_share
+    )
+
+    assert encode(Terms(pod_uid=POD_UID, gpus=(gpu,))).gpu[0].left_q32 == written
 
 
 def test_gpus_stand_in_the_order_of_the_worker():

@@ -3,6 +3,7 @@ import pytest
 from autoscaler.agent.accounting.finding import SUSTAINED_S, FindingKind
 from autoscaler.agent.devices.samples import ProcessSample
 from autoscaler.agent.mapping.pod_processes import PodProcess
+from autoscaler.agent.pages.abi import GPU_NO_TRIM, ONE_Q16
 from autoscaler.agent.running.enforcing import Enforcement
 from autoscaler.agent.running.limits import LimitRules
 from autoscaler.agent.running.observing import NodeLook, Observation
@@ -10,7 +11,7 @@ from autoscaler.agent.running.turn_counts import TurnCounts
 from autoscaler.agent.sharing.trim import MOST_K
 from tests.autoscaler.agent.pages.pages import claim, use_page
 from tests.autoscaler.agent.running.moments import GIB, UUID, device, sample
-from tests.autoscaler.agent.running.roster_double import NS, Pods
+from tests.autoscaler.agent.running.roster_double import NS, ONE_Q32, Pods
 
 PERIOD_S = 0.2
 HOST_PID, OWN_PID, NAMESPACE = 4321, 7, 99
@@ -78,7 +79,7 @@ class Node:
     def shown(self):
         [kept] = self.enforcement.workers
         share = self.enforcement.share_of(kept, UUID)
-        return self.meter.account.shown(kept.worker, share, self.meter.trim.k, self.now_s)
+        return self.meter.account.shown(kept.worker, share, self.meter.trim_k, self.now_s)
 
 
 @pytest.fixture
@@ -125,6 +126,47 @@ def test_nothing_is_trimmed_on_an_instance_of_mig(tmp_path):
 
     assert steps(node, 6.0, used=0.2, busy=0.9) == ()
     assert node.meter.trim.k == 1.0
+
+
+def test_what_was_learned_rests_while_a_card_is_under_mps(node):
+    def in_force():
+        record = node.pods.ctl(node.chat).gpu[0]
+        return record.flags, record.trim_k_q16 / ONE_Q16
+
+    steps(node, 10.0, used=0.2, busy=0.4)
+    learned = node.meter.trim.k
+    assert in_force() == (0, pytest.approx(learned, abs=1e-4))
+
+    assert steps(node, 6.0, used=0.2, busy=0.95, is_under_mps=True) == ()
+    assert in_force() == (GPU_NO_TRIM, 0.0)
+    assert (node.shown().trim_ratio, node.shown().unaccounted_share) == (1.0, 0.0)
+    assert node.shown().compute_share == pytest.approx(0.2, abs=0.005)
+
+    node.step(used=0.2, busy=0.4)
+    node.step(used=0.2, busy=0.4)
+    assert in_force() == (0, pytest.approx(learned, abs=1e-4))
+
+
+def test_what_others_leave_is_not_told_under_mps(node):
+    steps(node, 1.0, is_under_mps=True)
+    node.step(is_under_mps=True)
+
+    assert node.pods.ctl(node.chat).gpu[0].left_q32 == 0
+
+
+def test_a_gpu_that_cannot_be_read_stays_under_mps(node):
+    steps(node, 1.0, is_under_mps=True)
+    steps(node, 1.0, problem="GPU is lost")
+
+    assert node.pods.ctl(node.chat).gpu[0].flags == GPU_NO_TRIM
+
+
+def test_a_process_without_a_slot_is_found_under_mps_too(node):
+    pods = {HOST_PID: node.process(), 5555: node.process(pid=5555, namespace_pid=8)}
+
+    found = steps(node, SUSTAINED_S + PERIOD_S, pods=pods, is_under_mps=True)
+
+    assert [(each.kind, each.pids) for each in found] == [(FindingKind.OUTSIDE, (5555,))]
 
 
 def test_more_than_the_share_is_found_within_seconds(node):
@@ -206,3 +248,17 @@ def test_a_gpu_that_cannot_be_read_says_nothing_of_its_workers(node):
 
     assert found == ()
     assert node.meter.trim.k == 1.0
+
+
+def test_what_others_leave_is_told_while_the_limiter_sees_all_that_keeps_the_card_busy(node):
+    def left_q32():
+        return node.pods.ctl(node.chat).gpu[0].left_q32
+
+    steps(node, 1.0)
+    assert left_q32() == ONE_Q32
+    steps(node, 1.0, strangers=(99,))
+    assert left_q32() == 0
+    steps(node, 1.0)
+    assert left_q32() == ONE_Q32
+    steps(node, 1.0, problem="the driver does not answer")
+    assert left_q32() == 0

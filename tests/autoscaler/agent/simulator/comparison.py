@@ -91,7 +91,7 @@ LONG_CONTESTS = (
         limits=[0.2, 0.3, 0.4],
     ),
 )
-"""With a kernel longer than a time slice, which nobody can price before it has run alone."""
+"""With a kernel longer than a time slice, which is cut as long as it never runs alone."""
 FULL_CONTEST = Contest(
     name="30/70, both 1.4 ms", kernels=[KERNEL_1400_US, KERNEL_1400_US], limits=[0.3, 0.7]
 )

@@ -74,6 +74,7 @@ class OwnAgent:
         self._leftover = Leftover()
         self._is_dead = False
         self._timeline = timeline
+        self._strangers: list[int] = []
         timeline.every(round(PERIOD_S * SECOND_NS), self._share_out)
         timeline.every(SAMPLE_NS, self._correct_costs)
 
@@ -81,6 +82,10 @@ class OwnAgent:
         """End the agent; what it wrote stays, but what neighbours leave is not known for long."""
         self._is_dead = True
         self._timeline.at(self._simulation.now_ns + TOLD_NS, self._forget_left)
+
+    def meet(self, process: int) -> None:
+        """Let NVML show a process of no worker from now on."""
+        self._strangers.append(process)
 
     def start_again(self) -> None:
         """Let another agent adopt what the first one left."""
@@ -92,18 +97,18 @@ class OwnAgent:
             worker.looked = worker.sampled = worker.left = None
             worker.is_accounted = False
 
+    def set_limit(self, number: int, limit: float) -> None:
+        """Put another limit, and request, in force at once."""
+        worker = self._workers[number]
+        worker.request = worker.limit = limit
+        self._write(worker, limit)
+
     def _forget_left(self) -> None:
         if not self._is_dead:
             return
         for worker in self._workers:
             worker.left = None
             self._write(worker, worker.share)
-
-    def set_limit(self, number: int, limit: float) -> None:
-        """Put another limit, and request, in force at once."""
-        worker = self._workers[number]
-        worker.request = worker.limit = limit
-        self._write(worker, limit)
 
     def _share_out(self) -> None:
         if self._is_dead:
@@ -132,13 +137,13 @@ class OwnAgent:
     def _correct_costs(self) -> None:
         if self._is_dead:
             return
+        own = [process for worker in self._workers for process in worker.processes]
         look = CardLook(
-            sample=self._sample(range(sum(len(worker.processes) for worker in self._workers))),
+            sample=self._sample([*own, *self._strangers]),
             workers={
                 str(number): WorkerLook(metered=self._sample(worker.processes).processes)
                 for number, worker in enumerate(self._workers)
             },
-            strangers=(),
         )
         since = [self._since_sample(worker) for worker in self._workers]
         charged = {

@@ -8,6 +8,9 @@ from autoscaler.agent.pages.abi import UseGPU
 from autoscaler.agent.sharing.trim import LEAST_K
 from tests.autoscaler.agent.simulator.comparison import saturated
 from tests.autoscaler.agent.simulator.scripts import (
+    KERNEL_5_US,
+    KERNEL_11_MS,
+    KERNEL_20_US,
     KERNEL_1400_US,
     MEASURED_CARD,
     MILLISECOND_NS,
@@ -21,6 +24,8 @@ POINT = 0.01
 FORGING_NS = 10 * MILLISECOND_NS
 AN_HOUR_NS = 3600 * SECOND_NS
 LONGEST_DEBT_NS = 60 * SECOND_NS
+PRICED_AS_CUT = 0.2
+"""What a kernel of 11 ms gets of 40 % where nothing is known of the one that cuts it."""
 
 
 def forge(trial: Trial, tenant: int, write: Callable[[UseGPU], None]) -> None:
@@ -83,3 +88,30 @@ def test_a_debt_that_is_forged_holds_its_own_pod_for_a_minute_and_nobody_else():
     assert held < POINT
     assert honest == pytest.approx(0.4, abs=POINT)
     assert freed == pytest.approx(0.3, abs=2 * POINT)
+
+
+@pytest.mark.parametrize("charge_ms", [1, 10, 1_000])
+def test_a_neighbour_that_writes_charges_gives_away_no_more_than_its_own_share(charge_ms: int):
+    def write(record: UseGPU) -> None:
+        record.charged_ns += charge_ms * MILLISECOND_NS
+        record.launches += 10_000
+
+    silent = Tenant(script=Script(kernels=[KERNEL_5_US], duty_ratio=0), limit=0.3)
+    tenants = [silent, saturated(KERNEL_20_US, 0.3), saturated(KERNEL_11_MS, 0.3)]
+    with under_our_law(MEASURED_CARD, tenants) as trial:
+        forge(trial, 0, write)
+        _, of_20_us, of_11_ms = settled_shares(trial)
+    assert of_20_us == pytest.approx(0.3, abs=POINT)
+    assert of_11_ms <= 0.3 + 0.3 + POINT
+
+
+def test_a_neighbour_that_hides_its_use_takes_no_more_than_without_an_agent():
+    def write(record: UseGPU) -> None:
+        record.charged_ns = 0
+
+    tenants = [saturated(KERNEL_5_US, 0.4), saturated(KERNEL_11_MS, 0.4)]
+    with under_our_law(MEASURED_CARD, tenants) as trial:
+        forge(trial, 0, write)
+        of_5_us, of_11_ms = settled_shares(trial)
+    assert of_5_us == pytest.approx(0.4, abs=POINT)
+    assert of_11_ms >= PRICED_AS_CUT

@@ -22,6 +22,10 @@ MOST_ABOVE = 2 * POINT
 SHORTER_THAN_A_SLICE = (3, 5, 8, 20, 50, 100, 300, 700, 1_400)
 ALL_LENGTHS = (*SHORTER_THAN_A_SLICE, 2_500, 5_000, 11_000)
 """In µs."""
+SLICE_NS = 2_400_000
+MOST_ABOVE_OF_LONG = 12 * POINT
+"""Kernels longer than a slice are judged by what neighbours are charged, where they never run
+alone; neighbours whose short and long launches alternate are off the card for a while."""
 MOST_OF_THE_CARD = 0.8
 """Switches between tenants take some of it."""
 WARM_NS, UNTIL_NS = 4 * SECOND_NS, 10 * SECOND_NS
@@ -133,12 +137,12 @@ def test_a_program_alone_gets_its_limit_to_a_point_and_a_half_where_it_can_use_i
 
 @settings(max_examples=40)
 @given(neighbours(scripts(ALL_LENGTHS, streams=SOME_STREAMS)))
-def test_no_tenant_gets_more_than_its_limit(mix: list[Tenant]):
+def test_no_tenant_gets_more_than_its_limit_by_more_than_it_may_be_wrong(mix: list[Tenant]):
     with under_our_law(MEASURED_CARD, mix) as trial:
         shares = settled(trial)
-    assert (
-        max(share - tenant.limit for share, tenant in zip(shares, mix, strict=True)) <= MOST_ABOVE
-    )
+    for share, tenant in zip(shares, mix, strict=True):
+        is_long = tenant.script.longest_kernel_ns > SLICE_NS
+        assert share - tenant.limit <= (MOST_ABOVE_OF_LONG if is_long else MOST_ABOVE)
 
 
 @settings(max_examples=40)

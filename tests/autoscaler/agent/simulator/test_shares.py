@@ -10,7 +10,6 @@ from tests.autoscaler.agent.simulator.comparison import (
     KERNELS,
     KIND,
     LIMITS,
-    LONG_CONTESTS,
     MEASURED,
     OURS,
     Contest,
@@ -49,27 +48,6 @@ def test_a_worker_alone_gets_its_limit_whatever_the_length_of_its_kernels(
 @pytest.mark.parametrize("contest", CONTESTS, ids=lambda each: each.name)
 def test_neighbours_get_their_limits(setting: Setting, contest: Contest):
     assert shares_of(OURS, setting, contest.tenants) == pytest.approx(contest.limits, abs=POINT)
-
-
-@SETTINGS
-@pytest.mark.parametrize("contest", LONG_CONTESTS, ids=lambda each: each.name)
-def test_a_long_kernel_that_never_ran_alone_costs_too_much_rather_than_too_little(
-    setting: Setting, contest: Contest
-):
-    *others, of_11_ms = shares_of(OURS, setting, contest.tenants)
-    *limits, limit = contest.limits
-    assert others == pytest.approx(limits, abs=POINT)
-    assert 0.4 * limit < of_11_ms <= limit + POINT
-
-
-@pytest.mark.parametrize("kernel", KERNELS, ids=lambda each: f"{each.length_ns} ns")
-def test_a_long_kernel_that_ran_alone_for_a_while_gets_its_limit_beside_neighbours(kernel: Kernel):
-    neighbour = Tenant(script=Script(kernels=[kernel], duty_ratio=0), limit=0.4)
-    with under_our_law(MEASURED_CARD, [saturated(KERNEL_11_MS, 0.4), neighbour]) as trial:
-        trial.timeline.run_until(5 * SECOND_NS)
-        trial.simulation.set_duty(trial.processes[1][0], 1.0)
-        of_11_ms, _ = trial.shares_between(6 * SECOND_NS, 20 * SECOND_NS)
-    assert of_11_ms == pytest.approx(0.4, abs=POINT)
 
 
 def test_limits_that_fill_the_card_are_met_where_its_switches_cost_nothing():

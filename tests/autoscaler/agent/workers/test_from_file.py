@@ -16,6 +16,7 @@ class Card:
 
 
 CARDS = {"GPU-a": Card(), "GPU-b": Card()}
+CONTAINER = "0123456789abcdef" * 4
 WHOLE = """
 workers:
 - name: train
@@ -29,8 +30,8 @@ workers:
   compute-percent-limit: 30
   vram-request: 1Gi
   vram-limit: 20Gi
-  containers: [0123456789ab]
-"""
+  containers: [ID]
+""".replace("ID", CONTAINER)
 
 
 def test_a_worker_of_a_file_is_as_one_of_a_cluster():
@@ -43,7 +44,7 @@ def test_a_worker_of_a_file_is_as_one_of_a_cluster():
     assert (worker.vram_request_bytes, worker.vram_limit_bytes) == (GIB, 20 * GIB)
     assert worker.is_ready
     assert found.root == Path("/run/tensor-fusion/train")
-    assert found.container_ids == ("0123456789ab",)
+    assert found.container_ids == (CONTAINER,)
 
 
 def test_a_name_a_folder_and_a_gpu_are_enough():
@@ -74,7 +75,7 @@ def _row(**keys):
         (_row(name="../a"), r"workers\[0\].name: '../a' is not valid; allowed: 1 to 63 letters"),
         (_row(workload="'a b'"), r"workers\[0\].workload: 'a b' is not valid; allowed: 1 to 63"),
         (_row(pool="3"), r"workers\[0\].pool: 3 is not valid; allowed: a text"),
-        (_row(containers="[abc]"), r"containers\[0\]: 'abc' is not valid; allowed: a list of cont"),
+        (_row(containers="[abc]"), r"containers\[0\]: 'abc' is not valid; allowed: container IDs"),
         (_row(tflops_limit="1001"), "1001 is not valid; allowed: at most 1000 TFLOPS, the peak of"),
         (_row(vram_limit="81Gi"), "'81Gi' is not valid; allowed: at most 80Gi, the memory of the"),
         (_row(tflops_request="2", tflops_limit="1"), "request: 2 is .*at most 1 TFLOPS, the limit"),

@@ -44,6 +44,8 @@ struct fake_card_traits {
   uint32_t has_gpm;
   uint32_t numa_node; /* plus one; 0: none */
   uint32_t nvml_error; /* what every NVML call on the card answers; 0: it works */
+  uint32_t is_under_mps; /* NVML lists its processes as clients of MPS; they take turns as ever */
+  uint32_t reserved;
   struct fake_timing timing;
 };
 

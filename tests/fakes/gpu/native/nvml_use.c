@@ -75,17 +75,32 @@ static unsigned running(nvmlDevice_t device, struct process_info *rows) {
   return count;
 }
 
+static nvmlReturn_t list(const struct process_info *found, unsigned found_count, unsigned *count,
+                         struct process_info *rows) {
+  unsigned room = *count;
+  *count = found_count;
+  if (*count == 0) return NVML_SUCCESS;
+  if (*count > room || rows == NULL) return NVML_ERROR_INSUFFICIENT_SIZE;
+  memcpy(rows, found, *count * sizeof found[0]);
+  return NVML_SUCCESS;
+}
+
 EXPORT nvmlReturn_t nvmlDeviceGetComputeRunningProcesses_v3(nvmlDevice_t device, unsigned *count,
                                                             struct process_info *rows) {
   struct process_info found[FAKE_PROCESSES];
   nvmlReturn_t result = nvml_begin(device);
   if (result != NVML_SUCCESS) return result;
-  unsigned room = *count;
-  *count = running(device, found);
-  if (*count == 0) return nvml_end(device, NVML_SUCCESS);
-  if (*count > room || rows == NULL) return nvml_end(device, NVML_ERROR_INSUFFICIENT_SIZE);
-  memcpy(rows, found, *count * sizeof found[0]);
-  return nvml_end(device, NVML_SUCCESS);
+  return nvml_end(device, list(found, running(device, found), count, rows));
+}
+
+EXPORT nvmlReturn_t nvmlDeviceGetMPSComputeRunningProcesses_v3(nvmlDevice_t device,
+                                                               unsigned *count,
+                                                               struct process_info *rows) {
+  struct process_info found[FAKE_PROCESSES];
+  nvmlReturn_t result = nvml_begin(device);
+  if (result != NVML_SUCCESS) return result;
+  unsigned clients = device->view.card->traits.is_under_mps ? running(device, found) : 0;
+  return nvml_end(device, list(found, clients, count, rows));
 }
 
 EXPORT nvmlReturn_t nvmlDeviceGetComputeRunningProcesses_v2(nvmlDevice_t device, unsigned *count,
