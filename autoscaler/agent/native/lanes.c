@@ -1,6 +1,8 @@
 #include "meter_state.h"
 
 #define PLACES 8u
+#define PAID_AHEAD_NS 1000000ull /* of wall time that a lane pays ahead at once ... */
+#define PAID_AHEAD_PART 64u      /* ... and at most this part of all that it was ever charged */
 
 /* Take a lane for a stream, maybe instead of another one.  A run that is open in it is given up,
  * because the old stream may be gone; what it counted stays. */
@@ -30,4 +32,31 @@ struct tf_lane *tf_lane_of(struct tf_meter *meter, CUstream stream, enum tf_stre
     }
   }
   return own != NULL ? turned(own, stream, form) : &meter->overflow;
+}
+
+/* Whether the thread's last launch that took the long way was in the same lane. */
+static bool stays_in_lane(struct tf_meter *meter, struct tf_lane *lane) {
+  struct tf_lane **latest = &meter->latest[tf_place_of(lane->thread)];
+  if (__atomic_load_n(latest, __ATOMIC_RELAXED) == lane) return true;
+  __atomic_store_n(latest, lane, __ATOMIC_RELAXED);
+  return false;
+}
+
+/* What a lane pays ahead.  A thread that launches into streams by turns and is held pays for each
+ * launch by itself: let go in bunches, these would run side by side, and each would be charged. */
+static uint64_t ahead_ns(struct tf_meter *meter, struct tf_lane *lane,
+                         const struct tf_terms *terms) {
+  if (!stays_in_lane(meter, lane) && terms->share_q32 < TF_ONE_Q32) return 0;
+  return tf_least(PAID_AHEAD_NS * terms->share_q32 / TF_ONE_Q32,
+                  lane->charged_ns / PAID_AHEAD_PART);
+}
+
+uint64_t tf_lane_pay(struct tf_meter *meter, struct tf_lane *lane, const struct tf_terms *terms,
+                     uint64_t cost_ns) {
+  if (lane == &meter->overflow) return cost_ns;
+  const uint64_t until_ns = lane->charged_ns + cost_ns + ahead_ns(meter, lane, terms);
+  if (lane->charged_ns + cost_ns <= lane->paid_ns) return 0;
+  const uint64_t due_ns = until_ns - lane->paid_ns;
+  lane->paid_ns += due_ns;
+  return due_ns;
 }

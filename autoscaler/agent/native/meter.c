@@ -4,9 +4,7 @@
 #define SOONEST_NS 50000ull        /* of a wait for completions */
 #define REFUND_NS 2000000ull       /* of a wait that a refund may shorten */
 #define PASSES 256u                /* launches in a row without a look at the clock */
-#define RARER 3u                   /* by so much, see spends_sample */
-#define PAID_AHEAD_NS 1000000ull   /* of wall time that a lane pays ahead at once ... */
-#define PAID_AHEAD_PART 64u        /* ... and at most this part of all that it was ever charged */
+#define RARER 3u                   /* so many times, as spends_sample has it */
 #define RUNS_TO_LEARN TF_COST_MEMORY /* from which the overhead of pairs is learned at first ... */
 #define LAUNCHES_TO_LEARN 512u     /* ... within a lane's first launches ... */
 #define LAUNCHES_OF_FIRST_RUNS 32u /* ... and these are short */
@@ -114,21 +112,6 @@ static void look(struct tf_meter *meter, const struct tf_terms *terms, uint64_t 
   if (now_ns >= tf_peek(&meter->look_ns)) tf_meter_settle(meter, terms, now_ns);
 }
 
-/* Pay for a launch where its lane has not paid ahead, and for some that may follow, so that these
- * need no look at the clock and the terms, and a share is given in pieces that the GPU can change
- * contexts for.  Returns the device time that is to be charged. */
-static uint64_t pay(struct tf_meter *meter, struct tf_lane *lane, const struct tf_terms *terms,
-                    uint64_t cost_ns) {
-  if (lane == &meter->overflow) return cost_ns;
-  const uint64_t end_ns = lane->charged_ns + cost_ns;
-  if (end_ns <= lane->paid_ns) return 0;
-  const uint64_t ahead_ns = tf_least(PAID_AHEAD_NS * terms->share_q32 / TF_ONE_Q32,
-                                     lane->charged_ns / PAID_AHEAD_PART);
-  const uint64_t due_ns = end_ns + ahead_ns - lane->paid_ns;
-  lane->paid_ns += due_ns;
-  return due_ns;
-}
-
 void tf_meter_begin(struct tf_meter *meter, struct tf_launch *launch, uint64_t key, CUstream stream,
                     enum tf_stream_form form, const struct tf_terms *terms, uint64_t now_ns) {
   look(meter, terms, now_ns);
@@ -139,7 +122,7 @@ void tf_meter_begin(struct tf_meter *meter, struct tf_launch *launch, uint64_t k
   launch->single = NULL;
   launch->looked_ns = now_ns;
   launch->bounded_ns = 0;
-  launch->due_ns = pay(meter, launch->lane, terms, launch->cost_ns);
+  launch->due_ns = tf_lane_pay(meter, launch->lane, terms, launch->cost_ns);
   launch->turn = tf_law_charge(meter->gpu, terms, launch->due_ns, now_ns);
 }
 

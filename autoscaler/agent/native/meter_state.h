@@ -14,7 +14,7 @@
 #include "meter.h"
 #include "timeline.h"
 
-#define TF_LANES 128u /* as tf_lane_first has it */
+#define TF_LANES 128u /* as tf_place_of has it */
 #define TF_SPANS 256u /* more than lanes, each of which may have one open for ever */
 #define TF_RUN_NS 3000000ull      /* of device time, then a run ends */
 #define TF_SINGLE_NS 1500000ull   /* launches from this cost on are measured each by itself */
@@ -89,6 +89,7 @@ struct tf_meter {
   uint64_t refund_ns;      /* to be taken from what is charged next */
   uint64_t neighbour_ns; /* when a pair last showed a neighbour's slice; 0: never */
   struct tf_timeline timeline;
+  struct tf_lane *latest[TF_LANES]; /* by thread: of its last launch that took the long way */
   struct tf_lane overflow; /* of launches that find no lane: counted atomically, never measured */
   struct tf_lane lane[TF_LANES];
   struct tf_span span[TF_SPANS];
@@ -119,10 +120,13 @@ static inline uint64_t tf_this_thread(void) {
   return pointer;
 }
 
+/* One of TF_LANES places for a number, evenly spread. */
+static inline uint64_t tf_place_of(uint64_t number) { return number * 0x9e3779b97f4a7c15ull >> 57; }
+
 /* The first of the places that the lane of a thread for a stream may take. */
 static inline struct tf_lane *tf_lane_first(struct tf_meter *meter, uint64_t thread,
                                             CUstream stream) {
-  return &meter->lane[(thread ^ (uintptr_t)stream) * 0x9e3779b97f4a7c15ull >> 57];
+  return &meter->lane[tf_place_of(thread ^ (uintptr_t)stream)];
 }
 
 static inline bool tf_lane_is(const struct tf_lane *lane, uint64_t thread, CUstream stream,
@@ -132,6 +136,11 @@ static inline bool tf_lane_is(const struct tf_lane *lane, uint64_t thread, CUstr
 
 /* lanes.c: the calling thread's lane for a stream; meter->overflow where there is no room. */
 struct tf_lane *tf_lane_of(struct tf_meter *meter, CUstream stream, enum tf_stream_form form);
+/* Pay for a launch where its lane has not paid ahead, and for some that may follow, so that these
+ * need no look at the clock and the terms, and a share is given in pieces that the GPU can change
+ * contexts for.  Returns the device time that is to be charged. */
+uint64_t tf_lane_pay(struct tf_meter *meter, struct tf_lane *lane, const struct tf_terms *terms,
+                     uint64_t cost_ns);
 
 #define TF_SAMPLE_NS 10000ull /* what measuring one launch costs GPU and caller, at most */
 #define TF_SAMPLE_EVERY_NS (64 * TF_SAMPLE_NS) /* of charged time, so that it is 1 / 64 of it */

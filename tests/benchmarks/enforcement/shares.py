@@ -103,18 +103,19 @@ def live_rows(host: Host, sizes: ShareSizes) -> Iterator[Measured]:
             yield Measured(what=what, value=settled_s, unit="s")
         host.kill_agent()
         host.state([worker.limited_to(NEXT_PERCENT)])
-        yield _missed("no agent runs", host, program, LIVE_PERCENT[-1], sizes)
+        yield from _missed("no agent runs", host, program, LIVE_PERCENT[-1], sizes)
         host.start_agent()
         time.sleep(sizes.settle_s)
-        yield _missed("an agent runs again", host, program, NEXT_PERCENT, sizes)
+        yield from _missed("an agent runs again", host, program, NEXT_PERCENT, sizes)
 
 
 def _missed(
     what: str, host: Host, program: RunningProgram, wanted_percent: float, sizes: ShareSizes
-) -> Measured:
+) -> Iterator[Measured]:
     [share] = shares_percent(host.cards, [program], sizes.window_s)
     error = abs(share - wanted_percent)
-    return Measured(what=f"missed: {what}", value=error, unit="points", target=TARGET_POINTS)
+    yield Measured(what=f"missed: {what}", value=error, unit="points", target=TARGET_POINTS)
+    yield Measured(what=f"  its share, wanted {wanted_percent:g} %", value=share, unit="%")
 
 
 def shares_percent(

@@ -274,6 +274,18 @@ def test_most_launches_of_short_kernels_pass_under_a_limit():
     assert meter.passed > 0.95 * launches
 
 
+def test_launches_into_streams_by_turns_are_paid_for_one_by_one_where_they_may_be_held():
+    passed = []
+    for share in (0.5, 1.0):
+        meter = Meter(Gpu(), terms(share))
+        for number in range(4_000):
+            meter.launch(key_of(5 * US), 5 * US, number % 2)
+            meter.gpu.now_ns += 3 * US
+        passed.append(meter.passed / 4_000)
+    assert passed[0] < 0.1
+    assert passed[1] > 0.8
+
+
 def test_a_new_limit_holds_after_a_millisecond_of_launches_at_most():
     meter = Meter(Gpu(), terms(1.0))
     for _ in range(3_000):
@@ -306,6 +318,17 @@ def test_in_a_loop_that_is_bound_by_launches_few_are_measured():
         meter.gpu.now_ns += launch_ns
     first_ns = 64 * 4 * record_ns  # what may be measured at once, at the beginning
     assert meter.gpu.records * record_ns <= 0.004 * launches * launch_ns + first_ns
+
+
+def test_what_is_known_well_is_measured_more_rarely_where_nothing_is_held():
+    records = []
+    for share in (1.0, 0.99):
+        meter = Meter(Gpu(), terms(share))
+        for _ in range(20_000):
+            meter.launch(key_of(20 * US), 20 * US)
+            meter.gpu.now_ns += 22 * US
+        records.append(meter.gpu.records)
+    assert 0 < records[0] < records[1] / 2
 
 
 def test_a_program_whose_every_kernel_is_a_new_one_is_not_measured_more():
