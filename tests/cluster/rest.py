@@ -27,6 +27,8 @@ WATCH_S = 600
 NOT_FOUND = 404
 CONFLICT = 409
 OVERLOADED = (429, 503, 504)
+STARTING = b"not yet ready to handle request"
+"""Text of a 403 of an API server whose admission has just begun."""
 
 
 class RestError(Exception):
@@ -81,7 +83,7 @@ class Rest:
             )
         except urllib3.exceptions.HTTPError as error:
             raise UnreachableError(f"{method} {path}: {error}") from error
-        if answer.status in OVERLOADED:
+        if answer.status in OVERLOADED or (answer.status >= 300 and STARTING in answer.data):
             raise UnreachableError(f"{method} {path}: {answer.status}")
         if answer.status >= 300:
             raise RestError(answer.status, f"{method} {path}: {answer.data.decode()}")
