@@ -21,8 +21,10 @@ from autoscaler.workloads.work import WorkKey, WorkKind
 
 FIRST_CHECK_S = 10.0
 """After the start, when the caches show what the books took over."""
-SECOND_LOOK_S = 1.0
+NEXT_LOOK_S = 1.0
 """A change that is just being told to the books differs for less than that."""
+LOOKS = 4
+"""At a GPU whose pods come and go all the time two looks may meet two such changes."""
 _KINDS = (
     (GPUS, WorkKind.GPU),
     (POOLS, WorkKind.POOL),
@@ -46,15 +48,16 @@ class Resync:
 
     def check_books(self, wait: Callable[[float], object]) -> tuple[str, ...]:
         """Put the books right where they differ from the pods; return the GPUs that differed."""
-        before = self._drift()
-        if not before:
-            return ()
-        wait(SECOND_LOOK_S)
+        drift = self._drift()
         books = self._tools.books
-        with books.deciding():
-            drift = tuple(gpu for gpu in self._drift() if gpu in before)
-            if drift:
-                books.repair(self._claims())
+        for look in range(1, LOOKS):
+            if not drift:
+                return ()
+            wait(NEXT_LOOK_S)
+            with books.deciding():
+                drift = tuple(gpu for gpu in self._drift() if gpu in drift)
+                if drift and look == LOOKS - 1:
+                    books.repair(self._claims())
         if drift:
             _log.error("the books of %s differed from the pods, and were put right", drift)
             self._tools.counts.drifted(len(drift))

@@ -56,7 +56,7 @@ FACTS = (
     GPU_MODEL, GPU_INDICES, GPU_POOL, VENDOR, ISOLATION, QOS,
 )  # fmt: skip
 """Annotations that nobody but the controller changes on a worker."""
-PROCESSES = ("controller", "autoscaler")
+PROCESSES = ("controller", "autoscaler", "agent")
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 

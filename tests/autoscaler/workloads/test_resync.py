@@ -80,6 +80,23 @@ def test_what_agrees_at_the_second_look_was_no_drift():
     assert world.tools.counts.snapshot().drifts == 0
 
 
+def test_a_gpu_whose_pods_come_and_go_may_differ_at_two_looks_by_chance():
+    world = PlacingWorld()
+    world.add(placed(), placed("other"))
+    world.tools.books.observe_gone("uid-of-pod-job")
+    looks = []
+
+    def another_change_of_the_same_gpu(_wait_s):
+        looks.append(world.tools.books.used("gpu-1"))
+        Resync(world.tools).rebuild_books()
+        if len(looks) == 1:
+            world.tools.books.observe_gone("uid-of-pod-other")
+
+    assert Resync(world.tools).check_books(another_change_of_the_same_gpu) == ()
+    assert world.tools.counts.snapshot().drifts == 0
+    assert len(looks) == 2
+
+
 def test_what_differs_only_while_it_is_told_to_the_books_was_no_drift():
     world = PlacingWorld(gpus=(gpu(), gpu("GPU-2", index=1)))
     world.add(placed(), placed("other", gpus=("GPU-2",)))
