@@ -1,11 +1,10 @@
 """The system's Chromium, which all tests of pages share."""
 
-import os
-
 import pytest
 from playwright.sync_api import sync_playwright
 
 from tests.components.chromium import MISSING, find_chromium
+from tests.components.lacking import lacks
 
 ARGUMENTS = (
     "--no-sandbox",
@@ -22,9 +21,7 @@ ARGUMENTS = (
 def browser():
     path = find_chromium()
     if path is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail(MISSING)
-        pytest.skip(MISSING)
+        lacks(MISSING)
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
         yield started

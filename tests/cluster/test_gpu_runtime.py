@@ -12,6 +12,7 @@ from tests.cluster.child_processes import start_child
 from tests.cluster.gpu_runtime import GpuRuntime
 from tests.cluster.kubelet_runtime import Start
 from tests.cluster.node_cgroups import NodeCgroups, own_cgroup
+from tests.components.lacking import lacks
 from tests.fakes.gpu.cards import CardTraits, make_cards
 
 UID = "01234567-89ab-cdef-0123-456789abcdef"
@@ -29,7 +30,7 @@ def cards(tmp_path):
 def cgroups():
     parent = own_cgroup()
     if parent is None:
-        pytest.skip("control groups cannot be made here")
+        lacks("control groups cannot be made here")
     with NodeCgroups(parent) as made:
         yield made
 

@@ -24,6 +24,7 @@ from tests.cluster.telling import is_told, shows
 from tests.cluster.test_admission_in_force import switched
 from tests.cluster.test_controller import decide
 from tests.cluster.webhook_process import is_asked
+from tests.components.lacking import lacks
 from tests.components.processes import until
 from tests.fakes.gpu.cards import GIB, CardTraits
 
@@ -163,7 +164,7 @@ def test_two_pods_have_their_own_cards_and_see_no_other(pods):
 
 def test_a_process_without_its_limiter_is_told(pods):
     if own_cgroup() is None:
-        pytest.skip("control groups cannot be made here, and a hint from a process is no evidence")
+        lacks("control groups cannot be made here, and a hint from a process is no evidence")
 
     pod = pods.run_greedy("chat", command=("env", "-u", "LD_PRELOAD"))
 

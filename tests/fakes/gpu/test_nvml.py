@@ -13,6 +13,7 @@ from typing import Any
 import pynvml  # type: ignore[import-untyped]
 import pytest
 
+from tests.components.lacking import lacks
 from tests.components.processes import until
 from tests.fakes.gpu.building import program
 from tests.fakes.gpu.cards import (
@@ -167,7 +168,7 @@ class TestMemory:
     def test_is_listed_under_the_pid_that_the_reader_sees(self, cards: FakeCards, gpu: Any) -> None:
         unshare = shutil.which("unshare")
         if unshare is None or os.geteuid() != 0:
-            pytest.skip("a PID namespace needs root and unshare")
+            lacks("a PID namespace needs root and unshare")
         words = [unshare, "--pid", "--fork", "--kill-child", str(program("memory"))]
         with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as outer:
             assert outer.stdout is not None

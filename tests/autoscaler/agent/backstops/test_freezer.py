@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from autoscaler.agent.backstops.freezer import FreezeError, Freezer
+from tests.components.lacking import lacks
 from tests.components.processes import until
 
 UID = "1b4e28ba-2fa1-11d2-883f-0016d3cca427"
@@ -135,7 +136,7 @@ def real_pod():
     try:
         folder.mkdir()
     except OSError:
-        pytest.skip("no right to make a cgroup of version 2 here")
+        lacks("no right to make a cgroup of version 2 here")
     process = subprocess.Popen(["sleep", "60"])
     try:
         (folder / "cgroup.procs").write_text(str(process.pid))

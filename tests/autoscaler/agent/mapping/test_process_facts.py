@@ -17,6 +17,7 @@ from autoscaler.agent.mapping.process_facts import (
     start_time_of,
 )
 from tests.autoscaler.agent.mapping.proc_double import ProcDouble
+from tests.components.lacking import lacks
 
 ID = "4c" * 32
 UID = "0f3a5c1e-8b7d-4e21-9c40-5d6e7f809a1b"
@@ -126,7 +127,7 @@ def test_a_process_in_a_namespace_of_its_own_is_told_as_it_sees_itself():
     with outer:
         shown = outer.stdout.readline()
         if not shown:
-            pytest.skip(f"no PID namespaces here: {outer.stderr.read().strip()}")
+            lacks(f"no PID namespaces here: {outer.stderr.read().strip()}")
         [inner] = Path(f"/proc/{outer.pid}/task/{outer.pid}/children").read_text().split()
         facts = facts_of(int(inner))
         outer.communicate("\n")

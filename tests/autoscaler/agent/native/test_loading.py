@@ -18,6 +18,7 @@ from tests.autoscaler.agent.native.built import ROOT, built_library, built_progr
 from tests.autoscaler.agent.native.elf import Library
 from tests.autoscaler.agent.native.pod_pages import PodFolder, control_page
 from tests.autoscaler.agent.native.symbol_table import hooks, nvml_hooks
+from tests.components.lacking import lacks
 from tests.components.loaders import MISSING_MUSL, MISSING_QEMU, find_musl, find_qemu
 from tests.fakes.gpu.cards import CardTraits, make_cards
 from tests.fakes.gpu.programs import RunningProgram
@@ -113,8 +114,9 @@ def test_a_static_program_runs_as_before():
     assert (status, error) == (1, "argument --library=: is missing\n")
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes a program setuid")
 def test_a_setuid_program_runs_without_it(tmp_path: Path):
+    if os.geteuid() != 0:
+        lacks("only root makes a program setuid")
     program = tmp_path / "ids"
     shutil.copy(shutil.which("id") or "/usr/bin/id", program)
     program.chmod(0o4755)
@@ -131,20 +133,23 @@ def test_a_setuid_program_runs_without_it(tmp_path: Path):
     assert (done.returncode, done.stdout) == (0, "0\n")
 
 
-@pytest.mark.skipif(find_musl() is None, reason=MISSING_MUSL)
 def test_a_program_of_musl_runs_as_before():
+    if find_musl() is None:
+        lacks(MISSING_MUSL)
     target = f"--target={platform.machine()}-linux-musl"
     program = built_program([HERE / "loading.c"], flags=[target, "-dynamic"], compiler="zig")
     assert run([program], {}) == (7, FOUND, "")
     assert run([program]) == (7, FOUND, "")
 
 
-@pytest.mark.skipif(find_qemu() is None, reason=MISSING_QEMU)
 def test_a_program_of_arm64_runs_as_before():
+    emulator = find_qemu()
+    if emulator is None:
+        lacks(MISSING_QEMU)
     target = "--target=aarch64-linux-gnu.2.34"
     program = built_program([HERE / "loading.c"], flags=[target], compiler="zig")
     preload = ["-E", f"LD_PRELOAD={library('aarch64')}"]
-    assert run([*(find_qemu() or []), *preload, program], {}) == (7, FOUND, "")
+    assert run([*emulator, *preload, program], {}) == (7, FOUND, "")
 
 
 @pytest.mark.parametrize("is_first", [True, False])

@@ -12,6 +12,7 @@ from autoscaler.agent.pages.abi import ONE_Q32
 from tests.autoscaler.agent.native.built import compilers
 from tests.autoscaler.agent.native.hooked_process import limiter
 from tests.autoscaler.agent.native.pod_pages import PodFolder, control_page
+from tests.components.lacking import lacks
 from tests.fakes.gpu.cards import CardTraits, FakeCards, make_cards
 from tests.fakes.gpu.programs import RunningProgram
 
@@ -20,16 +21,17 @@ SANITIZERS = {
     "undefined": ("-fsanitize=undefined", "libubsan.so"),
     "thread": ("-fsanitize=thread", "libtsan.so"),
 }
-pytestmark = pytest.mark.skipif("gcc" not in compilers(), reason="no gcc with its sanitizers")
 
 
 @cache
 def runtime(name: str) -> Path:
     """Return the library that a sanitizer's code needs in the process before all others."""
+    if "gcc" not in compilers():
+        lacks("no gcc with its sanitizers")
     asked = ["gcc", f"-print-file-name={name}"]
     found = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
     if not Path(found).is_absolute():
-        pytest.skip(f"gcc has no {name}")
+        lacks(f"gcc has no {name}")
     return Path(found).resolve()
 
 

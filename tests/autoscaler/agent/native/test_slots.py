@@ -15,6 +15,7 @@ from autoscaler.agent.pages.abi import MOST_PROCESSES, USE_BYTES, USE_MAGIC, Use
 from tests.autoscaler.agent.native.built import NATIVE, built_library, built_program, compilers
 from tests.autoscaler.agent.native.pod_pages import PodFolder, control_page
 from tests.autoscaler.agent.native.pod_process import PAGE_SOURCES, PodProcess
+from tests.components.lacking import lacks
 from tests.components.processes import until
 
 UUID = "GPU-11111111-aaaa"
@@ -204,7 +205,7 @@ def test_a_kill_at_any_store_leaves_nothing_held_and_takes_nothing_away(
 @pytest.mark.parametrize("flags", [[], ["-fsanitize=thread"], ["-fsanitize=address,undefined"]])
 def test_threads_of_a_process_leave_nothing_held(pod: PodFolder, flags: list[str]) -> None:
     if flags and "gcc" not in compilers():
-        pytest.skip("no gcc here")
+        lacks("gcc with its sanitizers")
     sources = [THREADS, NATIVE / "ledger.c", *PAGE_SOURCES]
     program = built_program(sources, flags=[*flags, "-lpthread"])
     environment = DEVICES | {"TF_ROOT": str(pod.root), "TF_CTL_WAIT": "0"}
@@ -267,7 +268,7 @@ def test_a_living_process_does_not_believe_that_it_is_dead(pod: PodFolder) -> No
 
 def test_two_namespaces_of_one_pod_share_its_limit(pod: PodFolder) -> None:
     if subprocess.run([*NAMESPACE, "true"], capture_output=True, check=False).returncode != 0:
-        pytest.skip("no right to make a PID namespace here")
+        lacks("no right to make a PID namespace here")
     with _joined(pod) as outer, PodProcess(pod.root, DEVICES, prefix=NAMESPACE).join() as inner:
         granted = inner.call("tf_reserve", 0, 600) * 600 + outer.call("grow", 0, 100)
         assert granted == LIMIT_BYTES
