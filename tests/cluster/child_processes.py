@@ -6,7 +6,8 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from tests.components.processes import STOP_DEADLINE_S, RunningServer
@@ -16,10 +17,13 @@ PASSED_ON = ("PATH", "LANG", "TZ", "TMPDIR")
 
 
 class ChildProcess(RunningServer):
-    """A server process that can be stopped by a signal and go on."""
+    """A server process that can be stopped by a signal and go on, and be started anew."""
 
-    def __init__(self, url: str, process: subprocess.Popen[bytes], log_file: Path) -> None:
-        super().__init__(url, process, log_file)
+    def __init__(
+        self, url: str, start: Callable[[], subprocess.Popen[bytes]], log_file: Path
+    ) -> None:
+        super().__init__(url, start(), log_file)
+        self._start = start
         self.log_file = log_file
 
     @property
@@ -54,6 +58,15 @@ class ChildProcess(RunningServer):
         """Send SIGTERM and wait for nothing."""
         self._process.terminate()
 
+    def outlive(self) -> None:
+        """Start it anew where it has ended, as a kubelet would; its log goes on in the same file.
+
+        Who elects a leader ends itself when it cannot renew its lease.
+        """
+        if self.has_ended:
+            self.wait_and_clear()
+            self._process = self._start()
+
     def kill(self) -> None:
         """End it and all that it has started by force, paused or not."""
         self._process.kill()
@@ -79,18 +92,25 @@ def start_child(
     that started it, so that thread has to live as long.  ``folder`` is its working directory.
     """
     environment = passed_on() if environment is None else environment
-    with log_file.open("wb") as log:
-        process = subprocess.Popen(
-            [*tie(), *map(str, command)],
+    log_file.write_bytes(b"")
+    start = partial(_start, [*tie(), *map(str, command)], log_file, dict(environment), folder)
+    return ChildProcess(url, start, log_file)
+
+
+def _start(
+    command: Sequence[str], log_file: Path, environment: Mapping[str, str], folder: Path | None
+) -> subprocess.Popen[bytes]:
+    with log_file.open("ab") as log:
+        return subprocess.Popen(
+            command,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env=dict(environment),
+            env=environment,
             cwd=folder,
             # A group of its own: it is ended with all that it starts, and by no key of a terminal.
             start_new_session=True,
         )
-    return ChildProcess(url, process, log_file)
 
 
 def passed_on() -> dict[str, str]:

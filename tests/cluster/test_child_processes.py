@@ -51,6 +51,20 @@ def test_a_paused_process_stands_still_until_it_goes_on(tmp_path):
         until(lambda: len(process.log()) > len(at_pause), what="it goes on")
 
 
+def test_a_process_that_has_ended_is_started_anew_and_its_log_goes_on(tmp_path):
+    with start_child(python(SLEEP), tmp_path / "log") as process:
+        until(process.log, what="it is up")
+        first = process.pid
+        process.outlive()
+        assert process.pid == first
+
+        process.kill()
+        process.outlive()
+
+        until(lambda: process.log() == "up\n" * 2, what="it is up again")
+        assert process.pid != first
+
+
 def test_a_paused_process_can_be_stopped(tmp_path):
     process = start_child(python(SLEEP), tmp_path / "log")
     until(process.log, what="it is up")
