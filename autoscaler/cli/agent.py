@@ -110,7 +110,7 @@ def command(
         typer.Option(
             "--backstop",
             rich_help_panel=LIMITS,
-            help="What is done to a worker that bypasses the limiter.",
+            help="What is done to a worker whose use is unaccounted.",
         ),
     ] = Backstop.LOG,
     inventory: Annotated[

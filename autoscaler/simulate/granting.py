@@ -10,9 +10,9 @@ from __future__ import annotations
 import numpy as np
 
 from recommender.observation import Floats, Ints
+from recommender.policy.qos import QOS_WEIGHTS
 
-QOS_WEIGHTS = np.array([1.0, 2.0, 4.0, 8.0])
-"""Of low, medium, high and critical."""
+_WEIGHTS = np.array(QOS_WEIGHTS)
 _NOTHING = 1e-9
 
 
@@ -30,7 +30,7 @@ def grant(
     used = np.minimum(wanted, request)
     used = _shrunk(used, qos, card, on_card, capacity)
     spare = np.maximum(capacity - used @ on_card, 0.0)
-    used = _poured(used, wanted, spare, QOS_WEIGHTS[qos], card, on_card)
+    used = _poured(used, wanted, spare, _WEIGHTS[qos], card, on_card)
     is_held_back = used < wanted - _NOTHING
     return used, np.where(is_held_back, used, limit)
 

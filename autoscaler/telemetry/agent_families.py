@@ -10,6 +10,8 @@ from __future__ import annotations
 from autoscaler.telemetry.family import Family, Kind
 
 WORKER_LABELS = ("namespace", "workload", "worker", "pool", "node", "uuid", "gpu_model", "qos")
+WHOLE_WORKER_LABELS = ("namespace", "workload", "worker", "pool", "node", "qos")
+"""Of what a worker has once, however many GPUs."""
 GPU_LABELS = ("node", "uuid", "gpu_model")
 
 
@@ -71,6 +73,13 @@ UNACCOUNTED_PERCENT = _worker(
 )
 UNACCOUNTED_BYTES = _worker(
     "unaccounted_bytes", Kind.GAUGE, "VRAM that the worker holds past the limiter"
+)
+UNKNOWN_SYMBOLS = Family(
+    name="tf_worker_unknown_symbols_total",
+    kind=Kind.COUNTER,
+    meaning="Functions of the driver that the worker asked for in a version that its limiter does "
+    "not know: what they launch or allocate is unaccounted, and a newer limiter is needed",
+    labels=WHOLE_WORKER_LABELS,
 )
 OVER_LIMIT_BYTES = _worker(
     "memory_over_limit_bytes",
@@ -148,6 +157,7 @@ AGENT_FAMILIES = (
     VRAM_DENIED_BYTES,
     UNACCOUNTED_PERCENT,
     UNACCOUNTED_BYTES,
+    UNKNOWN_SYMBOLS,
     OVER_LIMIT_BYTES,
     TRIM_RATIO,
     GPU_UP,

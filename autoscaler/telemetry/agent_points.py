@@ -57,6 +57,9 @@ def _of_worker(use: WorkerUse, device: Device, node: str) -> Iterator[Point]:
     for family, value in _values_of_worker(use, device):
         if value is not None:
             yield Point(family=family, value=float(value), labels=labels)
+    if use.unknown_symbols is not None and use.uuid == worker.uuids[0]:
+        whole = (worker.namespace, worker.workload, worker.name, worker.pool, node, worker.qos)
+        yield Point(family=families.UNKNOWN_SYMBOLS, value=use.unknown_symbols, labels=whole)
 
 
 def _values_of_worker(use: WorkerUse, device: Device) -> Iterator[tuple[Family, float | None]]:

@@ -74,5 +74,9 @@ def start_agent(
     agent = AgentProcess(
         process=process, url=f"http://{LOOPBACK}:{port}", kubelet_root=kubelet_root
     )
-    until(lambda: agent.is_ready, what=f"the agent of {node} is ready")
+    try:
+        until(lambda: agent.is_ready, what=f"the agent of {node} is ready")
+    except BaseException:
+        process.kill()
+        raise
     return agent

@@ -1,1 +1,1 @@
-"""What each worker has used, and what it used beside the limiter."""
+"""What each worker has used, and what of its use is unaccounted."""

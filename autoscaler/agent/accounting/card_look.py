@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from autoscaler.agent.devices.samples import DeviceSample, ProcessSample
 from autoscaler.agent.mapping.pod_processes import PodProcess
@@ -17,29 +18,44 @@ from autoscaler.agent.pages.use_reading import UseReading
 PERCENT = 100.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class WorkerLook:
     """The processes of one worker on a card."""
 
     metered: tuple[ProcessSample, ...] = ()
     """Those that hold a slot of the worker's page."""
-    outside: tuple[ProcessSample, ...] = ()
+    unaccounted: tuple[ProcessSample, ...] = ()
     """Those that hold none: the limiter does not see them."""
 
     @property
+    def processes(self) -> tuple[ProcessSample, ...]:
+        """Return all of them."""
+        return (*self.metered, *self.unaccounted)
+
+    @cached_property
+    def busy_metered(self) -> int:
+        """Return how many processes with a slot had work."""
+        return sum(map(_is_busy, self.metered))
+
+    @cached_property
+    def busy(self) -> int:
+        """Return how many processes had work."""
+        return self.busy_metered + sum(map(_is_busy, self.unaccounted))
+
+    @cached_property
     def memory_bytes(self) -> int | None:
         """Return what the driver says that they hold; None where it does not say."""
-        amounts = [each.memory_bytes for each in (*self.metered, *self.outside)]
+        amounts = [each.memory_bytes for each in self.processes]
         return None if None in amounts else sum(filter(None, amounts))
 
     @property
-    def outside_share(self) -> float:
+    def unaccounted_share(self) -> float:
         """Return the utilisation of the processes that hold no slot, 0 to 1."""
-        percents = (each.sm_percent or 0.0 for each in self.outside)
+        percents = (each.sm_percent or 0.0 for each in self.unaccounted)
         return min(sum(percents) / PERCENT, 1.0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class CardLook:
     """One sample of a card, by worker."""
 
@@ -47,6 +63,16 @@ class CardLook:
     workers: Mapping[str, WorkerLook]
     """By UID; workers without a process on the card are left out, and so are processes of no worker
     and those that only say themselves whose they are."""
+
+    @cached_property
+    def _busy(self) -> int:
+        """How many processes had work, of workers and of others."""
+        return sum(map(_is_busy, self.sample.processes))
+
+    @cached_property
+    def _busy_workers(self) -> Mapping[str, int]:
+        """Of each worker that has some, how many processes with a slot had work."""
+        return {uid: look.busy_metered for uid, look in self.workers.items() if look.busy_metered}
 
     def of(self, uid: str) -> WorkerLook:
         """Return the processes of one worker."""
@@ -60,13 +86,14 @@ class CardLook:
         ``charged`` is what each worker of the card was charged since the sample before.
         """
         own = self.of(uid)
-        busy = sum(map(_is_busy, self.sample.processes))
-        busy_of_worker = sum(map(_is_busy, (*own.metered, *own.outside)))
-        is_alone = busy == busy_of_worker <= 1 and not any(
-            share > 0 for other, share in charged.items() if other != uid
-        )
-        busy_percent = self.sample.busy_percent
-        return busy_percent / PERCENT if is_alone and busy_percent is not None else None
+        if not self._busy == own.busy <= 1:
+            return None
+        if any(share > 0 for other, share in charged.items() if other != uid):
+            return None
+        # The figure of the only process is that of the card, and younger by up to a second.
+        told = [each.sm_percent for each in own.processes if each.sm_percent is not None]
+        percent = sum(told) if told else self.sample.busy_percent
+        return None if percent is None else percent / PERCENT
 
     def accounts_for_others(self, uid: str, charged: Mapping[str, float]) -> bool:
         """Return whether the limiter sees all that keeps the card busy beside a worker.
@@ -74,13 +101,9 @@ class CardLook:
         Where it does not, a process is busy that holds no slot, or whose worker was charged
         nothing since the sample before.
         """
-        seen = sum(
-            _is_busy(process)
-            for worker, look in self.workers.items()
-            if worker == uid or charged.get(worker, 0.0) > 0
-            for process in look.metered
-        )
-        return seen == sum(map(_is_busy, self.sample.processes))
+        if sum(self._busy_workers.values()) < self._busy:
+            return False
+        return all(charged.get(each, 0.0) > 0 for each in self._busy_workers if each != uid)
 
 
 _NOBODY = WorkerLook()
@@ -98,28 +121,30 @@ def look_at(
     """
     slots = {uid: _slots(reading) for uid, reading in readings.items()}
     metered: dict[str, list[ProcessSample]] = {}
-    outside: dict[str, list[ProcessSample]] = {}
+    unaccounted: dict[str, list[ProcessSample]] = {}
     for process in sample.processes:
         pod = pods.get(process.pid)
         if pod is None or pod.pod_uid not in slots:
             continue
-        key = (pod.pid_namespace, pod.namespace_pid, pod.start_time)
+        key = (pod.namespace_pid, pod.start_time)
         is_metered = key in slots[pod.pod_uid]
         if pod.is_hint and not is_metered:
             # Its own word alone would bill others, and have them blamed for it.
             continue
-        group = metered if is_metered else outside
+        group = metered if is_metered else unaccounted
         group.setdefault(pod.pod_uid, []).append(process)
     workers = {
-        uid: WorkerLook(metered=tuple(metered.get(uid, ())), outside=tuple(outside.get(uid, ())))
-        for uid in metered.keys() | outside.keys()
+        uid: WorkerLook(
+            metered=tuple(metered.get(uid, ())), unaccounted=tuple(unaccounted.get(uid, ()))
+        )
+        for uid in metered.keys() | unaccounted.keys()
     }
     return CardLook(sample=sample, workers=workers)
 
 
-def _slots(reading: UseReading | None) -> set[tuple[int, int, int]]:
+def _slots(reading: UseReading | None) -> set[tuple[int, int]]:
     processes = reading.processes if reading is not None else ()
-    return {(each.pid_namespace, each.pid, each.start_time) for each in processes}
+    return {(each.pid, each.start_time) for each in processes}
 
 
 def _is_busy(process: ProcessSample) -> bool:

@@ -13,9 +13,9 @@ SUSTAINED_S = 2.0
 class FindingKind(StrEnum):
     """What can be found."""
 
-    OUTSIDE = "process outside the limiter"
+    UNACCOUNTED = "unaccounted process"
     OVER_SHARE = "more device time than its share"
-    MEMORY = "memory outside the limiter"
+    MEMORY = "unaccounted memory"
     TAMPERED = "page of use tampered with"
 
 

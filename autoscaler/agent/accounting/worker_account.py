@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from autoscaler.agent.accounting.beside import beside_bytes, beside_share
 from autoscaler.agent.accounting.boundary import BoundaryGauge
 from autoscaler.agent.accounting.card_look import PERCENT, CardLook
+from autoscaler.agent.accounting.unaccounted import unaccounted_bytes, unaccounted_share
 from autoscaler.agent.accounting.worker_use import WorkerUse
 from autoscaler.agent.devices.device import Device
 from autoscaler.agent.pages.progress import Progress
-from autoscaler.agent.pages.use_reading import GPUUse, UseReading
+from autoscaler.agent.pages.use_reading import GPUUse, ProcessUse, UseReading
 from autoscaler.agent.workers.worker import Worker
 
 STEADY_LOOKS = 3
 """The driver's figure is late, so that a neighbour's work may seem to be a worker's for a look or
-two after it has gone: what is shown as beside the limiter was there at so many looks."""
+two after it has gone: what is shown as unaccounted was there at so many looks."""
 _NS = 1e9
 
 
@@ -32,11 +32,14 @@ class WorkerAccount:
         self._tensor = BoundaryGauge()
         self._memory = BoundaryGauge()
         self._counters: GPUUse | None = None
+        self._unknown_symbols: int | None = None
+        self._processes: Sequence[ProcessUse] | None = None
+        """That ``_slot_bytes`` was summed over."""
         self._slot_bytes = 0
         self._driver_bytes: int | None = None
         self._card_s: float | None = None
-        self._beside_shares: deque[float] = deque(maxlen=STEADY_LOOKS)
-        self._beside_bytes = 0
+        self._unaccounted_shares: deque[float] = deque(maxlen=STEADY_LOOKS)
+        self._unaccounted_bytes = 0
 
     @property
     def slot_bytes(self) -> int:
@@ -48,7 +51,10 @@ class WorkerAccount:
     ) -> None:
         """Take in one look at the page of use, and the progress since the look before."""
         self._counters = reading.gpus[self._gpu]
-        self._slot_bytes = min(reading.memory_bytes(self._gpu), self._device.vram_bytes)
+        self._unknown_symbols = reading.unknown_symbols
+        if reading.processes is not self._processes:
+            self._processes = reading.processes
+            self._slot_bytes = min(reading.memory_bytes(self._gpu), self._device.vram_bytes)
         self._note_memory(now_s)
         if seen is not None:
             self._compute.add(now_s - seen.span_s, now_s, seen.charged_share * trim_k)
@@ -61,10 +67,10 @@ class WorkerAccount:
         """
         self._driver_bytes = look.of(self._uid).memory_bytes
         self._note_memory(now_s)
-        self._beside_bytes = beside_bytes(look, self._uid, self._slot_bytes)
+        self._unaccounted_bytes = unaccounted_bytes(look, self._uid, self._slot_bytes)
         is_time_shared = not (self._device.is_mig or look.sample.is_under_mps)
-        self._beside_shares.append(
-            beside_share(look, self._uid, charged) if is_time_shared else 0.0
+        self._unaccounted_shares.append(
+            unaccounted_share(look, self._uid, charged) if is_time_shared else 0.0
         )
         tensor_tflops = self._tensor_tflops(look, charged)
         if tensor_tflops is not None and self._card_s is not None:
@@ -86,10 +92,11 @@ class WorkerAccount:
             launches=counters.launches if counters else None,
             denied_allocations=counters.denied_allocations if counters else None,
             denied_bytes=counters.denied_bytes if counters else None,
+            unknown_symbols=self._unknown_symbols,
             effective_share=share,
             trim_ratio=trim_k,
-            unaccounted_share=min(self._beside_shares, default=0.0),
-            unaccounted_bytes=self._beside_bytes,
+            unaccounted_share=min(self._unaccounted_shares, default=0.0),
+            unaccounted_bytes=self._unaccounted_bytes,
             over_limit_bytes=max(self._held_bytes() - worker.vram_limit_bytes, 0),
         )
 
@@ -106,9 +113,10 @@ class WorkerAccount:
         Activity counts cycles of now, and the peak is at the highest clock.  Nobody can claim more
         than the whole card, however much its page says.
         """
-        sample, total = look.sample, sum(min(share, 1.0) for share in charged.values())
+        sample = look.sample
         if sample.tensor_percent is None:
             return None
+        total = sum(min(share, 1.0) for share in charged.values())
         own = min(charged.get(self._uid, 0.0), 1.0) / total if total > 0 else 0.0
         clocks = sample.sm_clock_mhz, sample.max_sm_clock_mhz
         clock_ratio = clocks[0] / clocks[1] if clocks[0] and clocks[1] else 1.0

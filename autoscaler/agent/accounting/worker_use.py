@@ -30,13 +30,16 @@ class WorkerUse:
     launches: int | None
     denied_allocations: int | None
     denied_bytes: int | None
+    unknown_symbols: int | None
+    """Of the worker on all its GPUs: functions of the driver that it asked for and that its limiter
+    does not know in that version."""
     effective_share: float
     """In force now, 0 to 1."""
     trim_ratio: float
     """What learned costs are multiplied by now."""
     unaccounted_share: float
-    """Device time beside the limiter, 0 to 1."""
+    """Device time past the limiter, 0 to 1."""
     unaccounted_bytes: int
-    """Memory beside the limiter."""
+    """Memory past the limiter."""
     over_limit_bytes: int
-    """Memory held above a limit that was lowered, or beside the limiter."""
+    """Memory held above a limit that was lowered, or past the limiter."""

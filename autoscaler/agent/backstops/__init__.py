@@ -1,1 +1,1 @@
-"""What is done to workers that bypass the limiter; nothing, unless a policy says so."""
+"""What is done to workers whose use is unaccounted; nothing, unless a policy says so."""

@@ -1,4 +1,4 @@
-"""Carries out what the policy says about workers that bypass the limiter."""
+"""Carries out what the policy says about workers whose use is unaccounted."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Backstops:
         # Who only says itself that it is of the pod may be anybody: a daemon of the node, say.
         own = [each for each in pods.values() if each.pod_uid == finding.uid and not each.is_hint]
         if step.measure is Measure.TELL:
-            _log.warning("limiter bypassed: %s", finding.text)
+            _log.warning("unaccounted use: %s", finding.text)
             self._tell(finding)
         elif step.measure is Measure.FREEZE:
             self._freezer.freeze(finding.uid, [each.pid for each in own], now_s + FROZEN_S)

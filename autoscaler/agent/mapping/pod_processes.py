@@ -19,8 +19,6 @@ class PodProcess:
     """64 hexadecimal digits; empty where the kernel does not tell it."""
     namespace_pid: int
     """In its own PID namespace: what the process itself calls its PID."""
-    pid_namespace: int
-    """Inode of that namespace, as ``/proc/self/ns/pid`` shows it there; 0: may not be read."""
     is_hint: bool = False
     """Whether the process said itself whose it is, or an annotation that anybody may write on the
     pod: never a reason to act, nor to bill anybody."""

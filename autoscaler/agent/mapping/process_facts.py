@@ -19,7 +19,6 @@ LONGEST_BYTES = 2**17
 _FIELDS_AFTER_NAME = 2
 _START_TIME_FIELD = 22
 _NAMESPACE_PIDS = re.compile(r"^NSpid:[ \t]+(?P<pids>[\d \t]+)$", re.MULTILINE)
-_INODE = re.compile(r"pid:\[(\d+)\]")
 _HINTS = ("POD_NAMESPACE", "POD_NAME", "HOSTNAME")
 
 
@@ -32,8 +31,7 @@ class ProcessFacts:
     name: CgroupName | None
     """What its cgroup says; None: it is in no container."""
     namespace_pid: int
-    pid_namespace: int
-    """Inode; 0: may not be read."""
+    """In its own PID namespace."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +65,6 @@ def facts_of(pid: int, proc: Path = PROC) -> ProcessFacts | None:
         start_time=start_time,
         name=name_of(cgroup),
         namespace_pid=int(found["pids"].split()[-1]) if found else pid,
-        pid_namespace=_pid_namespace(folder),
     )
     return facts if start_time_of(pid, proc) == start_time else None
 
@@ -81,6 +78,14 @@ def hint_of(pid: int, proc: Path = PROC) -> PodHint | None:
     return PodHint(namespace=said.get("POD_NAMESPACE", ""), name=name) if name else None
 
 
+def inode_of(pid: int, proc: Path = PROC) -> int | None:
+    """Return the inode of a process's folder, as ``running_processes`` does; None: it has ended."""
+    try:
+        return os.stat(f"{proc}/{pid}").st_ino  # noqa: PTH116 - pathlib would take twice as long
+    except OSError:
+        return None
+
+
 def running_processes(proc: Path = PROC) -> dict[int, int]:
     """Return all processes of this PID namespace: PID to inode of its folder.
 
@@ -88,15 +93,6 @@ def running_processes(proc: Path = PROC) -> dict[int, int]:
     """
     with os.scandir(proc) as entries:
         return {int(each.name): each.inode() for each in entries if each.name.isdecimal()}
-
-
-def _pid_namespace(folder: Path) -> int:
-    try:
-        found = _INODE.fullmatch(str((folder / "ns/pid").readlink()))
-    except OSError:
-        # It asks for more rights than the rest: CAP_SYS_PTRACE for processes of other users.
-        return 0
-    return int(found[1]) if found else 0
 
 
 def _read(file: Path | str) -> str | None:

@@ -21,8 +21,8 @@ from autoscaler.agent.mapping.process_facts import (
     ProcessFacts,
     facts_of,
     hint_of,
+    inode_of,
     running_processes,
-    start_time_of,
 )
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
@@ -46,7 +46,8 @@ class ProcessMap:
         self._facts: dict[int, ProcessFacts] = {}
         """Of processes that stay where they are until they end."""
         self._inodes: dict[int, int] = {}
-        """Of all processes of the last look, by PID."""
+        """Of the folders from which they were read: that of a later process with the same PID has
+        another one, and to ask for it costs a tenth of reading."""
         self._by_uid: dict[str, PodIdentity] = {}
         self._by_container: dict[str, PodIdentity] = {}
         self._by_name: dict[str, list[PodIdentity]] = {}
@@ -75,32 +76,37 @@ class ProcessMap:
         with self._lock:
             running = running_processes(self._proc)
             self._facts = {pid: each for pid, each in self._facts.items() if pid in running}
+            self._inodes = {pid: self._inodes[pid] for pid in self._facts}
             found = []
             for pid, inode in sorted(running.items()):
-                is_known = self._inodes.get(pid) == inode and pid in self._facts
-                facts = self._facts[pid] if is_known else self._facts_of(pid)
+                facts = self._facts_of(pid, inode)
                 pod = self._told(facts.name) if facts else None
                 if facts and pod and pod.uid in pod_uids and not _is_hint(facts.name, pod):
                     found.append(_process(pid, facts, pod))
-            self._inodes = running
             return tuple(found)
 
     def _find(self, pid: int) -> PodProcess | None:
-        facts = self._facts_of(pid)
+        facts = self._facts_of(pid, inode_of(pid, self._proc))
         if facts is None:
             return None
         pod = self._hinted(pid) if facts.name is None else self._told(facts.name)
         return _process(pid, facts, pod, is_hint=_is_hint(facts.name, pod)) if pod else None
 
-    def _facts_of(self, pid: int) -> ProcessFacts | None:
-        """Return what is told of the process that has the PID now."""
-        known = self._facts.get(pid)
-        if known is not None and start_time_of(pid, self._proc) == known.start_time:
-            return known
+    def _facts_of(self, pid: int, inode: int | None) -> ProcessFacts | None:
+        """Return what is told of the process that has the PID now.
+
+        ``inode`` is of its folder, from *before*: were it exchanged since, what is read here would
+        be of the later process, and read again when that is looked for; None: it has ended.
+        """
+        if inode is not None and self._inodes.get(pid) == inode:
+            return self._facts[pid]
         self._facts.pop(pid, None)
+        self._inodes.pop(pid, None)
+        if inode is None:
+            return None
         facts = facts_of(pid, self._proc)
         if facts is not None and (facts.name is not None or self._is_settled(facts)):
-            self._facts[pid] = facts
+            self._facts[pid], self._inodes[pid] = facts, inode
         return facts
 
     def _is_settled(self, facts: ProcessFacts) -> bool:
@@ -140,6 +146,5 @@ def _process(
         pod_uid=pod.uid,
         container_id=facts.name.container_id if facts.name else "",
         namespace_pid=facts.namespace_pid,
-        pid_namespace=facts.pid_namespace,
         is_hint=is_hint,
     )

@@ -2,12 +2,12 @@
  *
  * Beside a neighbour a pair reads the true length, or that and what others did meanwhile: up to
  * whole slices, or less where they have little to do.  So a kernel that often reads near its lowest
- * pair is taken to be of that length, and what reads more to be cut.  A kernel whose pairs are
- * spread wide is taken to vary, and costs their mean.  A kernel longer than a slice is cut each
- * time beside a neighbour: its cost is learned from times without one.  Until then it is what
- * others leave of a pair, where the agent tells that, else too high rather than too low.  A pair
- * also reads some microseconds more than the kernel occupies the GPU in a full stream
- * (docs/gpu-facts.md): that addition is subtracted once it is known.
+ * pair is taken to be of that length, and what reads more to be cut.  Launches of several lengths
+ * cost their mean (mixes.h).  A kernel longer than a slice is cut each time beside a neighbour: its
+ * cost is learned from times without one.  Until then it is what others leave of a pair, where the
+ * agent tells that, else too high rather than too low.  A pair also reads some microseconds more
+ * than the kernel occupies the GPU in a full stream (docs/gpu-facts.md): that addition is subtracted
+ * once it is known.
  *
  * One table per process, of fixed size, without locks or allocations.  Threads may race: then a
  * measurement is lost, never a key.
@@ -18,12 +18,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "mixes.h"
+
 #define TF_COST_ENTRIES 4096u
 #define TF_FIRST_COST_NS 10000ull      /* of what nobody measured, where nothing else was */
 #define TF_COST_FIRST_SAMPLES 4u       /* launches of a key that are measured one after another */
 #define TF_COST_MEMORY 8u              /* pairs, or runs, that a mean goes back */
 #define TF_COST_WINDOW 32u             /* pairs of which the lowest is kept */
-#define TF_SLICE_NS 2400000ull         /* how long a GPU stays with one context */
 #define TF_MOST_SHARERS 8u             /* neighbours excuse no more than this factor */
 #define TF_LARGEST_OVERHEAD_NS 4000ull /* of a pair */
 #define TF_SHORT_COST_NS 100000ull     /* below it the overhead of a pair matters */
@@ -31,16 +32,17 @@
 struct tf_cost {
   _Alignas(64) uint64_t key; /* hash of GPU, function and launch shape; 0 = free */
   uint64_t estimate_ns;      /* what a launch is charged; 0 = not measured yet */
+  uint64_t mean_ns;          /* of pairs: the estimate with the overhead of a pair */
   uint64_t near_ns;          /* mean of the pairs near the lowest one */
-  uint64_t spread_ns;        /* mean of the pairs without a whole slice of others; long: of all */
   uint64_t lowest_ns;        /* of this window of pairs */
   uint64_t lowest_before_ns; /* of the window before */
   uint16_t in_window;
-  uint8_t in_means; /* pairs, up to TF_COST_MEMORY */
-  uint8_t proof;    /* how far it is shown that a long kernel's lowest pair holds no cut */
-  uint32_t near_q16; /* how many pairs are near the lowest one, of all */
+  uint8_t in_near; /* pairs, up to TF_COST_MEMORY */
+  uint8_t proof;   /* how far it is shown that a long kernel's lowest pair holds no cut */
+  uint32_t is_mixed; /* its launches are of several lengths: measured more often */
   uint32_t recent;   /* pairs; less by a quarter each time that a place is looked for here */
   uint32_t sampled;
+  struct tf_mix mix;
 };
 
 struct tf_costs {
@@ -52,10 +54,19 @@ struct tf_costs {
   uint32_t runs;        /* from which overhead_ns was learned, up to TF_COST_MEMORY */
 };
 
+/* What else a pair may hold, as far as is known. */
+struct tf_scene {
+  uint64_t left_q32;     /* see struct tf_terms */
+  uint64_t late_ns;      /* for so long the host was away between the events of the pair */
+  bool is_alone;         /* no neighbour showed lately */
+  bool is_side_by_side;  /* this process used several streams at once */
+};
+
 /* What one pair says. */
 struct tf_lesson {
   uint64_t cost_ns; /* of this launch */
   bool is_cut;      /* it holds a neighbour's slice */
+  bool is_mean;     /* the cost is a mean: it may be more than the pair reads */
 };
 
 /* Return the key of a launch; never 0 or 1.  Fibonacci hashing: what differs shows in the upper
@@ -93,13 +104,13 @@ static inline bool tf_cost_wants_sample(const struct tf_cost *entry, uint64_t nu
   if (sampled < TF_COST_FIRST_SAMPLES) return true;
   /* Multiples of the golden ratio: evenly spread, also along every period. */
   const uint32_t spread = (uint32_t)number * 0x9e3779b9u;
+  if (__atomic_load_n(&entry->is_mixed, __ATOMIC_RELAXED) != 0) return spread < UINT32_MAX / 4;
   return spread < (sampled < TF_COST_WINDOW ? UINT32_MAX / 8 : UINT32_MAX / 32);
 }
 
-/* Learn from a pair of events around one launch.  `is_alone`: no neighbour used the GPU lately, as
- * far as is known; `left_q32`: see struct tf_terms. */
+/* Learn from a pair of events around one launch. */
 struct tf_lesson tf_cost_learn(struct tf_costs *costs, struct tf_cost *entry, uint64_t elapsed_ns,
-                               bool is_alone, uint64_t left_q32);
+                               const struct tf_scene *scene);
 
 /* Learn the overhead of pairs from one around nothing, and from one around a run without pauses:
  * `launches` whose pairs would read `pairs_ns` together took `elapsed_ns`. */

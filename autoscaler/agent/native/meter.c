@@ -216,8 +216,12 @@ void tf_meter_after(struct tf_meter *meter, struct tf_launch *launch, const stru
   count(meter, lane, launch->cost_ns);
   if (lane == &meter->overflow) return;
   struct tf_span *span = launch->single != NULL ? launch->single : lane->run;
-  if (span != NULL) span->is_guessed |= !is_measured(launch->entry);
+  if (span != NULL) {
+    span->is_guessed |= !is_measured(launch->entry);
+    span->is_mixed |= __atomic_load_n(&launch->entry->is_mixed, __ATOMIC_RELAXED) != 0;
+  }
   if (launch->single != NULL) {
+    span->host_ns = now_ns - tf_least(launch->looked_ns, now_ns);
     span->entry = launch->entry;
     span->key = launch->key;
     tf_span_close(meter, span, now_ns);

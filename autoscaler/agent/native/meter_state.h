@@ -19,6 +19,7 @@
 #define TF_RUN_NS 3000000ull      /* of device time, then a run ends */
 #define TF_SINGLE_NS 1500000ull   /* launches from this cost on are measured each by itself */
 #define TF_NEIGHBOUR_NS 5000000000ull /* for so long a neighbour's slice is remembered */
+#define TF_SIDE_BY_SIDE_NS 1000000000ull /* for so long, that streams had work at once */
 
 /* What a launch counts for in flight that was never measured: after a few, one waits for them. */
 #define TF_UNKNOWN_NS 12500000ull
@@ -40,10 +41,12 @@ struct tf_span {
   uint64_t held_ns;    /* what it counts for in flight, while it is pending */
   uint64_t late_ns;    /* charged since, because it still runs */
   uint64_t sent_ns;
+  uint64_t host_ns;    /* between the calls that recorded its events; of a single one */
   uint64_t lane_ns;    /* charged to its lane up to its end */
   uint32_t epoch;      /* of its events */
   bool is_full;        /* the GPU was behind from its begin to its end: no pauses are in it */
   bool is_guessed;     /* it has launches that were never measured */
+  bool is_mixed;       /* its launches are of several lengths, and charged by their mean */
   bool is_repriced;    /* the overhead became another one meanwhile */
 };
 
@@ -88,6 +91,7 @@ struct tf_meter {
   uint64_t unpublished_ns; /* charged, and to be published as its time passes */
   uint64_t refund_ns;      /* to be taken from what is charged next */
   uint64_t neighbour_ns; /* when a pair last showed a neighbour's slice; 0: never */
+  uint64_t side_by_side_ns; /* when several streams last had work; 0: never */
   struct tf_timeline timeline;
   struct tf_lane *latest[TF_LANES]; /* by thread: of its last launch that took the long way */
   struct tf_lane overflow; /* of launches that find no lane: counted atomically, never measured */

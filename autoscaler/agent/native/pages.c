@@ -2,7 +2,8 @@
  *
  * Policy where something is missing: without `ctl` the limits of the environment are in force, at the
  * shared page of use; without a page of use they are in force for each process by itself; without
- * either and without a limit in the environment this is no worker.  TF_STRICT=1 refuses instead.
+ * either and without a limit in the environment this is no worker, which is said once where CUDA is
+ * used.  TF_STRICT=1 refuses instead.
  */
 #define _GNU_SOURCE
 #include "pages.h"
@@ -35,6 +36,7 @@ static struct {
   char uuid[TF_MOST_GPUS][TF_UUID_BYTES];
   const struct tf_ctl_gpu *record[TF_MOST_GPUS];
   bool is_bad_ctl_said;
+  bool is_unlimited_said;
 } pod;
 
 /* Of a process that has no page of use. */
@@ -163,6 +165,17 @@ enum tf_attached tf_attach(void) {
     }
   }
   return pod.found;
+}
+
+void tf_say_unlimited(void) {
+  if (tf_attach() != TF_UNLIMITED ||
+      __atomic_exchange_n(&pod.is_unlimited_said, true, __ATOMIC_RELAXED)) {
+    return;
+  }
+  dprintf(2,
+          "tensor-fusion: %s has no pages of a worker (%s names another folder), and no limit is in "
+          "the environment: process %d uses CUDA without limits; %s=1 refuses that\n",
+          pod.root, TF_ENV_ROOT, (int)getpid(), TF_ENV_STRICT);
 }
 
 struct tf_use *tf_use(void) {

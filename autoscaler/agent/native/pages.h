@@ -31,6 +31,10 @@ enum tf_attached { TF_ATTACHED, TF_WITHOUT_CTL, TF_UNLIMITED, TF_REFUSED };
  * worker (no page of use and no limit in the environment); TF_REFUSED: TF_STRICT, and no `ctl`. */
 enum tf_attached tf_attach(void);
 
+/* Say once on stderr that this process, which uses CUDA now, is no worker and has no limits; nothing
+ * where it is one. */
+void tf_say_unlimited(void);
+
 /* The page of use, where attached; else memory of this process alone, so that callers need no case. */
 struct tf_use *tf_use(void);
 

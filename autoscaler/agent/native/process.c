@@ -255,7 +255,14 @@ void tf_context_ends(CUdevice device) {
 }
 
 CUresult tf_hook_cuInit(unsigned int flags) {
-  return tf_refused() ? CUDA_ERROR_NOT_PERMITTED : tf_real(cuInit)(flags);
+  if (tf_refused()) {
+    return CUDA_ERROR_NOT_PERMITTED;
+  }
+  CUresult result = tf_real(cuInit)(flags);
+  if (result == CUDA_SUCCESS) {
+    tf_say_unlimited();
+  }
+  return result;
 }
 
 bool tf_is_ending(void) {

@@ -8,13 +8,32 @@ static bool sees_neighbour(const struct tf_meter *meter, uint64_t now_ns) {
   return seen_ns != 0 && now_ns - tf_least(seen_ns, now_ns) < TF_NEIGHBOUR_NS;
 }
 
+/* Whether several streams had work lately. */
+static bool is_side_by_side(const struct tf_meter *meter, uint64_t now_ns) {
+  const uint64_t seen_ns = meter->side_by_side_ns;
+  return seen_ns != 0 && now_ns - tf_least(seen_ns, now_ns) < TF_SIDE_BY_SIDE_NS;
+}
+
+/* Whether two lanes are of one stream.  Stream 0 is one for all threads in one form of the API, and
+ * one of each in the other. */
+static bool are_of_one_stream(const struct tf_lane *one, const struct tf_lane *other) {
+  const CUstream stream = __atomic_load_n(&one->stream, __ATOMIC_RELAXED);
+  const enum tf_stream_form form = __atomic_load_n(&one->form, __ATOMIC_RELAXED);
+  if (stream != __atomic_load_n(&other->stream, __ATOMIC_RELAXED)) return false;
+  if (form != __atomic_load_n(&other->form, __ATOMIC_RELAXED)) return stream != NULL;
+  return stream != NULL || form == TF_LEGACY_STREAM;
+}
+
 /* Take over what lanes have counted since the last time; return the launches. */
-static uint64_t collected_launches(struct tf_meter *meter) {
+static uint64_t collected_launches(struct tf_meter *meter, uint64_t now_ns) {
+  const struct tf_lane *active = NULL;
   uint64_t launches = 0;
   for (uint32_t number = 0; number <= TF_LANES; number++) {
     struct tf_lane *lane = number < TF_LANES ? &meter->lane[number] : &meter->overflow;
     const uint64_t counted = tf_peek(&lane->launches);
     if (counted == lane->published_launches) continue;
+    if (active != NULL && !are_of_one_stream(active, lane)) meter->side_by_side_ns = now_ns;
+    active = lane;
     const uint64_t counted_ns = tf_peek(&lane->charged_ns);
     launches += counted - lane->published_launches;
     meter->unpublished_ns += counted_ns - lane->published_ns;
@@ -25,7 +44,7 @@ static uint64_t collected_launches(struct tf_meter *meter) {
 }
 
 void tf_publish(struct tf_meter *meter, uint64_t now_ns) {
-  const uint64_t launches = collected_launches(meter);
+  const uint64_t launches = collected_launches(meter, now_ns);
   /* What was published never goes down, so that a refund makes the next charges smaller. */
   const uint64_t refund_ns = tf_least(meter->refund_ns, meter->unpublished_ns);
   meter->refund_ns -= refund_ns;
@@ -90,21 +109,32 @@ static bool is_alone(const struct tf_meter *meter, const struct tf_terms *terms,
 static uint64_t price_of_single(struct tf_meter *meter, const struct tf_terms *terms,
                                 struct tf_span *span, uint64_t length_ns, uint64_t now_ns) {
   if (__atomic_load_n(&span->entry->key, __ATOMIC_RELAXED) != span->key) return span->charged_ns;
-  const struct tf_lesson lesson =
-      tf_cost_learn(meter->costs, span->entry, length_ns,
-                    is_alone(meter, terms, now_ns), terms->left_q32);
+  const bool is_late = !span->is_full && span->host_ns > TF_LATE_NS;
+  const struct tf_scene scene = {.left_q32 = terms->left_q32,
+                                 .late_ns = is_late ? span->host_ns : 0,
+                                 .is_alone = is_alone(meter, terms, now_ns),
+                                 .is_side_by_side = is_side_by_side(meter, now_ns)};
+  const struct tf_lesson lesson = tf_cost_learn(meter->costs, span->entry, length_ns, &scene);
   if (lesson.is_cut) meter->neighbour_ns = now_ns;
+  span->is_mixed = lesson.is_mean;
   return lesson.cost_ns;
 }
 
 static uint64_t price_of_run(struct tf_meter *meter, const struct tf_span *span,
                              uint64_t length_ns) {
-  if (!span->is_full) return span->charged_ns;
+  if (!span->is_full || span->is_mixed) return span->charged_ns;
   if (span->is_guessed) return length_ns;
   if (!span->is_repriced)
     tf_cost_learn_run(meter->costs, span->launches,
                       span->charged_ns + span->launches * span->overhead_ns, length_ns);
   return span->charged_ns;
+}
+
+/* Whether a span may be charged more than its time.  Launches that are charged by a mean are too
+ * dear where they are the shorter ones, as they are too cheap where they are the longer ones. */
+static bool is_evened_out(const struct tf_meter *meter, const struct tf_span *span,
+                          uint64_t now_ns) {
+  return span->is_mixed && !is_side_by_side(meter, now_ns);
 }
 
 static void take_in(struct tf_meter *meter, const struct tf_terms *terms, struct tf_span *span,
@@ -124,8 +154,9 @@ static void take_in(struct tf_meter *meter, const struct tf_terms *terms, struct
   price_ns += meter->costs->empty_ns + tf_cost_overhead_ns(meter->costs);
   const uint64_t end_ns = end_of_ns(meter, span, length_ns);
   const uint64_t begin_ns = end_ns - tf_least(length_ns, end_ns);
-  correct(meter, terms, tf_timeline_use(&meter->timeline, begin_ns, end_ns, price_ns),
-          span->charged_ns + span->late_ns, now_ns);
+  uint64_t used_ns = tf_timeline_use(&meter->timeline, begin_ns, end_ns, price_ns);
+  if (is_evened_out(meter, span, now_ns)) used_ns = tf_most(used_ns, price_ns);
+  correct(meter, terms, used_ns, span->charged_ns + span->late_ns, now_ns);
 }
 
 static void end(struct tf_meter *meter, const struct tf_terms *terms, struct tf_span *span,

@@ -67,6 +67,7 @@ struct tf_span *tf_span_open(struct tf_meter *meter, struct tf_lane *lane,
   span->overhead_ns = tf_cost_overhead_ns(meter->costs);
   span->is_full = false;
   span->is_guessed = false;
+  span->is_mixed = false;
   if (recorded(meter, &span->begin, lane)) return span;
   tf_span_drop_events(meter, span);
   lane->unmeasured = lane->launches + UNMEASURED;

@@ -34,6 +34,7 @@ from autoscaler.agent.pages.terms import Terms, encode
 _WORD = 8
 _GENERATION = Ctl.generation.offset
 _HEARTBEAT = Ctl.heartbeat_ns.offset
+_BEAT, _NO_BEAT = slice(_HEARTBEAT, _HEARTBEAT + _WORD), bytes(_WORD)
 _MOST_GENERATION = (1 << 64) - 1
 _READABLE = 0o644
 
@@ -48,8 +49,10 @@ class ControlPage:
         self._dead: dict[int, int] = {}
         self._written: Terms | None = None
         """What was put in force last; None: something else is to be written too."""
-        self._left: bytes | None = None
-        """The page as it was left, the heartbeat apart."""
+        self._left = b""
+        """The page as it was left, with a heartbeat of 0; empty: nothing was written yet."""
+        self._found = bytearray(CTL_BYTES)
+        """What was read last: one for all turns, ten of which are made in a second."""
 
     @property
     def is_there(self) -> bool:
@@ -59,6 +62,10 @@ class ControlPage:
         """
         return is_still(self._identity, self.path)
 
+    def holds(self, terms: Terms) -> bool:
+        """Return whether these terms were put in force last, and nothing else is to be written."""
+        return terms == self._written
+
     def write(self, terms: Terms, now_ns: int) -> bool:
         """Put terms in force; returns whether somebody else had changed the page meanwhile.
 
@@ -66,8 +73,10 @@ class ControlPage:
         CLOCK_MONOTONIC.  Raises ``PageError``.
         """
         found = self._read()
-        was_changed = self._left is not None and _steady(found) != self._left
-        if was_changed or terms != self._written or self._left is None:
+        heartbeat, found[_BEAT] = bytes(found[_BEAT]), _NO_BEAT
+        was_changed = bool(self._left) and found != self._left
+        if was_changed or terms != self._written:
+            found[_BEAT] = heartbeat
             self._write_changes(terms, found)
         try:
             os.pwrite(self._descriptor, now_ns.to_bytes(_WORD, "little"), _HEARTBEAT)
@@ -104,13 +113,13 @@ class ControlPage:
         _same(self.path, "pod", _shown(present.pod_uid), _shown(wanted.pod_uid))
         _same(self.path, "GPUs", _uuids(present), _uuids(wanted))
 
-    def _write_changes(self, terms: Terms, found: bytes) -> None:
+    def _write_changes(self, terms: Terms, found: bytearray) -> None:
         """Write the words that differ from those of these terms, the generation last."""
         page = encode(terms)
         for slot, generation in self._dead.items():
             page.dead_slot[slot] = generation
-        page.generation = _generation_of(found)
-        page.heartbeat_ns = _heartbeat_of(found)
+        present = Ctl.from_buffer(found)
+        page.generation, page.heartbeat_ns = present.generation, present.heartbeat_ns
         wanted = _padded(page)
         if found != wanted:
             page.generation = page.generation % _MOST_GENERATION + 1
@@ -122,17 +131,19 @@ class ControlPage:
                     os.pwrite(self._descriptor, wanted[at : at + _WORD], at)
             except OSError as error:
                 raise page_error(self.path, error) from error
-        self._left, self._written = _steady(wanted), terms
+        self._left = wanted[:_HEARTBEAT] + _NO_BEAT + wanted[_HEARTBEAT + _WORD :]
+        self._written = terms
 
-    def _read(self) -> bytes:
+    def _read(self) -> bytearray:
         """Return the page; what was cut off is made again, as zeros that are yet to be written."""
         try:
-            content = os.pread(self._descriptor, CTL_BYTES, 0)
-            if len(content) < CTL_BYTES:
+            size_bytes = os.preadv(self._descriptor, [self._found], 0)
+            if size_bytes < CTL_BYTES:
                 os.ftruncate(self._descriptor, CTL_BYTES)
-            return content.ljust(CTL_BYTES, b"\0")
+                self._found[size_bytes:] = bytes(CTL_BYTES - size_bytes)
         except OSError as error:
             raise page_error(self.path, error) from error
+        return self._found
 
 
 def open_control_page(folder: Path, terms: Terms, now_ns: int) -> ControlPage | None:
@@ -199,18 +210,6 @@ def _padded(page: Ctl) -> bytes:
     raw = bytes(page)
     content[: len(raw)] = raw
     return bytes(content)
-
-
-def _steady(content: bytes) -> bytes:
-    return content[:_HEARTBEAT] + content[_HEARTBEAT + _WORD :]
-
-
-def _generation_of(content: bytes) -> int:
-    return int.from_bytes(content[_GENERATION : _GENERATION + _WORD], "little")
-
-
-def _heartbeat_of(content: bytes) -> int:
-    return int.from_bytes(content[_HEARTBEAT : _HEARTBEAT + _WORD], "little")
 
 
 def _uuids(page: Ctl) -> list[str]:

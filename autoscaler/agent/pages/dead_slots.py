@@ -13,11 +13,17 @@ from autoscaler.agent.pages.use_reading import UseReading
 
 
 class Owner(NamedTuple):
-    """A process as its slot names it."""
+    """A process as its slot names it.
 
-    pid_namespace: int
+    Two of one pod may have the same name: in PID namespaces of their own, and started within one
+    tick.  Then the slot of one is not freed before the other has ended, which is rare and harmless;
+    to tell the namespaces of foreign processes apart would need a right to trace them.
+    """
+
     pid: int
+    """In its own PID namespace."""
     start_time: int
+    """Clock ticks from the start of the machine."""
 
 
 def dead_slots(reading: UseReading, alive: Collection[Owner]) -> dict[int, int]:
@@ -29,6 +35,5 @@ def dead_slots(reading: UseReading, alive: Collection[Owner]) -> dict[int, int]:
     return {
         process.slot: process.generation
         for process in reading.processes
-        if process.is_counted
-        and Owner(process.pid_namespace, process.pid, process.start_time) not in alive
+        if process.is_counted and Owner(process.pid, process.start_time) not in alive
     }

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from operator import lt
+from typing import NamedTuple
 
 from autoscaler.agent.pages.use_reading import GPUUse, UseReading
 
 _NS = 1e9
-_COUNTERS = tuple(field.name for field in fields(GPUUse) if field.name != "tat_ns")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
+class Progress(NamedTuple):
     """One GPU of one worker, between two looks."""
 
     span_s: float
@@ -43,5 +42,11 @@ def progress(before: UseReading, after: UseReading, gpu: int) -> Progress:
         charged_s=max(new.charged_ns - old.charged_ns, 0) / _NS,
         blocked_s=max(new.blocked_ns - old.blocked_ns, 0) / _NS,
         launches=max(new.launches - old.launches, 0),
-        fell=tuple(name for name in _COUNTERS if getattr(new, name) < getattr(old, name)),
+        fell=_fallen(old, new) if any(map(lt, new, old)) else (),
     )
+
+
+def _fallen(old: GPUUse, new: GPUUse) -> tuple[str, ...]:
+    """Return the counters that went down; the arrival time is none, and may."""
+    words = zip(GPUUse._fields, old, new, strict=True)
+    return tuple(name for name, was, now in words if now < was and name != "tat_ns")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ctypes import sizeof
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from autoscaler.agent.pages.abi import (
     ABI_VERSION,
@@ -24,9 +24,8 @@ _NS = 1e9
 _MOST_WORD = (1 << 64) - 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GPUTerms:
-    """One GPU of a worker."""
+class GPUTerms(NamedTuple):
+    """One GPU of a worker; made ten times a second, to be compared with what is in force."""
 
     uuid: str
     share: float
@@ -45,8 +44,7 @@ class GPUTerms:
     """Of its time, what other workers leave, above 0 and at most 1; None: it is not known."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class Terms(NamedTuple):
     """One worker."""
 
     pod_uid: str

@@ -1,17 +1,16 @@
 """What a page of use said at one moment.
 
 The worker can write that page, so nothing here is more than its word; ``accounting`` compares it
-with what the driver says.
+with what the driver says.  All are tuples: they are made ten times a second for each worker.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GPUUse:
-    """One GPU of the pod, all its processes together; times are in ns."""
+class GPUUse(NamedTuple):
+    """One GPU of the pod, all its processes together, in the order of the page; times are in ns."""
 
     tat_ns: int
     """Until when what was launched is paid for, CLOCK_MONOTONIC."""
@@ -26,8 +25,7 @@ class GPUUse:
     """Of ``charged_ns``: while no sampled kernel showed a neighbour's slice."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProcessUse:
+class ProcessUse(NamedTuple):
     """One process of the pod."""
 
     slot: int
@@ -37,21 +35,14 @@ class ProcessUse:
     """In its own PID namespace."""
     start_time: int
     """Clock ticks from the start of the machine."""
-    pid_namespace: int
-    """Inode of that namespace."""
     is_counted: bool
     """False: it claimed its slot just now, and all but ``pid`` and ``generation`` may still be of
     the slot's process before."""
     memory_bytes: tuple[int, ...]
     """On each GPU of the pod, contexts included; 0 while it is not counted."""
-    charged_ns: int
-    """Over all GPUs."""
-    context_bytes: int
-    """Over all GPUs: of the memory, what contexts themselves take."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UseReading:
+class UseReading(NamedTuple):
     """One look at a page of use."""
 
     monotonic_ns: int
@@ -59,7 +50,7 @@ class UseReading:
     gpus: tuple[GPUUse, ...]
     """In the order of the worker's GPUs."""
     processes: tuple[ProcessUse, ...]
-    """By slot; free ones are left out."""
+    """By slot; free ones are left out.  Of the last look at the slots, where this was none."""
     unknown_symbols: int
     """Driver functions that were asked for in a version that the limiter does not know."""
 

@@ -1,4 +1,4 @@
-"""Follows the policy about workers that bypass the limiter, and leaves no pod frozen behind.
+"""Follows the policy about workers whose use is unaccounted, and leaves no pod frozen behind.
 
 An agent that was killed while a pod was frozen could not thaw it: the next one does.
 """

@@ -126,6 +126,6 @@ class ClusterNode:
             pod,
             reason=AgentEvent.EVICTED,
             action="Evict",
-            note="It bypassed its limiter, and is evicted.",
+            note="It used the GPU past its limiter, and is evicted.",
             type=EventType.WARNING,
         )

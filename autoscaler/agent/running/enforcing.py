@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from autoscaler.agent.devices.device import Device
 from autoscaler.agent.pages.errors import PageError
-from autoscaler.agent.pages.progress import Progress
+from autoscaler.agent.running.gpu_meter import GPUMeter
 from autoscaler.agent.running.kept_worker import KeptWorker
 from autoscaler.agent.running.limits import LimitRules, terms_of
 from autoscaler.agent.running.roster import Served
@@ -21,6 +22,17 @@ from autoscaler.agent.sharing.leftover import Leftover
 _log = logging.getLogger(__name__)
 
 
+@dataclass(slots=True)
+class _Card:
+    """One GPU: who is on it, and how it is shared."""
+
+    on: Sequence[tuple[KeptWorker, GPUMeter]] = ()
+    allocator: CardAllocator = field(default_factory=CardAllocator)
+    leftover: Leftover = field(default_factory=Leftover)
+    shares: Mapping[str, float] = field(default_factory=dict)
+    """In force, by UID of the worker."""
+
+
 class Enforcement:
     """The workers of a node and what is in force for them.  Not thread-safe."""
 
@@ -28,10 +40,10 @@ class Enforcement:
         self._rules = rules
         self._counts = counts
         self._kept: dict[str, KeptWorker] = {}
-        self._allocators: dict[str, CardAllocator] = {}
-        self._leftovers: dict[str, Leftover] = {}
-        self._shares: dict[str, dict[str, float]] = {}
-        """In force, by UUID of the GPU and UID of the worker."""
+        self._cards: dict[str, _Card] = {}
+        """By UUID, those that workers have."""
+        self._served: Sequence[Served] = ()
+        self._devices: Mapping[str, Device] = {}
 
     @property
     def workers(self) -> Sequence[KeptWorker]:
@@ -45,40 +57,44 @@ class Enforcement:
         *,
         now_ns: int,
         now_s: float,
+        is_whole: bool = True,
     ) -> None:
         """Do everything once; ``devices`` are the GPUs of the node by UUID.
 
-        ``now_ns`` is CLOCK_MONOTONIC, ``now_s`` are UTC seconds.  What fails for one worker is
-        counted, and told in the log.
+        Neither changes: who hands over another one has made it anew.  ``now_ns`` is
+        CLOCK_MONOTONIC, ``now_s`` are UTC seconds.  Only a whole turn looks for other processes in
+        the pages, and for pages that were replaced.  What fails for one worker is counted, and told
+        in the log.
         """
-        self._take(served, devices)
+        if served is not self._served or devices is not self._devices:
+            self._take(served, devices)
         for kept in self._kept.values():
-            if not kept.read(now_ns):
+            if not kept.read(now_ns, is_whole=is_whole):
                 self._counts.page_failed()
-        self._share(now_s)
+        for uuid, card in self._cards.items():
+            _share(uuid, card, now_s)
         for kept in self._kept.values():
             # Until it was looked at twice, the shares of an earlier agent stay.
             if not kept.is_waiting_for_look:
-                self._apply(kept, now_ns)
+                self._apply(kept, now_ns, is_whole=is_whole)
 
     def share_of(self, kept: KeptWorker, uuid: str) -> float:
         """Return the share of a GPU that is in force for a worker, 0 to 1."""
-        share = self._shares.get(uuid, {}).get(kept.worker.uid)
+        share = self._cards[uuid].shares.get(kept.worker.uid)
         return kept.limit_shares[uuid] if share is None else share
 
     def granted_share(self, uuid: str) -> float:
         """Return the sum of the shares of a GPU that are in force."""
-        return sum(self.share_of(kept, uuid) for kept in self.on(uuid))
-
-    def on(self, uuid: str) -> Sequence[KeptWorker]:
-        """Return the workers that have a GPU."""
-        return [kept for kept in self._kept.values() if uuid in kept.meters]
+        card = self._cards.get(uuid)
+        return sum(self.share_of(kept, uuid) for kept, _ in card.on) if card else 0.0
 
     def close(self) -> None:
         """Leave all pages as they are: workers keep what is in force."""
         for kept in self._kept.values():
             kept.close()
         self._kept.clear()
+        self._cards.clear()
+        self._served = ()
 
     def _take(self, served: Sequence[Served], devices: Mapping[str, Device]) -> None:
         """Take over who is served now; the pages of who is gone are closed."""
@@ -97,36 +113,38 @@ class Enforcement:
         for gone in before.values():
             gone.close()
             _log.info("worker %s is gone", gone.name)
+        self._served, self._devices = served, devices
+        on: dict[str, list[tuple[KeptWorker, GPUMeter]]] = {}
+        for kept in self._kept.values():
+            for uuid, meter in kept.meters.items():
+                on.setdefault(uuid, []).append((kept, meter))
+        self._cards = {uuid: self._cards.get(uuid) or _Card() for uuid in on}
+        for uuid, card in self._cards.items():
+            card.on = on[uuid]
 
-    def _share(self, now_s: float) -> None:
-        """Share each GPU among its workers anew, and let their meters see it."""
-        progress = {uid: kept.progress() for uid, kept in self._kept.items()}
-        used = {uuid for kept in self._kept.values() for uuid in kept.meters}
-        for uuid in used:
-            on = self.on(uuid)
-            allocator = self._allocators.setdefault(uuid, CardAllocator())
-            users = [_user(kept, uuid, progress[kept.worker.uid].get(uuid)) for kept in on]
-            shares = self._shares[uuid] = allocator.advance(users)
-            left = self._leftovers.setdefault(uuid, Leftover()).advance(users, shares)
-            for kept in on:
-                meter, share = kept.meters[uuid], shares[kept.worker.uid]
-                meter.left_share = left[kept.worker.uid] if meter.is_accounted else None
-                meter.hold(share)
-                if kept.reading is not None:
-                    seen = progress[kept.worker.uid].get(uuid)
-                    meter.look(kept.reading, seen, share, now_s)
-        for uuid in self._allocators.keys() - used:
-            del self._allocators[uuid], self._shares[uuid], self._leftovers[uuid]
-
-    def _apply(self, kept: KeptWorker, now_ns: int) -> None:
+    def _apply(self, kept: KeptWorker, now_ns: int, *, is_whole: bool) -> None:
         terms = terms_of(kept, self._rules, lambda uuid: self.share_of(kept, uuid))
         try:
-            applied_s = kept.apply(terms, now_ns)
+            applied_s = kept.apply(terms, now_ns, is_whole=is_whole)
         except PageError:
             self._counts.page_failed()
             return
         if applied_s is not None:
             self._counts.applied(applied_s)
+
+
+def _share(uuid: str, card: _Card, now_s: float) -> None:
+    """Share a GPU among its workers anew, and let their meters see it."""
+    users = [_user(kept, meter, uuid) for kept, meter in card.on]
+    shares = card.shares = card.allocator.advance(users)
+    left = card.leftover.advance(users, shares)
+    for kept, meter in card.on:
+        uid = kept.worker.uid
+        share = shares[uid]
+        meter.left_share = left[uid] if meter.is_accounted else None
+        meter.hold(share)
+        if kept.reading is not None:
+            meter.look(kept.reading, share, now_s)
 
 
 def _is_other(kept: KeptWorker, served: Served, devices: Mapping[str, Device]) -> bool:
@@ -140,13 +158,14 @@ def _is_other(kept: KeptWorker, served: Served, devices: Mapping[str, Device]) -
     )
 
 
-def _user(kept: KeptWorker, uuid: str, seen: Progress | None) -> CardUser:
+def _user(kept: KeptWorker, meter: GPUMeter, uuid: str) -> CardUser:
+    worker, reading = kept.worker, kept.reading
     return CardUser(
-        uid=kept.worker.uid,
+        uid=worker.uid,
         request=kept.request_shares[uuid],
         limit=kept.limit_shares[uuid],
-        qos_rank=kept.worker.qos_rank,
-        seen=seen,
-        trim_k=kept.meters[uuid].trim_k,
-        processes=len(kept.reading.processes) if kept.reading is not None else 0,
+        qos_rank=worker.qos_rank,
+        seen=meter.seen,
+        trim_k=meter.trim_k,
+        processes=len(reading.processes) if reading is not None else 0,
     )

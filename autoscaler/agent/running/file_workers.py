@@ -36,6 +36,7 @@ class FileWorkers:
         self._mark: Mark = None
         self._has_looked = False
         self._served: dict[str, Served] = {}
+        self._roster = Roster()
         self._problem = ""
 
     def check(self) -> None:
@@ -58,7 +59,8 @@ class FileWorkers:
         if not self._has_looked or mark != self._mark or cards != self._cards:
             self._has_looked, self._mark, self._cards = True, mark, dict(cards)
             self._read()
-        return Roster(served=tuple(self._served.values()))
+            self._roster = Roster(served=tuple(self._served.values()))
+        return self._roster
 
     def _look(self) -> Mark:
         """Return what changes with the file; None where there is none."""

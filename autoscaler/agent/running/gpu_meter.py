@@ -44,6 +44,8 @@ class GPUMeter:
         """Whether all that others did on the GPU was charged to workers, as far as is seen."""
         self.left_share: float | None = None
         """Of the GPU's time, what other workers leave; None: it is not known."""
+        self.seen: Progress | None = None
+        """Between the last two looks at its page; None: there is nothing to see yet."""
         self._gpu = gpu
         self._debt = DebtCheck()
         self._charged_s = 0.0
@@ -66,15 +68,16 @@ class GPUMeter:
         """Note the share that is in force in this turn."""
         self._share = max(self._share, share)
 
-    def look(self, reading: UseReading, seen: Progress | None, share: float, now_s: float) -> None:
+    def look(self, reading: UseReading, share: float, now_s: float) -> None:
         """Take in what the page says in this turn; ``share`` is in force."""
-        self.account.observe_use(reading, seen, now_s, self.trim_k)
-        now_ns = reading.monotonic_ns
-        self._unpaid_s = self._debt.observe(reading.gpus[self._gpu], now_ns, share, self.trim_k)
+        seen, trim_k, now_ns = self.seen, self.trim_k, reading.monotonic_ns
+        self.account.observe_use(reading, seen, now_s, trim_k)
+        self._unpaid_s = self._debt.observe(reading.gpus[self._gpu], now_ns, share, trim_k)
         if seen is not None:
             self._charged_s += seen.charged_s
             self._span_s += seen.span_s
-            self._fell += seen.fell
+            if seen.fell:
+                self._fell += seen.fell
 
     def since_sample(self) -> Since:
         """Return what happened since this was called last."""

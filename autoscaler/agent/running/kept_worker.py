@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from autoscaler.agent.devices.device import Device
 from autoscaler.agent.pages.adopting import adopted_trims
 from autoscaler.agent.pages.errors import PageError, PageTamperedError
-from autoscaler.agent.pages.progress import Progress, progress
+from autoscaler.agent.pages.progress import progress
 from autoscaler.agent.pages.terms import Terms
 from autoscaler.agent.pages.use_reading import UseReading
 from autoscaler.agent.pages.worker_pages import Applied, WorkerPages
@@ -68,30 +68,32 @@ class KeptWorker:
         """Return whether it ran under an earlier agent, and its demand is not known yet."""
         return self.reading is not None and self._before is None and self._applied_ns is None
 
-    def read(self, now_ns: int) -> bool:
-        """Look at the page of use; return whether it could be read, or is not there yet."""
-        self._before, self.reading = self.reading, None
+    def read(self, now_ns: int, *, is_whole: bool) -> bool:
+        """Look at the page of use; return whether it could be read, or is not there yet.
+
+        How far it came on each GPU since the look before is with its meters.
+        """
+        before, self._before, self.reading = self.reading, self.reading, None
+        is_read = True
         try:
-            self.reading = self._pages.read(now_ns)
+            self.reading = self._pages.read(now_ns, is_whole=is_whole)
         except PageError as error:
             self._failed(error, now_ns)
-            return False
-        return True
-
-    def progress(self) -> Mapping[str, Progress]:
-        """Return how far it came on each GPU between the last two looks, by UUID."""
-        before, after = self._before, self.reading
+            is_read = False
+        after = self.reading
         if before is None or after is None or after.monotonic_ns <= before.monotonic_ns:
-            return {}
-        return {uuid: progress(before, after, gpu) for gpu, uuid in enumerate(self.meters)}
+            before = after = None
+        for gpu, meter in enumerate(self.meters.values()):
+            meter.seen = progress(before, after, gpu) if before and after else None
+        return is_read
 
-    def apply(self, terms: Terms, now_ns: int) -> float | None:
+    def apply(self, terms: Terms, now_ns: int, *, is_whole: bool) -> float | None:
         """Put terms in force; return after how many seconds, where they follow a change.
 
         Raises ``PageError``, which is told in the log as well.
         """
         try:
-            applied = self._pages.apply(terms, now_ns)
+            applied = self._pages.apply(terms, now_ns, is_whole=is_whole)
         except PageError as error:
             self._failed(error, now_ns)
             self.refusal = str(error)

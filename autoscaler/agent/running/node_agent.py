@@ -25,7 +25,7 @@ from autoscaler.agent.sharing.allocator import PERIOD_S
 if TYPE_CHECKING:
     from autoscaler.agent.accounting.finding import Finding
     from autoscaler.agent.devices.device import Device
-    from autoscaler.agent.devices.node_devices import NodeDevices
+    from autoscaler.agent.devices.node_devices import Inventory, NodeDevices
     from autoscaler.agent.devices.samples import DeviceSample
     from autoscaler.agent.mapping.pod_processes import PodProcess
     from autoscaler.agent.mapping.process_map import ProcessMap
@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 LEAST_PERIOD_S = 0.02
 """Between two turns, however many changes come: what happened in between must be worth a look."""
 LOOK_EVERY_S = 0.2
-"""NVML has new figures of processes about so often."""
+"""NVML has new figures of processes about so often.  The turn that orders a look is a whole one, so
+that a process without a slot in the look's pages had none then."""
 ALIVE_EVERY_S = 2.0
 """Between two looks at all processes of the workers, for slots of those that are gone."""
 STUCK_S = 60.0
@@ -87,7 +88,10 @@ class NodeAgent:
         self._known: frozenset[object] = frozenset()
         self._samples: Mapping[str, DeviceSample] = {}
         self._sampled_s: float | None = None
-        self._ordered_s = self._alive_s = float("-inf")
+        self._inventory: Inventory | None = None
+        self._devices: Mapping[str, Device] = {}
+        """Those that are or were there: workers keep their limits on a lost one."""
+        self._whole_s = self._alive_s = float("-inf")
         self._turned_s: float | None = None
 
     def run(self, stop: threading.Event) -> None:
@@ -101,8 +105,10 @@ class NodeAgent:
             while not stop.is_set():
                 begin_s = self._now_s()
                 self._try_turn()
-                stop.wait(LEAST_PERIOD_S)
                 self._wake.wait(max(begin_s + PERIOD_S - self._now_s(), 0.0))
+                rest_s = begin_s + LEAST_PERIOD_S - self._now_s()
+                if rest_s > 0:
+                    stop.wait(rest_s)
                 self._wake.clear()
         finally:
             parts.inventory.stop(STOP_S)
@@ -141,7 +147,7 @@ class NodeAgent:
                         sample=self._samples.get(device.uuid),
                         granted_share=self._enforcement.granted_share(device.uuid),
                     )
-                    for device in {**of_workers, **self._devices()}.values()
+                    for device in {**of_workers, **self._devices}.values()
                 ),
                 uses=tuple(
                     meter.account.shown(
@@ -172,15 +178,19 @@ class NodeAgent:
 
     def _turn(self) -> tuple[Sequence[Finding], NodeLook | None]:
         now_ns, now_s = self._monotonic_ns(), self._time_s()
-        devices = self._devices()
-        self._roster = self._parts.source.roster(devices)
-        self._know_processes()
-        self._enforcement.turn(self._roster.served, devices, now_ns=now_ns, now_s=now_s)
+        is_whole = now_ns / 1e9 - self._whole_s >= LOOK_EVERY_S
+        self._look_for_devices()
+        self._look_for_workers()
+        self._enforcement.turn(
+            self._roster.served, self._devices, now_ns=now_ns, now_s=now_s, is_whole=is_whole
+        )
         findings: Sequence[Finding] = ()
         look = self._looking.pick_up()
         if look is not None:
             findings = self._take_look(look, now_s)
-        self._order_look()
+        if is_whole:
+            self._whole_s = now_ns / 1e9
+            self._order_look()
         self._turned_s = self._now_s()
         return findings, look
 
@@ -192,27 +202,33 @@ class NodeAgent:
         return self._observation.take(look, workers, now_s=now_s, monotonic_s=self._now_s())
 
     def _order_look(self) -> None:
-        """Order the next look at the GPUs, where it is time and none is being made."""
-        now_s = self._now_s()
-        if self._looking.is_ordered or now_s - self._ordered_s < LOOK_EVERY_S:
+        """Order the next look at the GPUs, where none is being made."""
+        if self._looking.is_ordered:
             return
+        now_s = self._now_s()
         has_alive = now_s - self._alive_s >= ALIVE_EVERY_S
-        self._ordered_s = now_s
         self._alive_s = now_s if has_alive else self._alive_s
         readings = {kept.worker.uid: kept.reading for kept in self._enforcement.workers}
         self._looking.order(Order(readings=readings, has_alive=has_alive))
 
-    def _know_processes(self) -> None:
-        """Tell whose processes to look for, where that has changed."""
-        identities = frozenset(each.identity for each in self._roster.served)
+    def _look_for_workers(self) -> None:
+        """See who is to be served, and tell whose processes to look for, where that has changed."""
+        roster = self._parts.source.roster(self._devices)
+        if roster is self._roster:
+            return
+        self._roster = roster
+        identities = frozenset(each.identity for each in roster.served)
         if identities != self._known:
             self._known = identities
-            self._parts.processes.know(each.identity for each in self._roster.served)
+            self._parts.processes.know(each.identity for each in roster.served)
 
-    def _devices(self) -> dict[str, Device]:
-        """Return the GPUs that are or were there: workers keep their limits on a lost one."""
+    def _look_for_devices(self) -> None:
         inventory = self._parts.devices.inventory
-        return {device.uuid: device for device in (*inventory.devices, *inventory.lost)}
+        if inventory is not self._inventory:
+            self._inventory = inventory
+            devices = {each.uuid: each for each in (*inventory.devices, *inventory.lost)}
+            if devices != self._devices:
+                self._devices = devices
 
     def _now_s(self) -> float:
         return self._monotonic_ns() / 1e9

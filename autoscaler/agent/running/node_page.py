@@ -91,6 +91,7 @@ def _worker(use: WorkerUse) -> dict[str, Any]:
         "throttledSeconds": use.throttled_s,
         "launches": use.launches,
         "deniedAllocations": use.denied_allocations,
+        "unknownSymbols": use.unknown_symbols,
         "trimRatio": use.trim_ratio,
         "unaccountedShare": use.unaccounted_share,
         "unaccountedBytes": use.unaccounted_bytes,

@@ -15,7 +15,7 @@ from autoscaler.agent.devices.samples import DeviceSample
 from autoscaler.agent.mapping.pod_processes import PodProcess
 from autoscaler.agent.pages.dead_slots import Owner, dead_slots
 from autoscaler.agent.pages.use_reading import UseReading
-from autoscaler.agent.running.gpu_meter import Since
+from autoscaler.agent.running.gpu_meter import GPUMeter, Since
 from autoscaler.agent.running.kept_worker import KeptWorker
 from autoscaler.agent.sharing.trim import TrimSample
 
@@ -66,29 +66,34 @@ def _take_sample(
     sample: DeviceSample, on: Sequence[KeptWorker], look: NodeLook, now_s: float
 ) -> Iterator[Finding]:
     uuid = sample.uuid
-    for kept in on:
-        kept.meters[uuid].is_under_mps = sample.is_under_mps
-    since = {kept.worker.uid: kept.meters[uuid].since_sample() for kept in on}
+    meters = {kept.worker.uid: kept.meters[uuid] for kept in on}
+    for meter in meters.values():
+        meter.is_under_mps = sample.is_under_mps
+    since = {uid: meter.since_sample() for uid, meter in meters.items()}
+    # Who was charged nothing is left out: most workers of a node do nothing most of the time.
     charged = {
-        kept.worker.uid: since[kept.worker.uid].charged_share * kept.meters[uuid].trim_k
-        for kept in on
+        uid: each.charged_share * meters[uid].trim_k
+        for uid, each in since.items()
+        if each.charged_share > 0
     }
-    readings = {uid: look.readings.get(uid) for uid in since}
-    card = look_at(sample, look.pods, readings)
+    card = look_at(sample, look.pods, {uid: look.readings.get(uid) for uid in meters})
     for kept in on:
-        uid, meter = kept.worker.uid, kept.meters[uuid]
+        uid = kept.worker.uid
+        meter, own = meters[uid], since[uid]
         meter.account.observe_card(card, charged, now_s)
         meter.is_accounted = meter.is_time_shared and card.accounts_for_others(uid, charged)
-        meter.trim.observe(_trim_sample(kept, uuid, card, since[uid], charged))
-        yield from inspect(_suspect(kept, uuid, since[uid]), card, charged)
+        meter.trim.observe(_trim_sample(uid, meter, card, own, charged))
+        yield from inspect(_suspect(kept, uuid, own), card, charged)
 
 
 def _trim_sample(
-    kept: KeptWorker, uuid: str, card: CardLook, since: Since, charged: Mapping[str, float]
+    uid: str, meter: GPUMeter, card: CardLook, since: Since, charged: Mapping[str, float]
 ) -> TrimSample | None:
     """Return what tells how wrong learned costs are; None where nothing does."""
-    busy_share = card.alone_share(kept.worker.uid, charged)
-    if busy_share is None or not kept.meters[uuid].is_time_shared:
+    if since.charged_share <= 0 or not meter.is_time_shared:
+        return None
+    busy_share = card.alone_share(uid, charged)
+    if busy_share is None:
         return None
     return TrimSample(busy_share=busy_share, charged_share=since.charged_share)
 
@@ -120,13 +125,12 @@ def _declare_dead(
     """Free the slots of processes that are gone, as far as the living can be told."""
     owners: dict[str, set[Owner]] = {}
     for process in alive:
-        owner = Owner(process.pid_namespace, process.namespace_pid, process.start_time)
+        owner = Owner(process.namespace_pid, process.start_time)
         owners.setdefault(process.pod_uid, set()).add(owner)
     for kept in workers:
         reading = readings.get(kept.worker.uid)
         of_worker = owners.get(kept.worker.uid, set())
-        # A pod always has a living process, its pause container if no other.  Who sees none of it,
-        # or not which PID namespace it is in, cannot tell the living from the dead.
-        can_tell = bool(of_worker) and all(owner.pid_namespace for owner in of_worker)
-        if reading is not None and can_tell:
+        # A pod always has a living process, its pause container if no other.  Who sees none of it
+        # cannot tell the living from the dead.
+        if reading is not None and of_worker:
             kept.declare_dead(dead_slots(reading, of_worker))

@@ -29,7 +29,7 @@ from autoscaler.kube.store import Store
 if TYPE_CHECKING:
     from autoscaler.agent.workers.worker import Card
     from autoscaler.kube.api_server import ApiServer
-    from autoscaler.kube.store import Object
+    from autoscaler.kube.store import Change, Object
 
 KEPT_OF_STATUS = ("phase", "conditions", *STATUSES)
 _log = logging.getLogger(__name__)
@@ -71,6 +71,10 @@ class PodWorkers:
         """When the newest version of each pod came, by UID."""
         self._cards: Mapping[str, Card] = {}
         self._read: dict[str, _Read] = {}
+        self._roster = Roster()
+        self._is_changed = True
+        """Whether a pod came, went or changed since the roster was made."""
+        self._store.on_change(self._note_change)
 
     def start(self, on_change: Callable[[], None]) -> None:
         """Begin to watch."""
@@ -97,14 +101,18 @@ class PodWorkers:
 
     def roster(self, cards: Mapping[str, Card]) -> Roster:
         """Return the workers among the pods, by namespace and name."""
-        if cards != self._cards:
+        is_other = cards != self._cards
+        if not (self._is_changed or is_other):
+            return self._roster
+        self._is_changed = False
+        if is_other:
             self._cards = dict(cards)
             self._read = {uid: replace(each, version="") for uid, each in self._read.items()}
         pods = {pod["metadata"]["uid"]: pod for pod in self._store.sorted()}
         self._read = {uid: self._look(pod) for uid, pod in pods.items()}
         for uid in self._came_ns.keys() - pods.keys():
             self._came_ns.pop(uid, None)
-        return Roster(
+        self._roster = Roster(
             served=tuple(each.served for each in self._read.values() if each.served is not None),
             unserved={
                 _name_of(pods[uid]): each.problem
@@ -112,6 +120,10 @@ class PodWorkers:
                 if each.problem
             },
         )
+        return self._roster
+
+    def _note_change(self, _change: Change) -> None:
+        self._is_changed = True
 
     def _look(self, pod: Object) -> _Read:
         uid, version = pod["metadata"]["uid"], pod["metadata"]["resourceVersion"]

@@ -52,5 +52,5 @@ class WorkerSource(Protocol):
         ...
 
     def roster(self, cards: Mapping[str, Card]) -> Roster:
-        """Return the workers on these GPUs, by UUID."""
+        """Return the workers on these GPUs, by UUID; the one before where nothing changed."""
         ...

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from autoscaler.agent.pages.progress import Progress
 from autoscaler.agent.sharing.demand import DemandMeter
@@ -14,8 +14,7 @@ HYSTERESIS_SHARE = 0.01
 """A share that would move by less stays as it is."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CardUser:
+class CardUser(NamedTuple):
     """One worker on a card, as the allocator sees it; shares are parts of the card, 0 to 1."""
 
     uid: str

@@ -7,17 +7,16 @@ workers of one card, ten times a second.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
-QOS_WEIGHTS = (1.0, 2.0, 4.0, 8.0)
-"""Of low, medium, high and critical."""
+from recommender.policy.qos import QOS_WEIGHTS
+
 LEAST_SHARE = 0.01
 """So much stays to a worker that higher levels leave nothing: it crawls, but ends its kernels."""
 _NOTHING = 1e-9
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShareDemand:
+class ShareDemand(NamedTuple):
     """One worker on the card; shares are parts of the whole card, 0 to 1."""
 
     request: float

@@ -120,6 +120,7 @@ def test_what_is_in_force_and_counted_is_shown_as_it_is():
         "tf_worker_vram_denied_total": 3.0,
         "tf_worker_vram_denied_bytes_total": 4096.0,
         "tf_worker_unaccounted_bytes": 77.0,
+        "tf_worker_unknown_symbols_total": 2.0,
         "tf_worker_memory_over_limit_bytes": 55.0,
         "tf_worker_trim_ratio": 1.1,
         "tf_gpu_tflops_capacity": 312.0,
@@ -144,6 +145,7 @@ def test_what_a_page_does_not_tell_has_no_series():
         launches=None,
         denied_allocations=None,
         denied_bytes=None,
+        unknown_symbols=None,
     )
 
     shown = {name for name, _ in exported(snapshot(uses=(unknown,))) if "worker_" in name}
@@ -186,6 +188,20 @@ def test_a_gpu_that_cannot_be_read_is_down_and_has_no_figures():
         "tf_gpu_granted_share_percentage",
     }
     assert ("tf_agent_last_sample_timestamp_seconds", "") not in shown
+
+
+def test_what_a_worker_has_once_is_shown_once_however_many_gpus_it_has():
+    gpus = [GPUReading(device=device(uuid=uuid), sample=None, granted_share=0.5) for uuid in "ab"]
+    whole = worker(uuids=("a", "b"))
+    uses = tuple(use(worker=whole, uuid=uuid, unknown_symbols=3) for uuid in "ab")
+
+    found = families(snapshot(gpus=tuple(gpus), uses=uses))
+
+    [once] = found["tf_worker_unknown_symbols"].samples
+    gpu_labels = ("uuid", "gpu_model")
+    assert once.value == 3.0
+    assert once.labels == {k: v for k, v in OF_WORKER.items() if k not in gpu_labels}
+    assert len(found["tf_worker_launches"].samples) == 2
 
 
 def test_text_of_others_cannot_break_the_lines():

@@ -70,7 +70,7 @@ def trial_rows(host: Host, trial: Trial, sizes: ShareSizes) -> Iterator[Measured
     host.wait_for_pages(workers)
     with ExitStack() as running:
         programs = [running.enter_context(_started(host, tenant)) for tenant in trial.tenants]
-        time.sleep(sizes.settle_s * trial.settle_ratio)
+        time.sleep(sizes.settle_s)
         shares = shares_percent(host.cards, programs, sizes.window_s)
     errors = [
         abs(share - tenant.wanted_percent)

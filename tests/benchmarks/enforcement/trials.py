@@ -17,8 +17,6 @@ MEASURED = CardTraits()
 LOSSLESS = CardTraits(switch_ns=1, gap_ns=1, drain_ns=1)
 """A card that loses nothing between kernels or contexts, so that limits of 100 % fit on it."""
 QOS_RANKS = {"low": 0, "medium": 1, "high": 2, "critical": 3}
-TRIM_RATIO = 5.0
-"""What launches cannot tell apart, the agent's trim corrects, which takes some seconds."""
 NUMBERS = count(1)
 """Each worker has a name of its own, and so pages that nobody used before."""
 
@@ -41,8 +39,6 @@ class Trial:
     name: str
     tenants: Sequence[Tenant]
     card: CardTraits = MEASURED
-    settle_ratio: float = 1.0
-    """By so much the time to settle is longer."""
 
 
 def alone(limits_percent: Sequence[float]) -> Iterator[Trial]:
@@ -62,7 +58,6 @@ def mixes() -> Iterator[Trial]:
     yield Trial(
         name="launches of one shape, 350 us and 1.4 ms in turn, at 40 %",
         tenants=[_of_one_shape(40.0)],
-        settle_ratio=TRIM_RATIO,
     )
 
 

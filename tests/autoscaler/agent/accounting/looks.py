@@ -59,7 +59,6 @@ def pod_process(pid, pod_uid):
         pod_uid=pod_uid,
         container_id="",
         namespace_pid=pid - 1000,
-        pid_namespace=7,
     )
 
 

@@ -5,7 +5,7 @@ def test_processes_with_a_slot_are_metered_and_others_are_outside():
     seen = look(process(1001), process(1002), owners={1001: "a", 1002: "a"}, metered=[1001]).of("a")
 
     assert [each.pid for each in seen.metered] == [1001]
-    assert [each.pid for each in seen.outside] == [1002]
+    assert [each.pid for each in seen.unaccounted] == [1002]
     assert seen.memory_bytes == 2 * GIB
 
 
@@ -27,6 +27,16 @@ def test_the_figure_of_the_card_is_that_of_a_worker_alone():
     seen = look(process(1001, 40.0), owners={1001: "a"}, metered=[1001], busy_percent=40.0)
 
     assert seen.alone_share("a", {"a": 0.4, "b": 0.0}) == 0.4
+
+
+def test_the_figure_of_the_only_process_counts_before_the_older_one_of_the_card():
+    busy = look(process(1001, 40.0), owners={1001: "a"}, busy_percent=90.0)
+    idle = look(process(1001, 0.0), owners={1001: "a"}, busy_percent=90.0)
+    untold = look(process(1001, None), owners={1001: "a"}, busy_percent=90.0)
+
+    found = [each.alone_share("a", {"a": 0.4}) for each in (busy, idle, untold)]
+
+    assert found == [0.4, 0.0, 0.9]
 
 
 def test_processes_of_one_worker_that_take_turns_are_neighbours_of_each_other():
@@ -52,7 +62,7 @@ def test_a_worker_is_not_alone_beside_work_of_others():
     charged = look(process(1001, 99.0), owners=owners, busy_percent=99.0)
     stranger = look(process(1001, 99.0), process(4, 1.0), owners=owners, busy_percent=99.0)
     unknown = look(process(1001), process(1002, None), owners=owners, busy_percent=99.0)
-    untold = look(process(1001, 99.0), owners=owners)
+    untold = look(process(1001, None), owners=owners)
 
     assert busy.alone_share("a", {"a": 0.3}) is None
     assert charged.alone_share("a", {"a": 0.3, "b": 0.01}) is None

@@ -40,7 +40,7 @@ def test_a_worker_within_its_share_is_fine():
 def test_a_process_without_a_slot_is_outside_the_limiter():
     [found] = inspect(_suspect(slot_bytes=GIB), _alone(20.0, metered=()), {"a": 0.0})
 
-    assert (found.kind, found.pids, found.is_proof) == (FindingKind.OUTSIDE, (1001,), False)
+    assert (found.kind, found.pids, found.is_proof) == (FindingKind.UNACCOUNTED, (1001,), False)
     assert "worker team/serve-0: processes 1001 use GPU GPU-a without the limiter" in found.text
 
 
@@ -123,7 +123,7 @@ def test_a_page_that_cannot_be_read_is_proof():
     assert found.text == "worker team/serve-0: use: has 3 bytes"
 
 
-def _finding(kind=FindingKind.OUTSIDE, *, is_proof=False):
+def _finding(kind=FindingKind.UNACCOUNTED, *, is_proof=False):
     return Finding(kind=kind, uid="a", uuid=UUID, text="", is_proof=is_proof)
 
 

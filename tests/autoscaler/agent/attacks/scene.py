@@ -27,7 +27,6 @@ from tests.autoscaler.agent.running.roster_double import NS, Pods
 TURN_S = 0.1
 TURNS_OF_A_LOOK = 2
 TFLOPS = 312.0
-NAMESPACE = 99
 START_TIME = 100
 
 
@@ -83,7 +82,6 @@ class Scene:
             page,
             0,
             pid=made.pid,
-            pid_namespace=NAMESPACE,
             start_time=START_TIME,
             memory_bytes=[GIB],
         )
@@ -189,5 +187,4 @@ def _pod_process(tenant: Tenant) -> PodProcess:
         pod_uid=tenant.uid,
         container_id="",
         namespace_pid=tenant.pid,
-        pid_namespace=NAMESPACE,
     )

@@ -10,7 +10,7 @@ from autoscaler.agent.running.enforcing import Enforcement
 from autoscaler.agent.running.limits import LimitRules
 from autoscaler.agent.running.turn_counts import TurnCounts
 from autoscaler.agent.sharing.trim import LEAST_K, MOST_K
-from tests.autoscaler.agent.attacks.scene import TURN_S, UUID, Scene
+from tests.autoscaler.agent.attacks.scene import TURN_S, Scene
 from tests.autoscaler.agent.running.moments import GIB
 
 LOOK_S = 0.2
@@ -113,7 +113,7 @@ def test_a_page_of_another_pod_in_its_place_is_not_written(scene, tenant):
     scene.run(1.0)
 
     assert (tenant.served.folders.control / "ctl").read_bytes() == before
-    assert scene.enforcement.on(UUID)[0].worker == tenant.served.worker
+    assert scene.enforcement.workers[0].worker == tenant.served.worker
 
 
 @pytest.mark.parametrize("is_link", [True, False])

@@ -73,7 +73,7 @@ class Forger:
 
 
 def _seen(gpu: UseGPU) -> GPUUse:
-    return GPUUse(**{name: getattr(gpu, name) for name in GPUUse.__slots__})
+    return GPUUse(**{name: getattr(gpu, name) for name in GPUUse._fields})
 
 
 def reset(gpu: UseGPU, now_ns: int) -> None:

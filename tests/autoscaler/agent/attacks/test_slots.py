@@ -69,7 +69,7 @@ def _joined(pod, **environment):
 
 def _owner(process):
     start_time = int(Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[19])
-    return Owner(Path("/proc/self/ns/pid").stat().st_ino, process.pid, start_time)
+    return Owner(process.pid, start_time)
 
 
 def test_a_process_beside_the_limiter_is_found_by_the_slot_that_it_does_not_hold(scene):
@@ -80,7 +80,7 @@ def test_a_process_beside_the_limiter_is_found_by_the_slot_that_it_does_not_hold
     honest = scene.tenant(wanted=0.4)
     scene.run(5.0)
 
-    assert scene.found_after_s(bypasser, FindingKind.OUTSIDE) <= SUSTAINED_S + 2 * LOOK_S
+    assert scene.found_after_s(bypasser, FindingKind.UNACCOUNTED) <= SUSTAINED_S + 2 * LOOK_S
     assert scene.shown(bypasser).unaccounted_share == pytest.approx(0.6, abs=0.01)
     assert scene.kinds(honest) == set()
 
@@ -90,7 +90,7 @@ def test_a_page_that_cannot_be_made_leaves_its_processes_without_a_slot(scene):
     scene.run(5.0)
 
     assert not (filler.served.folders.use / "use").exists()
-    assert scene.kinds(filler) == {FindingKind.OUTSIDE, FindingKind.MEMORY}
+    assert scene.kinds(filler) == {FindingKind.UNACCOUNTED, FindingKind.MEMORY}
 
 
 def test_a_slot_that_is_forged_for_it_hides_it_beside_neighbours_and_not_while_it_is_alone(scene):
@@ -157,7 +157,7 @@ def test_slots_that_are_forged_full_deny_their_own_pod_until_the_agent_frees_the
         def fill(page):
             page.slots_used = MOST_PROCESSES
             for slot in range(1, MOST_PROCESSES):
-                claim(page, slot, pid=slot, pid_namespace=1, memory_bytes=[held_bytes])
+                claim(page, slot, pid=slot, memory_bytes=[held_bytes])
 
         _forge(pod, fill)
         denied = process.call("tf_reserve", 0, GIB)
@@ -235,7 +235,7 @@ def test_a_slot_that_names_a_living_process_keeps_only_its_own_pod_from_its_memo
                 page,
                 1,
                 pid=owner.pid,
-                pid_namespace=owner.pid_namespace,
+                pid_namespace=Path("/proc/self/ns/pid").stat().st_ino,
                 start_time=owner.start_time,
                 memory_bytes=[GIB],
             )

@@ -40,12 +40,13 @@ def _process(pid, uid, start_time=0):
         pod_uid=uid,
         container_id="",
         namespace_pid=1,
-        pid_namespace=7,
     )
 
 
 def _finding(uid="a", pids=()):
-    return Finding(kind=FindingKind.OUTSIDE, uid=uid, uuid="GPU-a", text="it bypasses", pids=pids)
+    return Finding(
+        kind=FindingKind.UNACCOUNTED, uid=uid, uuid="GPU-a", text="it bypasses", pids=pids
+    )
 
 
 def _follow(node, *findings, processes=(), workers=("a",), now_s=0.0):

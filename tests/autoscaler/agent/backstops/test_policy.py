@@ -11,7 +11,7 @@ from autoscaler.agent.backstops.policy import (
 )
 
 
-def _finding(kind=FindingKind.OUTSIDE, *, uid="a", uuid="GPU-a", pids=(7,)):
+def _finding(kind=FindingKind.UNACCOUNTED, *, uid="a", uuid="GPU-a", pids=(7,)):
     return Finding(kind=kind, uid=uid, uuid=uuid, text="", pids=pids)
 
 

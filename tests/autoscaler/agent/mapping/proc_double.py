@@ -15,7 +15,6 @@ class ProcDouble:
         *,
         start_time: int = 1000,
         namespace_pids: tuple[int, ...] = (),
-        pid_namespace: int | None = 4026531836,
         environ: dict[str, str] | None = None,
         name: str = "python",
     ) -> None:
@@ -23,7 +22,7 @@ class ProcDouble:
         if folder.exists():
             # Kept aside, so that the folder of the new process has another inode.
             folder.rename(self.root / f"ended-{len(list(self.root.iterdir()))}")
-        (folder / "ns").mkdir(parents=True)
+        folder.mkdir()
         zeros = " ".join(["0"] * 18)
         (folder / "stat").write_text(f"{pid} ({name}) S {zeros} {start_time} 0 0\n")
         (folder / "cgroup").write_text(cgroup + "\n")
@@ -31,8 +30,6 @@ class ProcDouble:
         (folder / "status").write_text(
             f"Name:\t{name}\nNStgid:\t{shown}\nNSpid:\t{shown}\nThreads:\t1\n"
         )
-        if pid_namespace is not None:
-            (folder / "ns/pid").symlink_to(f"pid:[{pid_namespace}]")
         pairs = [f"{key}={value}" for key, value in (environ or {}).items()]
         (folder / "environ").write_text("\0".join(pairs))
 

@@ -39,7 +39,6 @@ def test_a_process_is_of_the_pod_in_its_path(proc, processes):
         pod_uid=A_UID,
         container_id=A_ID,
         namespace_pid=3,
-        pid_namespace=4026531836,
         is_hint=False,
     )
 

@@ -21,9 +21,11 @@ from uuid import uuid4
 ROOT = Path(__file__).resolve().parents[4]
 NATIVE = ROOT / "autoscaler" / "agent" / "native"
 BUILT = ROOT / "build" / "tests-native"
+ZIG = ROOT / "build" / "limiter" / "zig-cache"
+"""The compiler keeps the C libraries that it has built there, as for the limiter itself."""
 METER = tuple(
     NATIVE / f"{name}.c"
-    for name in ("law", "costs", "lanes", "spans", "timeline", "settling", "meter")
+    for name in ("law", "costs", "mixes", "lanes", "spans", "timeline", "settling", "meter")
 )
 STRICT = ("-std=gnu11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-Wconversion")
 HEADERS = ("*.h", "*.def")
@@ -102,7 +104,7 @@ def _compile(command: Sequence[str], target: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        env=os.environ | {name: str(BUILT / "zig") for name in _ZIG_FOLDERS},
+        env=os.environ | {name: str(ZIG) for name in _ZIG_FOLDERS},
     )
     if run.returncode != 0:
         made.unlink(missing_ok=True)
@@ -120,5 +122,5 @@ def _command(compiler: Compiler) -> list[str]:
 @functools.cache
 def _version(compiler: Compiler) -> str:
     asked = [*_command(compiler), "--version"]
-    environment = os.environ | {name: str(BUILT / "zig") for name in _ZIG_FOLDERS}
+    environment = os.environ | {name: str(ZIG) for name in _ZIG_FOLDERS}
     return subprocess.run(asked, capture_output=True, text=True, check=True, env=environment).stdout

@@ -46,29 +46,64 @@ class Turn(ctypes.Structure):
     _fields_ = [("tat_before_ns", _U64), ("own_ns", _U64), ("share_q32", _U64)]
 
 
+class Mix(ctypes.Structure):
+    """``struct tf_mix``."""
+
+    _fields_ = [
+        ("spread_ns", _U64),
+        ("all_ns", _U64),
+        ("alone_ns", _U64),
+        ("window_ns", _U64),
+        ("kept_q16", _U32),
+        ("next_q16", _U32),
+        ("kept_far_q15", ctypes.c_uint16),
+        ("next_far_q15", ctypes.c_uint16),
+        ("far_q15", ctypes.c_uint16),
+        ("beyond_q15", ctypes.c_uint16),
+        ("alone_far_q15", ctypes.c_uint16),
+        ("pairs", ctypes.c_uint16),
+        ("alone_pairs", ctypes.c_uint16),
+        ("in_window", ctypes.c_uint8),
+        ("far_in_window", ctypes.c_uint8),
+        ("padding", _U64),
+    ]
+
+
 class Cost(ctypes.Structure):
     """``struct tf_cost``."""
 
     _fields_ = [
         ("key", _U64),
         ("estimate_ns", _U64),
+        ("mean_ns", _U64),
         ("near_ns", _U64),
-        ("spread_ns", _U64),
         ("lowest_ns", _U64),
         ("lowest_before_ns", _U64),
         ("in_window", ctypes.c_uint16),
-        ("in_means", ctypes.c_uint8),
+        ("in_near", ctypes.c_uint8),
         ("proof", ctypes.c_uint8),
-        ("near_q16", _U32),
+        ("is_mixed", _U32),
         ("recent", _U32),
         ("sampled", _U32),
+        ("mix", Mix),
+    ]
+
+
+class Scene(ctypes.Structure):
+    """``struct tf_scene``."""
+
+    _fields_ = [
+        ("left_q32", _U64),
+        ("late_ns", _U64),
+        ("is_alone", ctypes.c_bool),
+        ("is_side_by_side", ctypes.c_bool),
     ]
 
 
 class Lesson(ctypes.Structure):
     """``struct tf_lesson``."""
 
-    _fields_ = [("cost_ns", _U64), ("is_cut", ctypes.c_bool)]
+    _fields_ = [("cost_ns", _U64), ("is_cut", ctypes.c_bool), ("is_mean", ctypes.c_bool)]
 
 
 ENTRIES = 4096
@@ -153,7 +188,7 @@ def library() -> ctypes.CDLL:
         "tf_law_settle": (None, [gpu, law, ctypes.c_int64, _U64]),
         "tf_cost_search": (cost, [costs, _U64]),
         "tf_cost_ns": (_U64, [costs, cost]),
-        "tf_cost_learn": (Lesson, [costs, cost, _U64, ctypes.c_bool, _U64]),
+        "tf_cost_learn": (Lesson, [costs, cost, _U64, ctypes.POINTER(Scene)]),
         "tf_cost_learn_empty": (None, [costs, _U64]),
         "tf_cost_learn_run": (None, [costs, _U64, _U64, _U64]),
         "tf_cost_overhead_ns": (_U64, [costs]),

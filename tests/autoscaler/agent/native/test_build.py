@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,10 +19,11 @@ from autoscaler.agent.native.build import (
     main,
     products,
 )
-from tests.autoscaler.agent.native.built import ROOT
+from tests.autoscaler.agent.native.built import BUILT, ROOT
 from tests.autoscaler.agent.native.elf import Library
 
 FOLDER = ROOT / "build" / "limiter"
+LINKING = ("-static", "-s")
 
 
 @pytest.fixture(autouse=True)
@@ -44,9 +46,18 @@ def test_every_architecture_has_a_library_and_an_installer():
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_what_is_built_is_for_its_architecture(architecture):
+def test_a_library_is_for_its_architecture(architecture):
     assert Library(built(limiter(architecture, FOLDER))).machine == architecture
-    assert Library(built(installer(architecture, FOLDER))).machine == architecture
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_an_installer_is_compiled_for_its_architecture(architecture):
+    """Without linking it, for which a whole C library is built; the one of this machine is run."""
+    whole = installer(architecture, FOLDER)
+    flags = [flag for flag in whole.flags if flag not in LINKING]
+    path = BUILT / f"install-{architecture}.o"
+    compiled = replace(whole, path=path, flags=(*flags, "-c"))
+    assert Library(built(compiled)).machine == architecture
 
 
 def test_a_second_build_of_the_same_changes_nothing(tmp_path):

@@ -11,6 +11,7 @@ from tests.autoscaler.agent.native.metering import (
     ENTRIES,
     MS,
     Costs,
+    Scene,
     library,
     new_costs,
 )
@@ -29,13 +30,12 @@ def learn(
     key: int = KEY,
     is_alone: bool = True,
     left: float = 0.0,
+    is_side_by_side: bool = False,
+    late_ns: int = 0,
 ) -> list[bool]:
     entry = library().tf_cost_search(costs, key)
-    left_q32 = round(left * ONE_Q32)
-    return [
-        library().tf_cost_learn(costs, entry, pair_ns, is_alone, left_q32).is_cut
-        for pair_ns in pairs_ns
-    ]
+    scene = Scene(round(left * ONE_Q32), late_ns, is_alone, is_side_by_side)
+    return [library().tf_cost_learn(costs, entry, pair_ns, scene).is_cut for pair_ns in pairs_ns]
 
 
 def cost_ns(costs: Costs, key: int = KEY) -> int:
@@ -44,7 +44,7 @@ def cost_ns(costs: Costs, key: int = KEY) -> int:
 
 
 def pairs_beside(
-    kernel_ns: int, neighbours: int, number: int, *, seed: int = 1, uncut_at_least: float = 0.0
+    kernel_ns: int, neighbours: int, number: int, *, seed: float = 1, uncut_at_least: float = 0.0
 ) -> list[int]:
     """Return pairs of a kernel beside full neighbours: the slice ends somewhere in it, or not."""
     draw = random.Random(seed)
@@ -100,10 +100,11 @@ def test_a_kernel_whose_length_varies_costs_its_mean():
 
 
 @pytest.mark.parametrize("kernel_us", [20, 50, 700, 1_400, 11_000])
-def test_a_kernel_that_is_often_cut_short_of_a_slice_costs_its_own_time(kernel_us):
+def test_a_kernel_that_other_streams_of_its_process_often_delay_costs_its_own_time(kernel_us):
     costs, draw = new_costs(), random.Random(7)
     own_ns = kernel_us * US
-    learn(costs, [own_ns + draw.choice([0, 0, 335, 400, 700, 1_100]) * US for _ in range(300)])
+    pairs_ns = [own_ns + draw.choice([0, 0, 335, 400, 700, 1_100]) * US for _ in range(300)]
+    learn(costs, pairs_ns, is_side_by_side=True)
     assert cost_ns(costs) == pytest.approx(own_ns, rel=0.01)
 
 
@@ -131,6 +132,93 @@ def test_a_long_kernel_is_priced_anew_at_its_first_pair_alone():
     assert cost_ns(costs) == pytest.approx(11 * MS, rel=0.01)
 
 
+def of_lengths(lengths_ns: list[int], number: int, seed: int = 1) -> list[int]:
+    """Return pairs of launches of one shape whose lengths follow no order."""
+    draw = random.Random(seed)
+    return [draw.choice(lengths_ns) + draw.randrange(2_000) for _ in range(number)]
+
+
+@given(st.integers(20 * US, 8 * MS), st.floats(1.5, 20), st.integers(0, 1000))
+def test_launches_of_two_lengths_cost_their_mean_alone(short_ns, times, seed):
+    costs = new_costs()
+    pairs_ns = of_lengths([short_ns, round(short_ns * times)], 256, seed)
+    learn(costs, pairs_ns, left=1.0)
+    latest_ns = pairs_ns[-32:]
+    mean_ns = sum(latest_ns) / len(latest_ns)
+    assert cost_ns(costs) == pytest.approx(mean_ns, rel=0.35)
+
+
+@given(st.integers(20 * US, 8 * MS), st.floats(1.5, 20), st.integers(0, 1000))
+def test_alone_every_launch_of_a_mix_is_charged_what_its_pair_reads(short_ns, times, seed):
+    costs = new_costs()
+    entry = library().tf_cost_search(costs, KEY)
+    pairs_ns = of_lengths([short_ns, round(short_ns * times)], 64, seed)
+    learn(costs, pairs_ns, left=1.0)
+    scene = Scene(ONE_Q32, is_alone=True)
+    charged_ns = [library().tf_cost_learn(costs, entry, ns, scene).cost_ns for ns in pairs_ns]
+    assert charged_ns == pairs_ns
+
+
+@given(st.integers(20 * US, 500 * US), st.integers(800 * US, 1_200 * US), st.integers(0, 1000))
+def test_what_is_far_more_often_than_slices_end_is_longer_and_not_cut(short_ns, long_ns, seed):
+    costs = new_costs()
+    pairs_ns = of_lengths([short_ns, long_ns], 300, seed)
+    learn(costs, pairs_ns, is_alone=False, left=0.5)
+    assert short_ns + (long_ns - short_ns) / 10 <= cost_ns(costs) <= long_ns
+    assert [lesson_ns(costs, pair_ns) for pair_ns in pairs_ns] == pairs_ns
+
+
+def lesson_ns(costs: Costs, pair_ns: int) -> int:
+    """Return what a launch beside others is charged after its pair."""
+    entry = library().tf_cost_search(costs, KEY)
+    scene = Scene(ONE_Q32 // 2, is_alone=False)
+    charged: int = library().tf_cost_learn(costs, entry, pair_ns, scene).cost_ns
+    return charged
+
+
+@given(st.integers(3 * US, MS), st.integers(20 * US, 10 * MS))
+def test_what_the_host_was_late_for_costs_nothing(kernel_ns, late_ns):
+    costs = new_costs()
+    for _ in range(30):
+        learn(costs, [kernel_ns] * 3, left=1.0)
+        learn(costs, [kernel_ns + late_ns], left=1.0, late_ns=late_ns)
+    assert cost_ns(costs) == kernel_ns
+
+
+def test_a_few_far_pairs_alone_are_the_hosts_doing_and_no_longer_launches():
+    costs = new_costs()
+    learn(costs, ([5 * US] * 99 + [3 * MS]) * 4, left=1.0)
+    assert cost_ns(costs) == pytest.approx(5 * US, abs=100)
+
+
+@given(st.integers(50 * US, 1_500 * US), st.floats(1.3, 10), st.integers(0, 2))
+def test_what_times_alone_have_shown_of_a_mix_counts_beside_neighbours(short_ns, times, neighbours):
+    costs = new_costs()
+    lengths_ns = [short_ns, round(short_ns * times)]
+    learn(costs, of_lengths(lengths_ns, 200), left=1.0)
+    draw = random.Random(2)
+    for _ in range(150):
+        (pair_ns,) = pairs_beside(draw.choice(lengths_ns), neighbours, 1, seed=draw.random())
+        learn(costs, [pair_ns], is_alone=False, left=0.5)
+    # Windows of 64 pairs in no order are that far off.
+    assert cost_ns(costs) == pytest.approx(sum(lengths_ns) / 2, rel=0.25)
+
+
+def test_what_was_seen_at_the_very_end_of_times_alone_does_not_count():
+    costs = new_costs()
+    learn(costs, [11 * MS] * 200, left=1.0)
+    learn(costs, [24 * MS] * 20, left=1.0)
+    learn(costs, [24 * MS] * 40, is_alone=False, left=0.6)
+    assert cost_ns(costs) == pytest.approx(11 * MS, rel=0.01)
+
+
+def test_a_mix_whose_longer_launches_have_ended_costs_what_is_left_of_it():
+    costs = new_costs()
+    learn(costs, [100 * US, 900 * US] * 150, left=1.0)
+    learn(costs, [100 * US] * 2_000, is_alone=False, left=0.5)
+    assert cost_ns(costs) == pytest.approx(100 * US, rel=0.1)
+
+
 def cut_evenly(kernel_ns: int, left: float) -> int:
     """Return the pair of a kernel whose neighbours use the rest of the GPU evenly."""
     own_ns, switches_ns = 2_100_000, 330_000
@@ -145,7 +233,7 @@ def test_a_long_kernel_that_is_always_cut_costs_what_others_leave_of_it(kernel_n
     assert cost_ns(costs) == pytest.approx(kernel_ns, rel=0.2)
 
 
-@given(st.lists(st.integers(3 * MS, 90 * MS), min_size=2, max_size=40), st.floats(0.001, 1.0))
+@given(st.lists(st.integers(3 * MS, 90 * MS), min_size=2, max_size=40), st.floats(0.001, 0.999))
 def test_what_others_leave_prices_within_the_bounds_of_one_who_does_not_know_it(pairs_ns, left):
     told, untold = new_costs(), new_costs()
     learn(told, pairs_ns, is_alone=False, left=left)

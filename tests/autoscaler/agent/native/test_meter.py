@@ -16,6 +16,8 @@ HOUR_NS = 3_600_000 * MS
 LONGEST_HOLD_NS = 100 * MS
 REFUSED = 1
 SPANS = 256
+ONE_SHAPE = 2
+"""A key."""
 
 
 def key_of(length_ns: int) -> int:
@@ -68,6 +70,41 @@ def test_a_process_gets_its_share_whatever_it_launches(share, lengths_ns, overhe
     dearest = 1 + overhead_ns / min(lengths_ns)
     assert launched_ns <= share * (span_ns + slack_ns) * 1.01
     assert launched_ns >= share * (span_ns - slack_ns) / dearest * 0.98
+
+
+@settings(max_examples=20)
+@given(
+    st.floats(0.1, 0.9),
+    st.lists(st.integers(50 * US, 2 * MS), min_size=2, max_size=4),
+)
+def test_launches_of_one_shape_get_their_share_alone_whatever_their_lengths(share, lengths_ns):
+    meter = Meter(Gpu(), terms(share, left=1.0))
+
+    def launched_in(span_ns: int) -> int:
+        end_ns, launched_ns = meter.gpu.now_ns + span_ns, 0
+        while meter.gpu.now_ns < end_ns:
+            length_ns = lengths_ns[meter.use.launches % len(lengths_ns)]
+            meter.launch(ONE_SHAPE, length_ns)
+            launched_ns += length_ns
+            meter.gpu.now_ns += 3 * US
+            meter.settle()
+        return launched_ns
+
+    launched_in(1_000 * MS)
+    assert launched_in(2_000 * MS) == pytest.approx(share * 2_000 * MS, rel=0.1, abs=40 * MS)
+
+
+@pytest.mark.parametrize("streams", [1, 2])
+def test_pairs_of_streams_that_have_work_at_once_are_not_taken_for_lengths(streams):
+    meter = Meter(Gpu(), terms(0.5, left=1.0))
+    learned(meter, 50 * US)
+    run_for(meter, 100 * MS, [50 * US], streams)
+    meter.synchronise()
+    entry = library().tf_cost_search(meter.costs, key_of(50 * US)).contents
+    before = entry.mix.alone_pairs
+    run_for(meter, 100 * MS, [50 * US], streams)
+    meter.synchronise()
+    assert (entry.mix.alone_pairs > before) == (streams == 1)
 
 
 def test_counters_tell_launches_and_device_time_once_all_has_ended():
@@ -244,7 +281,7 @@ def test_launches_without_a_limit_pass_but_are_counted():
 
 
 @given(
-    st.floats(0.01, 0.99),
+    st.floats(0.025, 0.99),  # so that nothing is owed for longer than a minute
     st.lists(st.integers(5 * US, 3 * MS), min_size=1, max_size=4),
     st.integers(1, 400),
 )

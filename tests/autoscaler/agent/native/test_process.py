@@ -55,7 +55,9 @@ def test_what_was_counted_is_published_at_the_end(tmp_path):
         for _ in range(7):
             launch(process)
         process.finish()
-    assert pod.read_use().gpu[0].launches == 7
+    counted = pod.read_use().gpu[0]
+    assert counted.launches == 7
+    assert counted.charged_ns > 0
 
 
 def test_the_device_time_of_a_process_is_in_its_own_place(tmp_path):
@@ -68,11 +70,30 @@ def test_the_device_time_of_a_process_is_in_its_own_place(tmp_path):
         assert own.charged_ns == pod.read_use().gpu[0].charged_ns > 0
 
 
-def test_a_process_without_pages_and_limits_passes(tmp_path):
-    with HookedProcess(tmp_path / "absent") as process:
-        assert process.call("cuInit", 0) == 0
+def test_a_process_without_pages_and_limits_passes_and_says_so_once(tmp_path):
+    root = tmp_path / "absent"
+    with HookedProcess(root) as process:
+        for _ in range(3):
+            assert process.call("cuInit", 0) == 0
         assert launch(process) == 0
         assert process.calls("cuEventRecord") == 0
+        status, said = process.finish()
+    assert status == 0
+    (line,) = said.splitlines()
+    assert line.startswith(f"tensor-fusion: {root} has no pages of a worker (TF_ROOT names another")
+    assert line.endswith("uses CUDA without limits; TF_STRICT=1 refuses that")
+
+
+def test_a_process_without_pages_and_limits_that_does_not_start_cuda_says_nothing(tmp_path):
+    with HookedProcess(tmp_path / "absent") as process:
+        assert process.call("cuCtxSynchronize") == 0
+        assert process.finish() == (0, "")
+
+
+def test_a_process_that_a_limit_in_its_environment_holds_says_nothing(tmp_path):
+    limits = {"TF_LIMIT_COMPUTE_PERCENT": "50"}
+    with HookedProcess(tmp_path / "absent", environment=limits) as process:
+        assert process.call("cuInit", 0) == 0
         assert process.finish() == (0, "")
 
 

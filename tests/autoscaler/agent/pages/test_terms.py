@@ -1,5 +1,3 @@
-import dataclasses
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,7 +50,7 @@ def test_limits_are_enabled_and_contexts_count_unless_it_is_said():
 
 
 def test_costs_are_not_trimmed_where_a_share_is_none_of_time():
-    gpu = dataclasses.replace(terms().gpus[0], is_time_shared=False, trim_k=2.0)
+    gpu = terms().gpus[0]._replace(is_time_shared=False, trim_k=2.0)
 
     record = encode(Terms(pod_uid=POD_UID, gpus=(gpu,))).gpu[0]
 

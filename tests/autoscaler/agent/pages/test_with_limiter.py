@@ -1,7 +1,6 @@
 """What the agent writes is what the limiter's own code reads, and the other way round."""
 
 import time
-from pathlib import Path
 
 import pytest
 
@@ -54,7 +53,6 @@ def test_memory_and_denials_of_a_process_are_seen(pages, process):
     [row] = reading.processes
     assert granted == [1, 0]
     assert (row.pid, row.is_counted) == (process.pid, True)
-    assert row.pid_namespace == Path("/proc/self/ns/pid").stat().st_ino
     assert [reading.memory_bytes(gpu) for gpu in (0, 1)] == [0, GIB // 2]
     assert (reading.gpus[1].denied_allocations, reading.gpus[1].denied_bytes) == (1, GIB)
 
@@ -62,14 +60,12 @@ def test_memory_and_denials_of_a_process_are_seen(pages, process):
 def test_a_slot_that_is_declared_dead_gives_its_memory_back(tmp_path, pages, process):
     process.call("tf_reserve", 0, GIB)
     [row] = pages.read(1).processes
-    alive = {Owner(row.pid_namespace, row.pid, row.start_time)}
+    alive = {Owner(row.pid, row.start_time)}
     with PodProcess(tmp_path, {"NVIDIA_VISIBLE_DEVICES": ",".join(UUIDS)}) as other:
         other.join()
         before = other.call("tf_reserve", 0, GIB)
         reading = pages.read(2)
-        survivors = {
-            Owner(each.pid_namespace, each.pid, each.start_time) for each in reading.processes
-        } - alive
+        survivors = {Owner(each.pid, each.start_time) for each in reading.processes} - alive
 
         pages.declare_dead(dead_slots(reading, survivors))
         _apply(pages)

@@ -68,6 +68,7 @@ def use(**changes: Any) -> WorkerUse:
         "launches": 1000,
         "denied_allocations": 3,
         "denied_bytes": 4096,
+        "unknown_symbols": 2,
         "effective_share": 0.5,
         "trim_ratio": 1.1,
         "unaccounted_share": 0.02,

@@ -12,13 +12,9 @@ UID, PID = uid_of(0), 4321
 POD = f"kubepods-pod{UID.replace('-', '_')}.slice"
 WORKERS = frozenset({UID})
 FINDING = Finding(
-    kind=FindingKind.OUTSIDE, uid=UID, uuid="GPU-1", text="past the limiter", pids=(PID,)
+    kind=FindingKind.UNACCOUNTED, uid=UID, uuid="GPU-1", text="past the limiter", pids=(PID,)
 )
-PODS = {
-    PID: PodProcess(
-        pid=PID, start_time=1, pod_uid=UID, container_id="", namespace_pid=7, pid_namespace=9
-    )
-}
+PODS = {PID: PodProcess(pid=PID, start_time=1, pod_uid=UID, container_id="", namespace_pid=7)}
 
 
 class Around:

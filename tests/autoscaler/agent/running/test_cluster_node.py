@@ -10,7 +10,7 @@ from autoscaler.kube.store import Store
 from tests.autoscaler.api_double import ApiDouble
 from tests.components.processes import until
 
-FINDING = Finding(kind=FindingKind.OUTSIDE, uid="", uuid="GPU-1", text="it is past the limiter")
+FINDING = Finding(kind=FindingKind.UNACCOUNTED, uid="", uuid="GPU-1", text="it is past the limiter")
 
 
 class Node:

@@ -21,9 +21,11 @@ class Turns:
         self.enforcement = Enforcement(rules, self.counts)
         self.now_ns = 50 * NS
 
-    def __call__(self, *served, devices=DEVICES):
+    def __call__(self, *served, devices=DEVICES, is_whole=True):
         self.now_ns += PERIOD_NS
-        self.enforcement.turn(served, devices, now_ns=self.now_ns, now_s=self.now_ns / NS)
+        self.enforcement.turn(
+            served, devices, now_ns=self.now_ns, now_s=self.now_ns / NS, is_whole=is_whole
+        )
 
     def share(self, served):
         [kept] = [each for each in self.enforcement.workers if each.worker == served.worker]
@@ -51,12 +53,13 @@ def test_a_worker_gets_its_limits_before_it_has_begun(pods, turn):
     assert page.pod_uid.decode() == chat.worker.uid
 
 
-def test_a_new_limit_is_in_force_after_one_turn_and_its_delay_is_counted(pods, turn):
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_a_new_limit_is_in_force_after_one_turn_and_its_delay_is_counted(pods, turn, is_whole):
     chat = pods.served()
     turn(chat)
     raised = changed(chat, tflops_limit=234.0, vram_limit_bytes=40 * GIB, seen_ns=turn.now_ns)
 
-    turn(raised)
+    turn(raised, is_whole=is_whole)
 
     assert (pods.share(chat), pods.ctl(chat).gpu[0].memory_limit_bytes) == (0.75, 40 * GIB)
     counts = turn.counts.snapshot()

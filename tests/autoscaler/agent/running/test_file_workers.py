@@ -57,6 +57,14 @@ def test_a_file_that_changes_is_read_again(host):
     assert (first.seen_ns, same) == (2000, other)
 
 
+def test_the_roster_is_made_anew_only_where_the_file_or_the_gpus_changed(host):
+    host.state(host.row())
+    first = host.roster()
+
+    assert host.roster(dict(CARDS)) is first
+    assert host.roster({}) is not first
+
+
 def test_a_worker_that_leaves_the_file_is_served_no_more(host):
     host.state(host.row(), host.row("other"))
     host.roster()

@@ -63,12 +63,11 @@ class Node:
             CGROUP.format(uid.replace("-", "_")),
             start_time=100,
             namespace_pids=(pid, namespace_pid),
-            pid_namespace=99,
         )
         self.card.processes = [*self.card.processes, RunningProcess(pid=pid, memory_bytes=3 * GIB)]
         if holds_slot:
             page = self.pods.uses.setdefault(uid, use_page())
-            claim(page, 0, pid=namespace_pid, pid_namespace=99, memory_bytes=[2 * GIB])
+            claim(page, 0, pid=namespace_pid, memory_bytes=[2 * GIB])
             self.pods.write(self.chat)
 
 
@@ -134,7 +133,7 @@ def test_a_process_past_the_limiter_is_found(node):
     with running(node.agent()):
         until(
             lambda: any(
-                (each.kind, each.pids) == (FindingKind.OUTSIDE, (5555,)) for each in node.found
+                (each.kind, each.pids) == (FindingKind.UNACCOUNTED, (5555,)) for each in node.found
             ),
             what="the process is found",
         )

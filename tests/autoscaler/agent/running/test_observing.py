@@ -14,7 +14,7 @@ from tests.autoscaler.agent.running.moments import GIB, UUID, device, sample
 from tests.autoscaler.agent.running.roster_double import NS, ONE_Q32, Pods
 
 PERIOD_S = 0.2
-HOST_PID, OWN_PID, NAMESPACE = 4321, 7, 99
+HOST_PID, OWN_PID = 4321, 7
 
 
 class Node:
@@ -33,18 +33,17 @@ class Node:
 
     def claim(self, slot, pid, generation=1):
         page = self.pods.uses[self.chat.worker.uid]
-        claim(page, slot, pid=pid, pid_namespace=NAMESPACE, memory_bytes=[GIB], start_time=100)
+        claim(page, slot, pid=pid, memory_bytes=[GIB], start_time=100)
         page.process[slot].generation = page.process[slot].ready_generation = generation
         self.pods.write(self.chat)
 
-    def process(self, pid=HOST_PID, namespace_pid=OWN_PID, pid_namespace=NAMESPACE):
+    def process(self, pid=HOST_PID, namespace_pid=OWN_PID):
         return PodProcess(
             pid=pid,
             start_time=100,
             pod_uid=self.chat.worker.uid,
             container_id="",
             namespace_pid=namespace_pid,
-            pid_namespace=pid_namespace,
         )
 
     def step(self, *, used=0.25, busy=0.25, pods=None, strangers=(), alive=None, **changes):
@@ -166,7 +165,7 @@ def test_a_process_without_a_slot_is_found_under_mps_too(node):
 
     found = steps(node, SUSTAINED_S + PERIOD_S, pods=pods, is_under_mps=True)
 
-    assert [(each.kind, each.pids) for each in found] == [(FindingKind.OUTSIDE, (5555,))]
+    assert [(each.kind, each.pids) for each in found] == [(FindingKind.UNACCOUNTED, (5555,))]
 
 
 def test_more_than_the_share_is_found_within_seconds(node):
@@ -184,7 +183,7 @@ def test_a_worker_whose_limiter_has_not_begun_is_told_of_with_its_share(node):
 
     found = steps(node, SUSTAINED_S + PERIOD_S, busy=0.95)
 
-    assert {FindingKind.OUTSIDE, FindingKind.OVER_SHARE} <= kinds(found)
+    assert {FindingKind.UNACCOUNTED, FindingKind.OVER_SHARE} <= kinds(found)
     [over] = [each for each in found if each.kind is FindingKind.OVER_SHARE]
     assert over.text.endswith("its share is 50%")
 
@@ -196,7 +195,7 @@ def test_a_process_without_a_slot_is_found_with_its_pid(node):
 
     found = steps(node, SUSTAINED_S + PERIOD_S, pods=pods)
 
-    assert [(each.kind, each.pids) for each in found] == [(FindingKind.OUTSIDE, (5555,))]
+    assert [(each.kind, each.pids) for each in found] == [(FindingKind.UNACCOUNTED, (5555,))]
 
 
 def test_a_counter_that_goes_down_is_found_at_once(node):
@@ -230,12 +229,10 @@ def test_slots_of_processes_that_are_gone_are_declared_dead(node):
     assert (page.dead_slot[0], page.dead_slot[3]) == (0, 5)
 
 
-@pytest.mark.parametrize("sees", ["nobody", "no PID namespaces"])
-def test_who_cannot_see_the_living_declares_nobody_dead(node, sees):
-    alive = () if sees == "nobody" else (node.process(pid_namespace=0),)
+def test_who_cannot_see_the_living_declares_nobody_dead(node):
     node.step()
 
-    node.step(alive=alive)
+    node.step(alive=())
     node.step()
 
     assert set(node.pods.ctl(node.chat).dead_slot) == {0}

@@ -70,6 +70,18 @@ def test_a_worker_pod_is_served_in_its_volumes(watched, tmp_path):
     assert served.seen_ns == 2000
 
 
+def test_the_roster_is_made_anew_only_where_pods_or_gpus_changed(watched):
+    watched.show()
+    first = watched.roster()
+    again = watched.roster(dict(CARDS))
+    watched.show(name="chat-1")
+    changed = watched.roster()
+
+    assert again is first
+    assert len(changed.served) == 2
+    assert watched.roster({}) is not changed
+
+
 def test_a_change_of_a_limit_is_seen_when_it_came(watched):
     watched.show()
     watched.roster()

@@ -3,7 +3,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoscaler.agent.sharing.trim import (
-    LATE_SAMPLES,
     LEAST_K,
     MOST_K,
     SAMPLES,
@@ -48,7 +47,7 @@ def test_nothing_moves_beside_a_neighbour():
 
 
 def test_what_was_seen_before_a_neighbour_came_no_longer_counts():
-    trim, too_few = Trim(), LATE_SAMPLES + SAMPLES - 1
+    trim, too_few = Trim(), SAMPLES - 1
     for _ in range(too_few):
         trim.observe(_sample(0.9, 0.3))
     trim.observe(None)
@@ -57,12 +56,54 @@ def test_what_was_seen_before_a_neighbour_came_no_longer_counts():
     assert trim.observe(_sample(0.9, 0.3)) > 1.0
 
 
-def test_a_figure_that_still_counts_a_neighbour_who_has_gone_moves_nothing():
+@pytest.mark.parametrize("late_samples", [1, 3, 6])
+def test_a_figure_that_still_counts_a_neighbour_who_has_gone_moves_nothing(late_samples):
     trim = Trim()
     trim.observe(None)
-    late = [_sample(1.0, 0.3)] * LATE_SAMPLES
+    late = [_sample(1.0, 0.3)] * late_samples
 
     assert {trim.observe(sample) for sample in [*late, *[_sample(0.3, 0.3)] * 40]} == {1.0}
+
+
+@pytest.mark.parametrize("k", [1.0, 1.3])
+@pytest.mark.parametrize("late_samples", [1, 2, 5])
+@pytest.mark.parametrize(("before", "after"), [(0.6, 0.3), (0.2, 0.6), (0.5, 0.05), (0.4, 0.3)])
+def test_a_change_of_load_moves_nothing_however_late_the_driver_tells(
+    before, after, late_samples, k
+):
+    """Costs are as wrong as the factor says; steps that pass for steady load move it by percent."""
+    trim, shares = Trim(k), [before] * 30 + [after] * 60
+    told, ratio = [before] * late_samples + shares, k * (1 + TRUSTED_RATIO) if k > 1.0 else 1.0
+    samples = [_sample(busy * ratio, used) for busy, used in zip(told, shares, strict=False)]
+
+    found = [trim.observe(sample) for sample in samples]
+
+    assert found == [pytest.approx(k, rel=0.03)] * len(samples)
+    assert found[-1] == pytest.approx(k)
+
+
+def test_a_load_that_never_rests_moves_nothing():
+    trim = Trim(1.2)
+    for number in range(200):
+        share = 0.6 if number // 5 % 2 else 0.2
+        assert trim.observe(_sample(share, share)) == 1.2
+
+
+def test_an_agent_that_starts_again_keeps_the_factor_until_load_was_steady():
+    trim, samples = Trim(1.5), [_sample(0.5, 0.5)] * SAMPLES
+
+    assert [trim.observe(sample) for sample in samples] == [1.5] * (SAMPLES - 1) + [1.0]
+
+
+@pytest.mark.parametrize("kernels", [23.3, 30.4])
+def test_kernels_that_fall_into_one_sample_or_the_next_are_a_steady_load(kernels):
+    """Each part of the samples has one kernel more or less than the others."""
+    trim = Trim()
+    lumps = [int((i + 1) * kernels / 4) - int(i * kernels / 4) for i in range(200)]
+    for lump in lumps:
+        trim.observe(_sample(lump * 0.02 * 1.4, lump * 0.02))
+
+    assert trim.k == pytest.approx(1.4 / (1 + TRUSTED_RATIO), rel=0.05)
 
 
 @pytest.mark.parametrize(("busy", "charged"), [(0.0, 0.0), (0.01, 0.001), (0.5, 0.0)])

@@ -49,7 +49,7 @@ class ScriptRecord(ctypes.Structure):
         ("kernels", _U32),
         ("streams", _U32),
         ("launches_per_sync", _U32),
-        ("reserved", _U32),
+        ("has_one_shape", _U32),
     )
 
 

@@ -39,13 +39,15 @@ class Script:
 
     ``duty_ratio`` is the device time that it asks for, of the whole card: 1 asks without end,
     less spaces the launches evenly, 0 asks for nothing.  ``launches_per_sync`` is after how many
-    launches it waits for all of its work; 0: never, up to the driver's queue.
+    launches it waits for all of its work; 0: never, up to the driver's queue.  With
+    ``has_one_shape`` its kernels differ in their length alone, and are one to the limiter.
     """
 
     kernels: Sequence[Kernel]
     duty_ratio: float = 1.0
     streams: int = 1
     launches_per_sync: int = 0
+    has_one_shape: bool = False
 
     def __post_init__(self) -> None:
         if not self.kernels:

@@ -113,6 +113,7 @@ class Simulation:
             kernels=len(script.kernels),
             streams=script.streams,
             launches_per_sync=script.launches_per_sync,
+            has_one_shape=script.has_one_shape,
         )
         for i, kernel in enumerate(script.kernels):
             record.kernel[i].length_ns = kernel.length_ns

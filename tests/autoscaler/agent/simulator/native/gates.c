@@ -31,7 +31,9 @@ uint64_t gate_begin(struct process *process, const struct simulation_kernel *ker
   struct pod *pod = &simulation->pod[process->pod];
   process->is_passed = pod->gate != SIMULATION_METER;
   if (pod->gate == SIMULATION_METER) {
-    uint64_t key = tf_cost_key(0, process->next_kernel + 1, kernel->length_ns);
+    bool has_one_shape = process->script.has_one_shape != 0;
+    uint64_t key = has_one_shape ? tf_cost_key(0, 1, 1)
+                                 : tf_cost_key(0, process->next_kernel + 1, kernel->length_ns);
     CUstream stream = (CUstream)(uintptr_t)process->stream[process->next_stream];
     process->is_passed = tf_meter_pass(process->meter, key, stream, TF_LEGACY_STREAM);
     if (process->is_passed) {

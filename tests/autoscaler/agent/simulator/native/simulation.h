@@ -45,7 +45,7 @@ struct simulation_script {
   uint32_t kernels;
   uint32_t streams; /* in turn */
   uint32_t launches_per_sync; /* 0: never waits for its work, but for room in the driver's queue */
-  uint32_t reserved;
+  uint32_t has_one_shape; /* 1: the limiter cannot tell its kernels apart */
 };
 
 /* What one process has done. */
