@@ -1,0 +1,1 @@
+"""What each way of forecasting expects; how sure that is, calibration says."""

@@ -1,0 +1,66 @@
+"""What the fleet's model is told of a series: its recent use, its days and its week.
+
+All is relative to the level of the series, so that one model serves all of them; no name, no age
+beyond three classes and no calendar is in it, for it would learn when its history was taken.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommender.forecast.past import DAYS_KEPT, Past, average, deviation, highest, quantiles
+from recommender.forecast.standing import Standing
+from recommender.observation import Floats
+
+RECENT = (3, 6, 12, 36)
+"""Blocks."""
+AROUND = (-1, 0, 1, 2)
+"""Blocks beside the one that a forecast is about, of an earlier day."""
+SMALLEST_SHARE = 0.003
+LARGEST_SHARE = 10.0
+
+Matrix = NDArray[np.float32]
+
+
+def features_of(past: Past, standing: Standing) -> Matrix:
+    """Return ``[S, F]``; NaN where a series is too young for one."""
+    amounts = [*_recent(past), *standing.day, *standing.hours, *_earlier_days(past)]
+    with np.errstate(invalid="ignore"):
+        shares = np.clip(np.stack(amounts, axis=1) / standing.scale[:, None], 0.0, LARGEST_SHARE)
+        logs = np.log(shares + SMALLEST_SHARE)
+    days = standing.seen / past.day
+    age = np.where(days < 1, 0.0, np.where(days < DAYS_KEPT, 1.0, 2.0))
+    idle = _idle_shares(past, standing.scale)
+    return np.concatenate([logs, age[:, None], idle], axis=1).astype(np.float32)
+
+
+def _recent(past: Past) -> list[Floats]:
+    means = past.last_means(max(RECENT))
+    found = [past.lag(0), past.lag(1), past.lag(2), average(means[-1:]), average(means[-2:-1])]
+    top = past.last(max(RECENT))
+    for blocks in RECENT:
+        found += [highest(top[-blocks:]), average(means[-blocks:])]
+    return [*found, deviation(top[-12:]), np.fmin.reduce(top[-12:], axis=0, initial=np.nan)]
+
+
+def _earlier_days(past: Past) -> list[Floats]:
+    """Return the same time yesterday, the day before and last week, and over all days."""
+    found: list[Floats] = []
+    for days in (1, 2, 7):
+        beside = np.stack([past.lag(days * past.day - 1 - offset) for offset in AROUND])
+        found += [*beside, highest(beside[:3])]
+    same = np.stack([_around(past, days) for days in range(1, DAYS_KEPT + 1)])
+    coming = past.last(past.hour, ago=past.day - 1 - past.hour)
+    return [*found, average(same), highest(same), quantiles(same, (0.5,))[0], highest(coming)]
+
+
+def _around(past: Past, days: int) -> Floats:
+    return highest(np.stack([past.lag(days * past.day - 1 - offset) for offset in (-1, 0, 1)]))
+
+
+def _idle_shares(past: Past, scale: Floats) -> Floats:
+    """Return the share of idle blocks of the last twelve and of the last day, ``[S, 2]``."""
+    day = past.last(past.day)
+    idle = np.where(np.isnan(day), np.nan, (day <= 0.01 * scale).astype(np.float64))
+    return np.stack([average(idle[-12:]), average(idle)], axis=1)

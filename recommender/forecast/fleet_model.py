@@ -1,0 +1,76 @@
+"""One model for all series: gradient boosting on quantiles, trained on the fleet's own past.
+
+Losses are those of shares of each series' level, not of logarithms: an error costs what it wastes.
+Trained once a day; never required, for calibration and selection go on without it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from recommender.forecast.features import Matrix
+from recommender.observation import Floats
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+LEVELS = (0.9, 0.96, 0.985)
+TREES = 100
+LEAVES = 15
+LEARNING_RATE = 0.1
+BINS = 64
+LEAST_LEAF_ROWS = 50
+LEAST_ROWS = 500
+MOST_ROWS = 60_000
+LARGEST_SHARE = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class FleetModel:
+    """A regressor per quantile of ``LEVELS``."""
+
+    regressors: tuple[HistGradientBoostingRegressor, ...]
+    rows: int
+    """That it was trained on."""
+
+    def quantiles(self, features: Matrix) -> Floats:
+        """Return shares of each series' level, ``[levels, S]``, rising with the level."""
+        shares = np.stack([one.predict(features) for one in self.regressors])
+        return np.asarray(np.maximum.accumulate(np.maximum(shares, 0.0), axis=0), np.float64)
+
+
+def train(features: Matrix, outcome: Floats, seed: int = 0) -> FleetModel | None:
+    """Return a model of ``outcome`` (shares, ``[N]``) by ``features`` ``[N, F]``; None: too little.
+
+    Rows beyond ``MOST_ROWS`` are drawn from at random, the same ones for the same ``seed``.
+    """
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    known = np.flatnonzero(~np.isnan(outcome))
+    if len(known) < LEAST_ROWS:
+        return None
+    if len(known) > MOST_ROWS:
+        known = np.random.default_rng(seed).choice(len(known), MOST_ROWS, replace=False)
+        known = np.flatnonzero(~np.isnan(outcome))[np.sort(known)]
+    x, y = features[known], np.minimum(outcome[known], LARGEST_SHARE)
+    # a column without any value cannot be cut into bins
+    x = np.where(np.isnan(x).all(axis=0), np.float32(0), x)
+    regressors = tuple(
+        HistGradientBoostingRegressor(
+            loss="quantile",
+            quantile=level,
+            max_iter=TREES,
+            max_leaf_nodes=LEAVES,
+            learning_rate=LEARNING_RATE,
+            max_bins=BINS,
+            min_samples_leaf=LEAST_LEAF_ROWS,
+            l2_regularization=1.0,
+            early_stopping=False,
+            random_state=seed,
+        ).fit(x, y)
+        for level in LEVELS
+    )
+    return FleetModel(regressors=regressors, rows=len(known))

@@ -1,0 +1,83 @@
+"""When a forecast counts, and why not: too young, too few samples, no better than the histogram.
+
+A forecast that does not earn its place does harm: on demand without a pattern the histogram is as
+good as anything, and calmer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+
+from recommender.forecast.past import Past
+from recommender.observation import Bools, Floats, Ints
+
+LEAST_HOURS = 6.0
+LEAST_COVERAGE = 0.7
+"""Of the blocks of the last day (or since the first one) that have use."""
+LEAST_WINDOWS = 100.0
+OPENS_RATIO = 0.95
+"""The loss of the forecast over that of the histogram at which it begins to count."""
+CLOSES_RATIO = 1.0
+STEP_BLOCKS = 3
+"""So many outcomes in a row above all that was expected are a step: nobody has seen it coming."""
+
+
+class Gate(IntEnum):
+    """Whether a forecast counts."""
+
+    OPEN = 0
+    YOUNG = 1
+    """Less than six hours of use."""
+    GAPS = 2
+    UNPROVEN = 3
+    """It was not judged often enough."""
+    NO_GAIN = 4
+    """It costs no less than the histogram."""
+    STEP = 5
+    """Demand has left everything behind that was expected."""
+
+
+@dataclass(slots=True)
+class Gates:
+    """State of the gates of all series."""
+
+    is_better: Bools
+    """[S] with hysteresis: opened at 5 % better, closed at no better."""
+    above: Ints
+    """[S] outcomes in a row above the forecast's 99th percentile."""
+
+    @classmethod
+    def empty(cls, series: int) -> Gates:
+        """Return closed gates."""
+        return cls(np.zeros(series, np.bool_), np.zeros(series, np.int64))
+
+    def judge(self, forecast_loss: Floats, histogram_loss: Floats) -> None:
+        """Compare what both cost lately, ``[S]``; 0 before anything was judged."""
+        opens = (forecast_loss <= OPENS_RATIO * histogram_loss) & (histogram_loss > 0)
+        stays = forecast_loss < CLOSES_RATIO * histogram_loss
+        self.is_better = opens | (self.is_better & stays)
+
+    def note(self, outcome: Floats, highest: Floats) -> None:
+        """Compare what came with the most that any expert thought possible, ``[S]`` each."""
+        with np.errstate(invalid="ignore"):
+            self.above = np.where(outcome > highest, self.above + 1, 0)
+
+    def state(self, past: Past, seen: Floats, windows: Floats) -> Ints:
+        """Return the ``Gate`` of each series; ``windows`` is how many outcomes were judged."""
+        day = past.last(past.day)
+        young = seen < LEAST_HOURS * past.hour
+        coverage = (~np.isnan(day)).mean(axis=0) if len(day) else np.zeros(len(seen))
+        checks = (
+            (Gate.YOUNG, young),
+            (Gate.GAPS, coverage < LEAST_COVERAGE),
+            (Gate.UNPROVEN, windows < LEAST_WINDOWS),
+            (Gate.STEP, self.above >= STEP_BLOCKS),
+            (Gate.NO_GAIN, ~self.is_better),
+        )
+        found = np.full(len(seen), int(Gate.OPEN))
+        for gate, where in reversed(checks):
+            found = np.where(where, int(gate), found)
+        return found

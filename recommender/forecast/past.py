@@ -1,0 +1,99 @@
+"""What a forecast sees: use in closed blocks of time, newest last.
+
+Arrays have time as their first axis, as the rings that they are read from; ``S`` columns are series
+(a workload and GPU model in one resource).  No calendar is read: blocks are counted back from now.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from recommender.observation import Floats
+
+DAY_S = 86_400
+DAYS_KEPT = 7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """Blocks of use up to now; NaN where nothing was measured."""
+
+    top: Floats
+    """[T, S] highest use (or a percentile of it) of each block."""
+    mean: Floats
+    """[T, S]"""
+    block_s: int
+
+    @property
+    def series(self) -> int:
+        """Number of series."""
+        return int(self.top.shape[1])
+
+    @property
+    def day(self) -> int:
+        """Blocks of a day."""
+        return DAY_S // self.block_s
+
+    @property
+    def hour(self) -> int:
+        """Blocks of an hour; 1 where they are longer."""
+        return max(1, self.day // 24)
+
+    @property
+    def kept(self) -> int:
+        """Blocks that a forecast looks back at most."""
+        return DAYS_KEPT * self.day + 2
+
+    def lag(self, blocks: int) -> Floats:
+        """Return the highest use so many blocks ago, ``[S]``; 0 is the newest block."""
+        if not 0 <= blocks < len(self.top):
+            return np.full(self.series, np.nan)
+        return np.asarray(self.top[len(self.top) - 1 - blocks], np.float64)
+
+    def last(self, blocks: int, *, ago: int = 0) -> Floats:
+        """Return the highest use of the blocks up to ``ago`` blocks before now, ``[<=n, S]``."""
+        end = max(0, len(self.top) - ago)
+        return _by_time(self.top[max(0, end - blocks) : end])
+
+    def last_means(self, blocks: int) -> Floats:
+        """Return the mean use of the last blocks, ``[<=n, S]``."""
+        return _by_time(self.mean[max(0, len(self.mean) - blocks) :])
+
+
+def _by_time(values: Floats) -> Floats:
+    """Return it with time as the slow axis: a sum over time then adds in one order for all."""
+    return np.ascontiguousarray(values)
+
+
+def highest(values: Floats) -> Floats:
+    """Return the maximum over time, ``[S]``; NaN where nothing was measured."""
+    return np.asarray(np.fmax.reduce(values, axis=0, initial=np.nan), np.float64)
+
+
+def average(values: Floats) -> Floats:
+    """Return the mean over time, ``[S]``; NaN where nothing was measured."""
+    known = ~np.isnan(values)
+    count = known.sum(axis=0)
+    total = np.where(known, values, 0.0).sum(axis=0)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def deviation(values: Floats) -> Floats:
+    """Return the standard deviation over time, ``[S]``; NaN where nothing was measured."""
+    return np.sqrt(np.maximum(average(values * values) - average(values) ** 2, 0.0))
+
+
+def quantiles(values: Floats, levels: tuple[float, ...]) -> Floats:
+    """Return quantiles over time, ``[levels, S]``: the value at rank ``level * (n - 1)``.
+
+    NaN where nothing was measured.
+    """
+    if len(values) == 0:
+        return np.full((len(levels), values.shape[1]), np.nan)
+    ordered = np.sort(values, axis=0)
+    count = (~np.isnan(values)).sum(axis=0)
+    column = np.arange(values.shape[1])
+    rank = (np.asarray(levels)[:, None] * np.maximum(count - 1, 0)).round().astype(np.int64)
+    return np.asarray(ordered[rank, column], np.float64)

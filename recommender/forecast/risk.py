@@ -1,0 +1,74 @@
+"""The promise: so many of the minutes may be above the amount, no more and not many less.
+
+Calibrated quantiles are right for what is forecast; what is in force is higher for a while after
+each change, and a mean of quantiles promises more than it has to.  The risk that is asked for is
+steered so that the share of minutes above what was *in force* comes to the promise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from recommender.observation import Bools, Floats
+
+LEAST_EXPECTED = 5.0
+"""Violations that a window must expect before it says anything."""
+GAIN = 0.5
+LEAST_FACTOR, MOST_FACTOR = 0.2, 5.0
+LEAST_RISK, MOST_RISK = 1e-4, 0.49
+
+
+@dataclass(slots=True)
+class RiskControl:
+    """One factor on the risk of each series, and the window that it was last judged on."""
+
+    factor: Floats
+    expected: Floats
+    """[S] violations that were promised in the running window."""
+    violated: Floats
+    fleet_factor: float = 1.0
+    fleet_expected: float = 0.0
+    fleet_violated: float = 0.0
+
+    @classmethod
+    def empty(cls, series: int) -> RiskControl:
+        """Return control that has seen nothing."""
+        return cls(np.ones(series), np.zeros(series), np.zeros(series))
+
+    def level(self, risk: Floats) -> Floats:
+        """Return the quantile to ask for, ``[S]``."""
+        steered = risk * self.factor * self.fleet_factor
+        return np.asarray(1.0 - np.clip(steered, LEAST_RISK, MOST_RISK), np.float64)
+
+    def observe(self, minutes: Floats, in_force: Floats, risk: Floats, is_free: Bools) -> None:
+        """Take minutes of use ``[N, S]`` under amounts ``[S]``.
+
+        Series whose amount something else than the forecast decided (``is_free`` is false: a floor,
+        a bound or a pace) say nothing.
+        """
+        known = ~np.isnan(minutes) & ~np.isnan(in_force) & is_free
+        with np.errstate(invalid="ignore"):
+            above = known & (minutes > in_force * (1 + 1e-6))
+        expected = np.nan_to_num(known.sum(axis=0) * risk)
+        violated = above.sum(axis=0).astype(np.float64)
+        self.expected = self.expected + expected
+        self.violated = self.violated + violated
+        self.fleet_expected += float(expected.sum())
+        self.fleet_violated += float(violated.sum())
+        if self.fleet_expected >= LEAST_EXPECTED * len(risk) ** 0.5:
+            fleet = (self.fleet_violated + 1.0) / (self.fleet_expected + 1.0)
+            self.fleet_factor = float(_moved(np.array(self.fleet_factor), np.array(fleet)))
+            self.fleet_expected = self.fleet_violated = 0.0
+        judged = self.expected >= LEAST_EXPECTED
+        ratio = (self.violated + 1.0) / (self.expected + 1.0)
+        self.factor = np.where(judged, _moved(self.factor, ratio), self.factor)
+        self.expected = np.where(judged, 0.0, self.expected)
+        self.violated = np.where(judged, 0.0, self.violated)
+
+
+def _moved(factor: Floats, ratio: Floats) -> Floats:
+    """Return the factor after a window with ``ratio`` times the promised violations."""
+    moved = factor * np.clip(ratio, 0.25, 4.0) ** -GAIN
+    return np.asarray(np.clip(moved, LEAST_FACTOR, MOST_FACTOR), np.float64)

@@ -1,0 +1,77 @@
+"""Which experts count: those whose quantiles cost least lately, for the series and for the fleet.
+
+Exponential weights on the pinball loss (Koenker and Bassett 1978), which fades by the day, at the
+very level that is asked for: who is best at the median may be bad at the 99th percentile.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from recommender.forecast.fleet_sum import fleet_sum
+from recommender.forecast.past import average
+from recommender.observation import Floats
+
+HALF_LIFE_DAYS = 1.0
+SHARPNESS = 12.0
+OWN_SHARE = 0.5
+"""Of the series' own losses; the rest are those of the fleet."""
+
+
+@dataclass(slots=True)
+class Losses:
+    """Pinball losses in units of each series' level, which fade; ``[E, S]``, and of the mean."""
+
+    experts: Floats
+    mixed: Floats
+    """[S] of what was made of the experts."""
+    weight: Floats
+    """[S] outcomes that count, faded alike."""
+    windows: Floats
+    """[S] outcomes that were judged, ever."""
+
+    @classmethod
+    def empty(cls, experts: int, series: int) -> Losses:
+        """Return the losses of experts who were never asked."""
+        return cls(
+            experts=np.zeros((experts, series)),
+            mixed=np.zeros(series),
+            weight=np.zeros(series),
+            windows=np.zeros(series),
+        )
+
+    def add(
+        self,
+        uppers: Floats,
+        mixed: Floats,
+        outcome: Floats,
+        *,
+        level: Floats,
+        scale: Floats,
+        day: int,
+    ) -> None:
+        """Take what came, ``[N, S]`` minutes, of forecasts ``[E, S]`` and ``[S]`` at ``level``."""
+        asked = np.concatenate([uppers, mixed[None]])
+        error = (outcome[:, None] - asked) / scale
+        loss = average(np.maximum(level * error, (level - 1.0) * error))
+        known = ~np.isnan(loss).any(axis=0)
+        kept = np.where(known, 0.5 ** (1 / (HALF_LIFE_DAYS * day)), 1.0)
+        loss = np.where(known, loss, 0.0)
+        self.experts = kept * self.experts + loss[:-1]
+        self.mixed = kept * self.mixed + loss[-1]
+        self.weight = kept * self.weight + known
+        self.windows = self.windows + known
+
+    def shares(self) -> Floats:
+        """Return how much each expert counts, ``[E, S]``; together 1."""
+        fleet = fleet_sum(self.experts, axis=1)[:, None]
+        ratio = OWN_SHARE * _to_best(self.experts) + (1 - OWN_SHARE) * _to_best(fleet)
+        share = np.exp(-SHARPNESS * (ratio - ratio.min(axis=0)))
+        return np.asarray(share / share.sum(axis=0), np.float64)
+
+
+def _to_best(loss: Floats) -> Floats:
+    best = np.maximum(loss.min(axis=0), 1e-12)
+    return np.where(loss.max(axis=0) > 0, loss / best, 1.0)

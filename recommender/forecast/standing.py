@@ -1,0 +1,87 @@
+"""How large a series usually is: what errors, features and losses are measured in.
+
+A share of the highest use ever would be set by one spike for weeks; a mean would explode where a
+workload idles first.  What needs a look at whole days is made anew once an hour.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from recommender.forecast.past import DAYS_KEPT, Past, quantiles
+from recommender.observation import Floats
+
+HALF_LIFE_DAYS = 14.0
+DAY_LEVELS = (0.5, 0.9, 1.0)
+HOUR_LEVELS = (0.5, 0.9, 1.0)
+USUAL = HOUR_LEVELS.index(0.9)
+LEAST_SHARE = 0.05
+"""Of the highest use, which counts less from day to day."""
+SMALLEST = 1e-9
+CEILING_RATIO = 1.25
+YOUNG_RATIO = 0.75
+"""Beyond the former, on the first day: what is new has not shown its highest use yet."""
+
+
+@dataclass(slots=True)
+class Standing:
+    """Of all series, kept up to date block by block."""
+
+    peak: Floats
+    """[S] highest use, which halves in 14 days."""
+    highest: Floats
+    """[S] highest use ever."""
+    seen: Floats
+    """[S] blocks with use."""
+    day: Floats
+    """[L, S] quantiles at ``DAY_LEVELS`` of the blocks of the last day."""
+    hours: Floats
+    """[L, S] quantiles at ``HOUR_LEVELS`` of the hours' highest use in the last 7 days."""
+    blocks: int = field(default=0)
+
+    @classmethod
+    def empty(cls, series: int) -> Standing:
+        """Return that of series without use."""
+        return cls(
+            peak=np.zeros(series),
+            highest=np.zeros(series),
+            seen=np.zeros(series),
+            day=np.full((len(DAY_LEVELS), series), np.nan),
+            hours=np.full((len(HOUR_LEVELS), series), np.nan),
+        )
+
+    def advance(self, past: Past) -> None:
+        """Take the newest block."""
+        newest = past.lag(0)
+        known = np.nan_to_num(newest)
+        self.peak = np.maximum(self.peak * 0.5 ** (1 / (HALF_LIFE_DAYS * past.day)), known)
+        self.highest = np.maximum(self.highest, known)
+        self.seen = self.seen + ~np.isnan(newest)
+        is_young = self.blocks < past.day // 4
+        if is_young or self.blocks % past.hour == 0:
+            self.day = quantiles(past.last(past.day), DAY_LEVELS)
+            self.hours = quantiles(_hours(past), HOUR_LEVELS)
+        self.blocks += 1
+
+    @property
+    def scale(self) -> Floats:
+        """[S] the unit of a series; never 0."""
+        least = np.maximum(LEAST_SHARE * self.peak, SMALLEST)
+        return np.asarray(np.maximum(np.nan_to_num(self.hours[USUAL]), least), np.float64)
+
+    def ceiling(self, day: int) -> Floats:
+        """Return the most that a forecast may say, ``[S]``; ``day`` is blocks of a day."""
+        young = YOUNG_RATIO * np.exp(-self.seen / day)
+        return np.asarray((CEILING_RATIO + young) * self.highest, np.float64)
+
+
+def _hours(past: Past) -> Floats:
+    """Return the highest use of each whole hour of the last days, ``[H, S]``."""
+    top = past.last(DAYS_KEPT * past.day)
+    whole = len(top) // past.hour * past.hour
+    if whole == 0:
+        return top
+    hours = np.fmax.reduce(top[len(top) - whole :].reshape(-1, past.hour, past.series), axis=1)
+    return np.asarray(hours)

@@ -1,0 +1,55 @@
+"""Use in blocks, counted back from now."""
+
+import numpy as np
+import pytest
+
+from recommender.errors import ContractError
+from recommender.forecast.past import Past, average, deviation, highest, quantiles
+from recommender.forecast.timing import Timing
+
+NAN = np.nan
+TOP = np.array([[1.0, 10.0], [2.0, NAN], [3.0, 30.0]])
+
+
+def past(top=TOP, block_s=3600):
+    return Past(top=top, mean=top / 2, block_s=block_s)
+
+
+def test_a_lag_counts_back_from_the_newest_block():
+    assert [past().lag(n)[0] for n in (0, 1, 2)] == [3.0, 2.0, 1.0]
+
+
+@pytest.mark.parametrize("lag", [3, 100, -1])
+def test_what_was_not_measured_is_not_a_number(lag):
+    assert np.isnan(past().lag(lag)).all()
+
+
+def test_the_last_blocks_end_some_blocks_ago():
+    np.testing.assert_array_equal(past().last(2, ago=1), TOP[:2])
+    np.testing.assert_array_equal(past().last(100), TOP)
+    assert past().last(2, ago=100).shape == (0, 2)
+
+
+def test_a_day_and_an_hour_are_counted_in_blocks():
+    assert (past(block_s=300).day, past(block_s=300).hour) == (288, 12)
+    assert (past(block_s=21600).day, past(block_s=21600).hour) == (4, 1)
+
+
+def test_statistics_leave_out_what_was_not_measured():
+    np.testing.assert_array_equal(highest(TOP), [3.0, 30.0])
+    np.testing.assert_array_equal(average(TOP), [2.0, 20.0])
+    np.testing.assert_allclose(deviation(TOP), [np.sqrt(2 / 3), 10.0])
+    np.testing.assert_array_equal(quantiles(TOP, (0.0, 0.5, 1.0))[:, 0], [1.0, 2.0, 3.0])
+
+
+def test_statistics_of_nothing_are_not_numbers():
+    nothing = np.full((2, 1), NAN)
+    for value in (highest(nothing), average(nothing), quantiles(nothing, (0.5,))):
+        assert np.isnan(value).all()
+    assert np.isnan(quantiles(np.empty((0, 3)), (0.5,))).all()
+
+
+@pytest.mark.parametrize(("block_s", "lead"), [(7, 1), (0, 1), (300, 0)])
+def test_a_timing_that_cannot_be_is_refused(block_s, lead):
+    with pytest.raises(ContractError):
+        Timing(block_s=block_s, lead=lead)

@@ -1,0 +1,66 @@
+"""The share of minutes above what is in force comes to what was promised."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recommender.forecast.risk import MOST_FACTOR, RiskControl
+
+FREE = np.ones(1, np.bool_)
+
+
+def violations(control, *, promised, quantile, rounds=600, minutes=60, seed=4):
+    """Return the share of minutes above an amount that ``quantile(level)`` gives."""
+    random = np.random.default_rng(seed)
+    risk, seen = np.array([promised]), []
+    for _ in range(rounds):
+        amount = quantile(control.level(risk))
+        use = random.uniform(0.0, 1.0, (minutes, 1))
+        control.observe(use, amount, risk, FREE)
+        seen.append((use > amount).mean())
+    return float(np.mean(seen[rounds // 3 :]))
+
+
+@pytest.mark.parametrize(
+    ("name", "quantile"),
+    [
+        ("right", lambda level: level),
+        ("too careful", lambda level: level + 0.6 * (1 - level)),
+        ("too bold", lambda level: level - 1.5 * (1 - level)),
+    ],
+)
+def test_whatever_the_forecast_the_promise_is_kept(name, quantile):
+    kept = violations(RiskControl.empty(1), promised=0.03, quantile=quantile)
+    assert kept == pytest.approx(0.03, rel=0.3), name
+
+
+def test_few_expected_violations_say_nothing():
+    control, risk = RiskControl.empty(1), np.array([0.001])
+    for _ in range(50):
+        control.observe(np.zeros((60, 1)), np.array([1.0]), risk, FREE)
+    np.testing.assert_array_equal(control.factor, 1.0)
+
+
+def test_an_amount_that_something_else_decided_says_nothing():
+    control, risk = RiskControl.empty(1), np.array([0.1])
+    for _ in range(50):
+        control.observe(np.ones((60, 1)), np.array([0.5]), risk, ~FREE)
+    np.testing.assert_allclose(control.level(risk), 0.9)
+
+
+def test_what_was_not_measured_says_nothing():
+    control, risk = RiskControl.empty(1), np.array([0.1])
+    for _ in range(50):
+        control.observe(np.full((60, 1), np.nan), np.array([0.5]), risk, FREE)
+    np.testing.assert_allclose(control.level(risk), 0.9)
+
+
+@given(shares=st.lists(st.floats(0, 1), min_size=1, max_size=40), risk=st.floats(0.001, 0.49))
+def test_steering_stays_within_its_bounds(shares, risk):
+    control, promised = RiskControl.empty(1), np.array([risk])
+    for share in shares:
+        use = (np.arange(60)[:, None] < 60 * share).astype(float)
+        control.observe(use, np.array([0.5]), promised, FREE)
+    assert 1 / MOST_FACTOR <= control.factor[0] <= MOST_FACTOR
+    assert 0.5 < control.level(promised)[0] < 1.0

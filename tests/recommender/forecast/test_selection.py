@@ -1,0 +1,65 @@
+"""Who costs least lately counts most."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recommender.forecast.selection import Losses
+
+LEVEL = 0.9
+DAY = 24
+
+
+def judged(losses, uppers, outcome):
+    """Let outcomes ``[n, S]`` come of the same forecasts ``[E, S]`` each time."""
+    series = outcome.shape[1]
+    for came in outcome:
+        losses.add(
+            uppers,
+            uppers.mean(axis=0),
+            came[None],
+            level=np.full(series, LEVEL),
+            scale=np.ones(series),
+            day=DAY,
+        )
+    return losses
+
+
+def test_before_any_outcome_all_count_alike():
+    np.testing.assert_allclose(Losses.empty(4, 2).shares(), 0.25)
+
+
+def test_who_is_nearer_to_the_quantile_counts_more():
+    outcome = np.random.default_rng(1).uniform(0.0, 1.0, (200, 1))
+    uppers = np.array([[0.9], [0.2], [3.0]])
+    share = judged(Losses.empty(3, 1), uppers, outcome).shares()[:, 0]
+    assert share[0] > 0.9
+    assert share.sum() == 1.0
+
+
+def test_what_cannot_be_judged_changes_nothing():
+    losses = judged(Losses.empty(2, 1), np.array([[1.0], [2.0]]), np.full((5, 1), 1.5))
+    before = losses.shares()
+    judged(losses, np.array([[1.0], [np.nan]]), np.full((5, 1), 1.5))
+    judged(losses, np.array([[1.0], [2.0]]), np.full((5, 1), np.nan))
+    np.testing.assert_array_equal(losses.shares(), before)
+    np.testing.assert_array_equal(losses.windows, [5.0])
+
+
+def test_a_series_without_a_past_follows_the_fleet():
+    outcome = np.full((100, 2), 1.0)
+    outcome[:, 1] = np.nan
+    uppers = np.array([[1.0, 1.0], [2.0, 2.0]])
+    share = judged(Losses.empty(2, 2), uppers, outcome).shares()
+    assert share[0, 1] > 0.9
+
+
+@given(
+    uppers=st.lists(st.floats(0, 100), min_size=2, max_size=5),
+    outcome=st.lists(st.floats(0, 100), min_size=1, max_size=8),
+)
+def test_shares_are_a_whole(uppers, outcome):
+    column = np.array(uppers)[:, None]
+    share = judged(Losses.empty(len(uppers), 1), column, np.array(outcome)[:, None]).shares()
+    np.testing.assert_allclose(share.sum(axis=0), 1.0)
+    assert (share >= 0).all()

@@ -1,0 +1,75 @@
+"""Errors of an expert become quantiles that keep their promise."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recommender.forecast.experts.base import Expected
+from recommender.forecast.sketches import ErrorSketches
+
+DAY = 288
+
+
+def expected(value=10.0, spread=1.0, series=1):
+    return Expected(value=np.full(series, value), spread=np.full(series, spread))
+
+
+def taught(errors, *, series=1):
+    """Return sketches that saw errors ``[n]`` of one series, or ``[n, S]``."""
+    sketches = ErrorSketches.empty(series)
+    for error in np.atleast_2d(np.asarray(errors, float).T).T:
+        sketches.add(expected(series=series), 10.0 + error[None], DAY)
+    return sketches
+
+
+def test_before_any_error_nothing_is_known():
+    assert np.isnan(ErrorSketches.empty(2).upper(expected(series=2), np.full(2, 0.9))).all()
+
+
+@pytest.mark.parametrize("level", [0.5, 0.9, 0.98])
+def test_a_quantile_covers_as_many_outcomes_as_it_says(level):
+    random = np.random.default_rng(3)
+    sketches = taught(random.normal(size=2000))
+    upper = sketches.upper(expected(), np.array([level]))
+    covered = (10.0 + random.normal(size=20000) <= upper).mean()
+    assert covered == pytest.approx(level, abs=0.03)
+
+
+def test_the_unit_of_errors_is_the_spread_given_with_the_forecast():
+    sketches = taught(np.random.default_rng(3).normal(size=500))
+    level = np.array([0.9])
+    narrow, wide = (sketches.upper(expected(spread=s), level) - 10.0 for s in (1.0, 3.0))
+    np.testing.assert_allclose(wide, 3.0 * narrow)
+
+
+def test_newer_errors_count_more():
+    then_calm = np.concatenate([np.full(4000, 5.0), np.full(4000, 1.0)])
+    upper = taught(then_calm).upper(expected(), np.array([0.8]))
+    assert upper < 12.0
+
+
+def test_a_new_series_is_as_uncertain_as_the_fleet():
+    errors = np.full((400, 2), 4.0)
+    errors[:, 1] = np.nan
+    upper = taught(errors, series=2).upper(expected(series=2), np.full(2, 0.9))
+    assert upper[1] == pytest.approx(14.0, rel=0.05)
+    assert upper[0] == pytest.approx(14.0, rel=0.05)
+
+
+def test_minutes_of_one_block_count_as_one_error_together():
+    together, single = ErrorSketches.empty(1), ErrorSketches.empty(1)
+    together.add(expected(), np.array([[11.0], [11.0], [np.nan]]), DAY)
+    single.add(expected(), np.array([[11.0]]), DAY)
+    np.testing.assert_array_equal(together.weights, single.weights)
+
+
+@given(
+    errors=st.lists(st.floats(-100, 1000), min_size=1, max_size=30),
+    levels=st.lists(st.floats(0.01, 0.9999), min_size=2, max_size=5),
+)
+def test_a_higher_level_is_never_a_lower_amount(errors, levels):
+    sketches = taught(errors)
+    uppers = [sketches.upper(expected(), np.array([level]))[0] for level in sorted(levels)]
+    assert uppers == sorted(uppers)
+    assert all(upper >= 0 for upper in uppers)
