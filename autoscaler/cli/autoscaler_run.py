@@ -8,14 +8,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from autoscaler.cli.autoscaler_flags import AutoscalerFlags, AutoscalerInput
+from autoscaler.cli.first_answer import first_answer
 from autoscaler.cli.measured_server import server_of
 from autoscaler.clock import SystemClock
 from autoscaler.errors import UsageError
+from autoscaler.freed_memory import give_back_freed_memory
 from autoscaler.health import MetricsPage, Readiness, add_health
 from autoscaler.kube.api_server import ApiServer
 from autoscaler.listening import listening, readiness_told, run_until, stop_on_signals
@@ -60,11 +63,14 @@ class _Served:
 
 def run_autoscaler(flags: AutoscalerFlags) -> None:
     """Run until a signal ends it.  Raises ``UsageError`` and ``InvalidValueError``."""
+    give_back_freed_memory()
     given = flags.read()
     page_token = _token("--page-token-file", flags.page_token_file)
     scaler_token = _token("--external-scaler-token-file", flags.scaler_token_file)
     configure(flags.log_format)
     with _OPENED[flags.profile](flags, given) as served:
+        if served is None:
+            return
         page = page_application(served.process.board, token=page_token)
         add_external_scaler(page, served.process.answer, scaler_token)
         forward(page, served.leader, flags.page_port)
@@ -164,18 +170,24 @@ def _beside_upstream(flags: AutoscalerFlags, given: AutoscalerInput) -> Iterator
 
 
 @contextmanager
-def _recommend_only(flags: AutoscalerFlags, given: AutoscalerInput) -> Iterator[_Served]:
+def _recommend_only(flags: AutoscalerFlags, given: AutoscalerInput) -> Iterator[_Served | None]:
+    """Wait for the server, which is all that is known of the fleet; None: it ended meanwhile."""
     stated, gpu_models = given.stated, given.stated.gpu_models
     statements, notes = statements_of(stated.rows, stated.profiles, gpu_models)
     for note in (*stated.notes, *notes):
         _log.info("%s", note)
-    profile = MeasuredProfile(
+    make = partial(
+        MeasuredProfile,
         _server(flags, given, None),
         SystemClock(),
         tick_s=given.rules.tick_s,
         stated=statements,
         gpu_models=gpu_models,
     )
+    profile = first_answer(make, address=flags.address, port=flags.health_port)
+    if profile is None:
+        yield None
+        return
     access = profile.access
     with closing(_process(flags, given, access, profile.surroundings)) as process:
         registry = registry_of(

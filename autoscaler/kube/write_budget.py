@@ -27,6 +27,11 @@ LOWEST_SLOW_SHARE = 0.25
 """The same, where the server is only slow: others may be what it suffers from."""
 LEFT_TO_URGENT_SHARE = 0.5
 """Of the bucket; what is not urgent leaves so much for what is."""
+URGENT_AT_ONCE = 2
+"""While so many urgent writes are under way, what is not urgent does not compete with them for the
+server."""
+URGENT_PER_OTHER = 8
+"""After so many of them one that is not urgent may go, so that none waits for ever."""
 RISE_SHARE = 0.05
 """Of the configured rate, per calm interval."""
 THROTTLED_FACTOR = 0.5
@@ -92,22 +97,29 @@ class WriteBudget:
         self._was_throttled = False
         self._medians_s: deque[float] = deque(maxlen=BASELINE_INTERVALS)
         self._taken = self._refused = self._throttled = 0
+        self._urgent_under_way = 0
+        self._urgent_in_a_row = 0
 
     def take(self, timeout_s: float, *, is_urgent: bool = True) -> bool:
         """Wait until one write is allowed; False, at once, where that would take too long.
 
-        What is not urgent waits while the bucket is less than half full.
+        What is not urgent waits while the bucket is less than half full, and stands back at once
+        where urgent writes are under way.
         """
         end_s = self._monotonic_s() + timeout_s
         while True:
             with self._lock:
                 now_s = self._advance()
+                if not is_urgent and self._is_busy_with_urgent():
+                    self._refused += 1
+                    return False
                 left = 0.0 if is_urgent else LEFT_TO_URGENT_SHARE * (self._capacity() - 1.0)
                 lacking = 1.0 + left - self._tokens
                 wait_s = max(self._paused_until_s - now_s, lacking / self._rate_per_s)
                 if wait_s <= _TOLERANCE / self._rate_per_s:
                     self._tokens -= 1.0
                     self._taken += 1
+                    self._urgent_in_a_row = self._urgent_in_a_row + 1 if is_urgent else 0
                     return True
                 if now_s + wait_s > end_s:
                     self._refused += 1
@@ -131,9 +143,11 @@ class WriteBudget:
                 self._change_rate(self._rate_per_s * THROTTLED_FACTOR)
 
     @contextmanager
-    def observing(self) -> Iterator[None]:
+    def observing(self, *, is_urgent: bool = False) -> Iterator[None]:
         """Note how the write within goes, whatever it raises."""
         start_s = self._monotonic_s()
+        with self._lock:
+            self._urgent_under_way += is_urgent
         was_throttled, retry_after_s = False, None
         try:
             yield
@@ -141,6 +155,8 @@ class WriteBudget:
             was_throttled, retry_after_s = True, error.retry_after_s
             raise
         finally:
+            with self._lock:
+                self._urgent_under_way -= is_urgent
             latency_s = self._monotonic_s() - start_s
             self.observed(latency_s, was_throttled, retry_after_s=retry_after_s)
 
@@ -157,6 +173,9 @@ class WriteBudget:
                 paused_s=max(self._paused_until_s - now_s, 0.0),
                 baseline_s=self._baseline_s() if self._medians_s else None,
             )
+
+    def _is_busy_with_urgent(self) -> bool:
+        return self._urgent_under_way >= URGENT_AT_ONCE and self._urgent_in_a_row < URGENT_PER_OTHER
 
     def _advance(self) -> float:
         """Bring rate and bucket to this moment, which is returned."""

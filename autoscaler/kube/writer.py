@@ -45,7 +45,7 @@ class Writer:
         if not self._budget.take(wait_s, is_urgent=is_urgent):
             raise ThrottledError(f"the own budget allows no write within {wait_s:g} s")
         self._require_lead()
-        with self._budget.observing():
+        with self._budget.observing(is_urgent=is_urgent):
             return request(self._api)
 
     def write_status(

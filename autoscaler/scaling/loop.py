@@ -19,6 +19,7 @@ from autoscaler.scaling.applying import Applied, history_entries
 from autoscaler.scaling.checkpointing import Checkpoint, from_bytes, to_bytes
 from autoscaler.scaling.collect.collecting import Collected, CollectionError, Collector
 from autoscaler.scaling.observing import FleetState, Observer
+from autoscaler.scaling.periods import REQUESTS_LOOK_S, TICK_S
 from autoscaler.scaling.planning import plan_changes
 from autoscaler.scaling.records import Records
 from autoscaler.scaling.retiring import Retirement
@@ -54,7 +55,11 @@ class LoopSettings:
     mode: Mode = Mode.RECOMMEND
     """The first mode: ``recommend`` changes nothing, ``apply`` changes what is enrolled."""
     period_s: Mapping[Layer, int] = field(
-        default_factory=lambda: {Layer.REQUESTS: 600, Layer.LIMITS: 15, Layer.REPLICAS: 15}
+        default_factory=lambda: {
+            Layer.REQUESTS: REQUESTS_LOOK_S,
+            Layer.LIMITS: TICK_S,
+            Layer.REPLICAS: TICK_S,
+        }
     )
     step_s: int = 15
     """Resolution in which the source is read."""
@@ -133,11 +138,6 @@ class Loop:
     def fleet(self) -> FleetState | None:
         """Return the decision state; None before the first decision."""
         return self._fleet
-
-    def bootstrap(self, start_s: int) -> Collected:
-        """Read the history since ``start_s``; errors as those of ``Collector.bootstrap``."""
-        self._collector.see(self._cluster.snapshot())
-        return self._collector.bootstrap(start_s, self._clock.now_s())
 
     def due(self) -> frozenset[Layer]:
         """Return the layers whose period has passed since their last tick."""

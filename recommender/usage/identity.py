@@ -32,9 +32,19 @@ class RowIndex(Generic[K]):
         """Return the row of each key; a new key gets a new (or a freed) row."""
         return np.fromiter((self._of(key) for key in keys), np.int64)
 
+    def __contains__(self, key: object) -> bool:
+        """Return whether a key has a row."""
+        return key in self._row
+
     def known(self, keys: Iterable[K]) -> Ints:
         """Return the row of each key; -1 where there is none."""
         return np.fromiter((self._row.get(key, -1) for key in keys), np.int64)
+
+    def rename(self, key: K, to: K) -> None:
+        """Let the row of a key be that of another one, which has none."""
+        row = self._row.pop(key)
+        self._row[to] = row
+        self.keys[row] = to
 
     def free(self, rows: Sequence[int] | Ints) -> None:
         """Give rows back."""

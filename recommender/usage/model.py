@@ -6,7 +6,7 @@ is checkpointed.  What is read from it stands in ``statistics`` and ``evidence_o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +49,19 @@ class UsageModel:
         rows = self.workloads.rows(keys)
         self._grow_workloads(len(self.workloads))
         return rows
+
+    def name_gpu_models(self, keys: Iterable[tuple[str, str, str]]) -> None:
+        """Give rows that were made before their GPU model was known to the first that is named.
+
+        A row with samples stays what it is: they are of another model, or of one that nobody knows.
+        """
+        for key in keys:
+            unnamed = (*key[:2], "")
+            if key in self.workloads or unnamed not in self.workloads:
+                continue
+            [row] = self.workloads.known([unnamed])
+            if all(store.first_sample_s[row] < 0 for store in self.stores):
+                self.workloads.rename(unnamed, key)
 
     def worker_rows(self, workload_row: Ints, names: Sequence[str]) -> Ints:
         """Return worker rows; ``names`` are unique within a workload."""

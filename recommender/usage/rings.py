@@ -1,7 +1,8 @@
 """Values of the last blocks of time, for all rows, in one array.
 
 A block is ``[start, start + block_s)``, aligned to the epoch.  Slots are the first axis, so that
-one block of all rows lies together in memory.
+one block of all rows lies together in memory.  A slot that holds no block yet is never written, so
+that a ring takes memory as time fills it.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from recommender.observation import Ints
 
 
 class TimeRing:
-    """``[length, rows]`` values, of which each slot holds one block of time."""
+    """``[length, rows]`` values, of which each slot holds one block of time, or none yet."""
 
     def __init__(self, block_s: int, length: int, dtype: type, empty: float) -> None:
         self.block_s, self.length = block_s, length
         self.empty = empty
-        self.values: NDArray[Any] = np.full((length, 0), empty, dtype)
+        self.values: NDArray[Any] = np.zeros((length, 0), dtype)
         self.block: Ints = np.full(length, -1, np.int64)
 
     @property
@@ -30,14 +31,18 @@ class TimeRing:
 
     def grow(self, rows: int) -> None:
         """Append empty rows until there are ``rows``."""
-        more = rows - self.values.shape[1]
-        if more > 0:
-            new = np.full((self.length, more), self.empty, self.values.dtype)
-            self.values = np.concatenate([self.values, new], axis=1)
+        before = self.values.shape[1]
+        if rows > before:
+            held = self._all_held()
+            # Not filled: the system gives memory to what is written.
+            grown = np.zeros((self.length, rows), self.values.dtype)
+            grown[held, :before] = self.values[held]
+            grown[held, before:] = self.empty
+            self.values = grown
 
     def clear(self, rows: Ints) -> None:
         """Empty some rows for reuse."""
-        self.values[:, rows] = self.empty
+        self.values[np.ix_(self._all_held(), rows)] = self.empty
 
     def slots(self, block: Ints) -> Ints:
         """Return the slot of each block, making room; -1 where the ring has moved past it."""
@@ -75,3 +80,6 @@ class TimeRing:
     def window(self, first: int, last: int) -> NDArray[Any]:
         """Return ``[n, rows]`` of the held blocks ``first <= block < last``, oldest first."""
         return self.values[self.held(first, last)]
+
+    def _all_held(self) -> Ints:
+        return np.flatnonzero(self.block >= 0)

@@ -20,17 +20,22 @@ from tests.benchmarks.enforcement.patches import PatchSizes, patches_in_force
 from tests.benchmarks.enforcement.shares import ShareSizes, real_shares
 from tests.benchmarks.limiter_laws import limiter_shares
 from tests.benchmarks.live import LiveSizes, on_a_live_cluster
+from tests.benchmarks.live_cells import WORKLOADS_OF_A_CELL
 from tests.benchmarks.measuring import decision_tick, replays, report_page, start_up
 from tests.benchmarks.own_process import ROOT
 from tests.benchmarks.prometheus import FULL, SHORT, usage_from_prometheus
 from tests.benchmarks.targets import Measured, as_text, write_json
 from tests.components.programs import ProgramMissingError
 
+LEAST_WORKLOADS = 500
+"""Some of them are saturated at once, and the others are to be many."""
 CACHE = ROOT / "build" / "bench"
 """What servers are filled with is kept here."""
 
 
-def subjects(*, is_full: bool) -> dict[str, tuple[str, Callable[[], Iterable[Measured]]]]:
+def subjects(
+    live: LiveSizes, *, is_full: bool
+) -> dict[str, tuple[str, Callable[[], Iterable[Measured]]]]:
     """Return what can be measured: name to a remark and the measurement."""
     sizes = FULL if is_full else SHORT
     return {
@@ -69,13 +74,13 @@ def subjects(*, is_full: bool) -> dict[str, tuple[str, Callable[[], Iterable[Mea
         ),
         "live": (
             "the whole loop on a large cluster, about a quarter of an hour and 12 GB of memory",
-            partial(on_a_live_cluster, LiveSizes()),
+            partial(on_a_live_cluster, live),
         ),
     }
 
 
 def main(words: Sequence[str]) -> int:
-    known = subjects(is_full=False)
+    known = subjects(LiveSizes(), is_full=False)
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument(
         "subject",
@@ -88,13 +93,24 @@ def main(words: Sequence[str]) -> int:
         action="store_true",
         help="prometheus: 14 days in place of 4, with 15 GB of text written once in between",
     )
+    parser.add_argument(
+        "--workloads",
+        type=int,
+        default=LiveSizes().workloads,
+        help="live: so many workloads of 4 workers; default: %(default)s; at least 500",
+    )
     given = parser.parse_args(words)
+    if given.workloads < LEAST_WORKLOADS:
+        parser.error(
+            f"--workloads: {given.workloads} is too few; allowed: {LEAST_WORKLOADS} and more"
+        )
+    live = LiveSizes(cells=given.workloads // WORKLOADS_OF_A_CELL)
     for name in given.subject:
         if name not in known:
             parser.error(f"subject {name!r} is not known; allowed: {', '.join(known)}")
     rows: list[Measured] = []
     is_incomplete = False
-    for name, (remark, measure) in subjects(is_full=given.full).items():
+    for name, (remark, measure) in subjects(live, is_full=given.full).items():
         if given.subject and name not in given.subject:
             continue
         print(f"measuring: {name} ({remark})", file=sys.stderr, flush=True)

@@ -1,6 +1,6 @@
 """How the workers of a large cluster use their GPUs: little, with a peak in each minute.
 
-What they have in force fits that: amounts stay as they are until somebody is saturated.
+What they have in force about fits that: before there is a history, a peak raises some limits.
 """
 
 from __future__ import annotations

@@ -29,6 +29,7 @@ from autoscaler.telemetry.exposition import registry_of, render
 from recommender.resources import TFLOPS, VRAM
 from recommender.usage.model import UsageModel
 from tests.autoscaler.scaling.builders import StandingCluster, view
+from tests.autoscaler.scaling.histories import read_history
 from tests.components import http_faults as faults
 from tests.components.fault_proxy import FaultProxy
 from tests.components.fixtures import prometheus_with
@@ -92,7 +93,7 @@ class Autoscaler:
             view("train", "auto-requests", namespace="batch"),
         )
         self.loop = Loop(cluster, self.source, self.clock, UsageModel([TFLOPS, VRAM]))
-        self.loop.bootstrap(NOW_S - HISTORY_S)
+        read_history(self.loop, NOW_S - HISTORY_S)
 
     def tick(self):
         self.clock.advance_to(self.clock.now_s() + TICK_S)

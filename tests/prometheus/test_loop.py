@@ -18,6 +18,7 @@ from autoscaler.sources.prometheus.prometheus_source import PrometheusSource
 from recommender.resources import TFLOPS, VRAM
 from recommender.usage.model import UsageModel
 from tests.autoscaler.scaling.builders import StandingCluster, view
+from tests.autoscaler.scaling.histories import read_history
 from tests.autoscaler.scaling.running.starts import checkpoints_of, start
 from tests.components.histories import SPIKE_S, START_S
 
@@ -102,17 +103,17 @@ def test_a_history_read_at_once_and_one_read_as_it_came_are_kept_alike(client):
     start_s = NOW_S - 3 * 3600
     at_once = loop_at(client, NOW_S)
     # The first tick reads the last two minutes again, of which the bootstrap saw one.
-    at_once.bootstrap(start_s - 60)
+    read_history(at_once, start_s - 60)
     at_once.tick()
     as_it_came = loop_at(client, start_s + 60)
-    as_it_came.bootstrap(start_s)
+    read_history(as_it_came, start_s)
     run(as_it_came, NOW_S)
     assert_same(kept(at_once), kept(as_it_came))
 
 
 def test_a_peak_of_one_sample_is_in_the_history_that_decides(client):
     loop = loop_at(client, SPIKE_S + 7200)
-    loop.bootstrap(SPIKE_S - 12 * 3600)
+    read_history(loop, SPIKE_S - 12 * 3600)
     [row] = [i for i, key in enumerate(loop.model.workloads.keys) if key[1] == "embed"]
     assert np.nanmax(loop.model.stores[1].blocks.top.values[:, row]) == 14 * GIB
 

@@ -14,6 +14,7 @@ from recommender.policy.model import Mode
 from recommender.resources import GIB, TFLOPS, VRAM
 from recommender.usage.model import UsageModel
 from tests.autoscaler.scaling.builders import START, StandingCluster, policy, view
+from tests.autoscaler.scaling.histories import read_history
 from tests.autoscaler.scaling.measured import MinuteSource
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
@@ -63,7 +64,7 @@ class Standing:
 
     def known(self):
         """Read the history."""
-        self.loop.bootstrap(START)
+        read_history(self.loop, START)
         return self
 
     def tick(self, *, after_s=0):

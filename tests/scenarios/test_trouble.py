@@ -7,6 +7,7 @@ import numpy as np
 from autoscaler.errors import AutoscalerError
 from autoscaler.simulate.cluster import SimulatedCluster
 from recommender.decision import Code
+from tests.autoscaler.scaling.histories import read_history
 from tests.scenarios.days import CHAT, START, Days, course, workload
 
 ALL = ("auto-requests", "auto-limits", "auto-replicas")
@@ -246,7 +247,7 @@ def test_restarts_without_a_state_do_not_answer_a_refusal_again():
     answered = days.limit("vram_bytes")
     for hours in (2.5, 3, 3.5):
         days.loop = days.new_loop()
-        days.loop.bootstrap(START)
+        read_history(days.loop, START)
         days.until(hours)
 
     assert answered > 19 * 2**30

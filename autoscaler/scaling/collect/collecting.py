@@ -164,6 +164,7 @@ class Collector:
 
     def _collect(self, starts: Mapping[str, int], end_s: int) -> Collected:
         one = Pass(self._source, self.index, starts, self._positions.end_s)
+        is_whole = self._positions.is_closing(end_s)
         while one.going_s and (begin_s := min(one.going_s.values())) < end_s:
             window = window_from(begin_s, end_s, step_s=self._step_s, part_s=self._part_s)
             self._take(one, window, end_s)
@@ -171,6 +172,7 @@ class Collector:
             one.most_samples = 0
             if not window.is_before_tail:
                 self._advance(window.end_s, starts)
+        self._positions.note_read(one.newest_s.values(), end_s, is_whole=is_whole)
         self._advance(end_s, starts)
         names = [resource.name for resource in self._model.resources]
         collected = one.collected(end_s, tuple(name for name in names if name not in starts))
@@ -191,13 +193,17 @@ class Collector:
         )
 
     def _take(self, one: Pass, window: Window, now_s: int) -> None:
-        """Read one window of all metrics; as few of them as possible are held at a time."""
-        self._take_compute(one, window)
+        """Read one window of all metrics; as few of them as possible are held at a time.
+
+        Compute comes last: what was scraped right before the window's end may become visible
+        meanwhile, and of compute that makes the next decision a better one most often.
+        """
         for i, resource in enumerate(self._model.resources):
             if not resource.is_compressible:
                 columns = self._read(resource.name, one, window)
                 self._ingest(i, columns, (None, None), one, window)
         self._take_refusals(one, window, now_s)
+        self._take_compute(one, window)
 
     def _take_compute(self, one: Pass, window: Window) -> None:
         """Read what has joined metrics, and then those, over the same time."""

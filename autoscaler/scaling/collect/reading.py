@@ -64,6 +64,8 @@ class Pass:
         """Samples before it had been read before this pass."""
         self.most_samples = 0
         """Of one metric in one window, since it was reset."""
+        self.newest_s: dict[str, int] = {}
+        """Metric to the stamp of its newest sample."""
         self._source = source
         self._index = index
         self._starts = dict(starts)
@@ -121,6 +123,8 @@ class Pass:
         self._unlabelled += len(samples) - len(columns)
         self._samples[metric] = self._samples.get(metric, 0) + len(samples)
         self.most_samples = max(self.most_samples, len(samples))
+        if len(columns):
+            self.newest_s[metric] = max(int(columns.ts.max()), self.newest_s.get(metric, 0))
         if samples.is_partial:
             self._partial.add(metric)
         if samples.warnings:

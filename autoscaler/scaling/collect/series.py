@@ -185,6 +185,7 @@ class SeriesIndex:
             seen = [keys[row] for row in np.flatnonzero(np.bincount(measured)).tolist()]
         new = list(dict.fromkeys(key for key in seen if key and key not in self._number))
         if new:
+            self._model.name_gpu_models(dict.fromkeys(key[:3] for key in new))
             workload = self._model.workload_rows([key[:3] for key in new])
             worker = self._model.worker_rows(workload, [key[3] for key in new])
             for key, workload_row, worker_row in zip(new, workload, worker, strict=True):

@@ -7,7 +7,8 @@ ever touched.  How a change becomes a statement is ``preparing``, how it is writ
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from autoscaler.scaling.cluster import Outcome
@@ -20,11 +21,13 @@ if TYPE_CHECKING:
     from autoscaler.scaling.live.replicas.replica_guards import ReplicaGuards
     from autoscaler.scaling.live.writing.preparing import Preparing, Views
     from autoscaler.scaling.live.writing.statement_writing import Find
-    from autoscaler.scaling.live.writing.stating import Stating
+    from autoscaler.scaling.live.writing.stating import Asked, Stating
     from autoscaler.scaling.live.writing.telling import Telling
     from autoscaler.scaling.live.writing.write_results import Result
 
 APPLY_WITHIN_S = 10.0
+LEAST_SHARE = 0.4
+"""Of that time at least so much is for writing, however long it took to decide."""
 _log = logging.getLogger(__name__)
 
 
@@ -42,11 +45,13 @@ class LiveCluster:
         guards: ReplicaGuards,
         telling: Telling,
         apply_within_s: float = APPLY_WITHIN_S,
+        monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
         """``find`` returns a workload as the cache shows it, ``workloads`` all of them.
 
-        ``apply`` takes at most ``apply_within_s``, and the time of the requests that are on their
-        way then.
+        What ``apply`` is asked for is begun within ``apply_within_s`` of the snapshot that it was
+        decided on, so that the next one need not wait; at least ``LEAST_SHARE`` of that time are
+        for it.
         """
         self._views = views
         self._find = find
@@ -56,12 +61,15 @@ class LiveCluster:
         self._guards = guards
         self._telling = telling
         self._apply_within_s = apply_within_s
+        self._monotonic_s = monotonic_s
+        self._snapshot_s = monotonic_s()
         self._has_learned = False
         self._told: dict[Key, str] = {}
         """Workloads that could not be prepared, and what was logged of it last."""
 
     def snapshot(self) -> Sequence[WorkloadView]:
         """Return all workloads, after a look at whether somebody else set replicas."""
+        self._snapshot_s = self._monotonic_s()
         if not self._has_learned:
             self._guards.learn(self._workloads())
             self._has_learned = True
@@ -84,14 +92,28 @@ class LiveCluster:
         by_key: dict[Key, list[Change]] = {}
         for change in changes:
             by_key.setdefault((change.namespace, change.workload), []).append(change)
-        prepared = [self._prepared(key, group) for key, group in by_key.items()]
-        outcomes = {id(each.change): each for item in prepared for each in item.refused}
-        asked = [(item, item.wish) for item in prepared if item.wish is not None]
-        wishes = [wish for _, wish in asked]
-        results = self._stating.state(wishes, within_s=self._apply_within_s) if wishes else ()
-        for (item, _), result in zip(asked, results, strict=True):
-            outcomes |= {id(each.change): each for each in self._settled(item, result)}
+        longest_s, now_s = self._apply_within_s, self._monotonic_s()
+        end_s = max(self._snapshot_s + longest_s, now_s + LEAST_SHARE * longest_s)
+        urgent = {key for key, group in by_key.items() if any(each.is_urgent for each in group)}
+        # What is urgent is on its way while all else is being prepared.
+        parts = [
+            self._asked({key: by_key[key] for key in by_key if (key in urgent) is is_urgent})
+            for is_urgent in (True, False)
+        ]
+        outcomes: dict[int, Outcome] = {}
+        for prepared, asked in parts:
+            outcomes |= {id(each.change): each for item in prepared for each in item.refused}
+            left_s = max(end_s - self._monotonic_s(), 0.0)
+            results = self._stating.results(asked, within_s=left_s)
+            wanted = [item for item in prepared if item.wish is not None]
+            for item, result in zip(wanted, results, strict=True):
+                outcomes |= {id(each.change): each for each in self._settled(item, result)}
         return [outcomes[id(change)] for change in changes]
+
+    def _asked(self, by_key: Mapping[Key, Sequence[Change]]) -> tuple[list[Prepared], Asked]:
+        prepared = [self._prepared(key, group) for key, group in by_key.items()]
+        wishes = [item.wish for item in prepared if item.wish is not None]
+        return prepared, self._stating.ask(wishes)
 
     def _prepared(self, key: Key, changes: Sequence[Change]) -> Prepared:
         try:

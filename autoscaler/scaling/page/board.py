@@ -146,12 +146,6 @@ class Board:
                     del self._wanted[next(iter(self._wanted))]
 
     @property
-    def is_building(self) -> bool:
-        """Whether a report is being made."""
-        with self._lock:
-            return self._is_building
-
-    @property
     def live(self) -> LiveState | None:
         """The last tick; None before the first."""
         with self._lock:

@@ -119,11 +119,6 @@ class Autoscaler:
         self._jobs = Jobs(self._all_jobs())
         self._decides_since_s: float | None = None
 
-    @property
-    def is_deciding(self) -> bool:
-        """Return whether this process leads, and decides."""
-        return self._decides_since_s is not None
-
     def problems(self) -> tuple[str, ...]:
         """Return why this process could not lead; nothing: it leads, or could at once."""
         caches = self._parts.caches

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from autoscaler.api.names import AUTOSCALER_LEASE, NAMESPACE
 from autoscaler.errors import UsageError
+from autoscaler.scaling.periods import REQUESTS_LOOK_S, TICK_S
 from autoscaler.scaling.running.profile import Profile
 from recommender.decision import Layer
 
@@ -40,9 +41,9 @@ class AutoscalerRules:
     """Labels of the namespaces whose workloads are this instance's; empty: all."""
     instance: str = ""
     """Tells this instance from those for other namespaces; empty: the only one."""
-    tick_s: float = 15.0
+    tick_s: float = TICK_S
     """Between two ticks of limits and replicas."""
-    requests_every_s: float = 60.0
+    requests_every_s: float = REQUESTS_LOOK_S
     """Between two looks at requests: cron windows begin and end, roll-backs are made, and workloads
     are evaluated whose own period has passed."""
     step_s: int = 15
@@ -100,8 +101,11 @@ class AutoscalerRules:
 
     @property
     def apply_within_s(self) -> float:
-        """Return how long the writes of one tick may take before the rest is decided anew."""
-        return max(2.0, 2.0 / 3.0 * self.tick_s)
+        """Return how long after its begin a tick still begins to write; the rest is decided anew.
+
+        What is left of the period is for the writes that are on their way then.
+        """
+        return max(2.0, 0.8 * self.tick_s)
 
 
 def _check(value_s: float, flag: str, least_s: float, most_s: float) -> None:

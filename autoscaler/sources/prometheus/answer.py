@@ -1,17 +1,18 @@
 """Decodes answers of the Prometheus HTTP API into columns, without an object per sample.
 
 A matrix is nearly all numbers in one fixed form, ``[[stamp,"value"],[stamp,"value"]]``.  Those runs
-are cut out of the body and read as numbers at once; what is left, the skeleton with labels and
-warnings, is small and goes through a JSON parser.  Runs in another form (blanks inside) stay in the
-skeleton and are brought into that form, so that all numbers are checked and read in one place.
+are cut out of the body and read as numbers at once, and label sets that are known already are not
+read at all (``label_texts``).  An answer in another form is cut into such runs and a skeleton with
+labels and warnings, which goes through a JSON parser; runs in another form (blanks inside) stay in
+the skeleton and are brought into that form, so that all numbers are checked and read in one place.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
@@ -19,33 +20,35 @@ from numpy.typing import NDArray
 
 from autoscaler.errors import AnswerError
 from autoscaler.garbage_collection import collection_paused
+from autoscaler.sources.prometheus.label_texts import (
+    LabelSets,
+    LabelTexts,
+    are_label_sets,
+    is_of_texts,
+)
+from autoscaler.sources.prometheus.sample_text import SampleText, numbers_of
 from recommender.observation import Ints
 
+FIRST_SERIES = b'"result":[{"metric":'
+NEXT_SERIES = b'},{"metric":'
+LAST_SERIES = b"}]"
+NO_SERIES = b'"result":[]'
+"""A matrix as Prometheus writes it has these between the label sets and the runs of samples."""
 RUN_START = b'"values":[['
 """Quotes inside a JSON string are escaped, so that no label value holds this."""
 RUN_END = b'"]]'
-SAMPLE_FORM = b'[,""]'
-"""What is left of a sample without the letters of numbers."""
-NUMBER_LETTERS = b"0123456789.+-eEinfINFaN"
 PARSED_BYTES = 64 * 2**20
 """Largest JSON that is parsed, 130,000 series with 500 bytes of labels: 3 GiB of memory.  Runs of
 samples do not count; they take less memory than their text."""
-LATEST_S = 2.0**37
-"""In the year 6325: what is beyond is no time in seconds."""
 END_BYTES = 64
 """White space after an answer is shorter."""
-BLOCK_BYTES = 2 * 2**20
-"""Numbers are read in blocks of about this size, so that no copy of the whole text is made."""
-
-_Text = tuple[bytes | bytearray, int, int]
-"""Samples as text, ``[stamp,"value"],...``, from one place of a buffer to another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """Samples of one query, series after series, in the order of the server."""
 
-    labels: tuple[Mapping[str, str], ...]
+    labels: LabelSets
     """Per series, as the server wrote them; a scalar is one series without labels."""
     length: Ints
     """Samples per series; 0 where a series has native histograms only."""
@@ -67,15 +70,75 @@ class Answer:
         return len(self.ts)
 
 
-def decode(body: bytes | bytearray) -> Answer:
+class _Matrix(NamedTuple):
+    """A matrix in the form that Prometheus writes, cut into pieces."""
+
+    labels: LabelTexts
+    runs: list[tuple[int, int]]
+    """Places of the samples of each series, ``[...],[...]``."""
+    rest: bytes
+    """The body without its series."""
+
+
+def decode(body: bytes | bytearray, known: Container[bytes] = frozenset()) -> Answer:
     """Decode a matrix, vector or scalar.
 
-    Native histograms are left out.  Raises ``AnswerError`` for anything that is no complete and
-    successful answer.
+    Native histograms are left out.  Label sets whose texts are ``known`` to be such are not read.
+    Raises ``AnswerError`` for anything that is no complete and successful answer.
     """
     # A body that was cut short is told before it is parsed, which may take much memory.
     if not body[-END_BYTES:].rstrip().endswith(b"}"):
         raise _no_json(body)
+    matrix = _matrix(body, known)
+    if matrix is not None:
+        try:
+            return _answer_of_matrix(matrix, body)
+        except AnswerError:
+            if len(body) > PARSED_BYTES:
+                raise
+    return _decode_parsed(body)
+
+
+def _answer_of_matrix(matrix: _Matrix, body: bytes | bytearray) -> Answer:
+    envelope = _parsed(matrix.rest, body)
+    if _items(_successful(envelope).get("data")):
+        raise AnswerError("the answer has two results")
+    return _answer(envelope, matrix.labels, [(body, *run) for run in matrix.runs])
+
+
+def _matrix(body: bytes | bytearray, known: Container[bytes]) -> _Matrix | None:
+    """Return the pieces of a matrix; None where the body is something else, or written otherwise.
+
+    Each piece is looked at by itself: where label sets and samples are what they should be, and the
+    rest is an answer, the whole is that answer.
+    """
+    start = body.find(FIRST_SERIES)
+    at = start + len(FIRST_SERIES)
+    texts: list[bytes] = []
+    runs: list[tuple[int, int]] = []
+    is_next = start >= 0
+    while is_next:
+        run = body.find(RUN_START, at)
+        end = body.find(RUN_END, run)
+        if min(run, end) < 0 or body[run - 1] != ord(","):
+            return None
+        texts.append(bytes(body[at : run - 1]))
+        at = end + len(RUN_END)
+        runs.append((run + len(RUN_START) - 1, at - 1))
+        is_next = body.startswith(NEXT_SERIES, at)
+        at += len(NEXT_SERIES) * is_next
+    if not texts or not body.startswith(LAST_SERIES, at):
+        return None
+    new = [text for text in texts if text not in known]
+    _require_few(sum(map(len, new)))
+    if not are_label_sets(new):
+        return None
+    rest = bytes(body[:start]) + NO_SERIES + bytes(body[at + len(LAST_SERIES) :])
+    return _Matrix(LabelTexts(texts), runs, rest)
+
+
+def _decode_parsed(body: bytes | bytearray) -> Answer:
+    """Decode by way of a JSON parser, as far as runs of samples do not spare it."""
     # Nobody can have written a key into the body that is drawn after it came.
     key = secrets.token_hex(8)
     skeleton, runs = _cut(body, key)
@@ -114,11 +177,7 @@ def _cut(body: bytes | bytearray, key: str) -> tuple[bytes, list[tuple[int, int]
 
 
 def _parsed(skeleton: bytes | bytearray, body: bytes | bytearray) -> dict[str, Any]:
-    if len(skeleton) > PARSED_BYTES:
-        raise AnswerError(
-            f"the labels of the answer are {len(skeleton)} bytes, more than the {PARSED_BYTES} "
-            "that are taken; ask for fewer series (prometheus.selector)"
-        )
+    _require_few(len(skeleton))
     try:
         with collection_paused():
             envelope = orjson.loads(skeleton)
@@ -130,6 +189,14 @@ def _parsed(skeleton: bytes | bytearray, body: bytes | bytearray) -> dict[str, A
     return envelope
 
 
+def _require_few(parsed_bytes: int) -> None:
+    if parsed_bytes > PARSED_BYTES:
+        raise AnswerError(
+            f"the labels of the answer are {parsed_bytes} bytes, more than the {PARSED_BYTES} "
+            "that are taken; ask for fewer series (prometheus.selector)"
+        )
+
+
 def _no_json(body: bytes | bytearray) -> AnswerError:
     return AnswerError(f"the answer of {len(body)} bytes is no JSON, or was cut short")
 
@@ -137,12 +204,9 @@ def _no_json(body: bytes | bytearray) -> AnswerError:
 def _decoded(
     envelope: Mapping[str, Any], body: bytes | bytearray, runs: Sequence[tuple[int, int]], key: str
 ) -> Answer:
-    status = envelope.get("status")
-    if status != "success":
-        raise AnswerError(f"the status of the answer is {status!r}, not 'success'")
     labels: list[Mapping[str, str]] = []
-    texts: list[_Text] = []
-    for item in _items(envelope.get("data")):
+    texts: list[SampleText] = []
+    for item in _items(_successful(envelope).get("data")):
         labels.append(_labels_of(item))
         if key in item:
             if "values" in item:
@@ -151,16 +215,26 @@ def _decoded(
         else:
             written = orjson.dumps(_samples_of(item))
             texts.append((written, 1, len(written) - 1))
-    length = np.array([text.count(b"[", *place) for text, *place in texts], np.int64)
-    numbers = _numbers(texts, length)
+    return _answer(envelope, tuple(labels), texts)
+
+
+def _answer(envelope: Mapping[str, Any], labels: LabelSets, texts: Sequence[SampleText]) -> Answer:
+    length, numbers = numbers_of(texts)
     return Answer(
-        labels=tuple(labels),
+        labels=labels,
         length=length,
         ts=np.ascontiguousarray(numbers[:, 0]),
         value=np.ascontiguousarray(numbers[:, 1]),
         warnings=_warnings(envelope),
         infos=_sentences(envelope.get("infos")),
     )
+
+
+def _successful(envelope: Mapping[str, Any]) -> Mapping[str, Any]:
+    status = envelope.get("status")
+    if status != "success":
+        raise AnswerError(f"the status of the answer is {status!r}, not 'success'")
+    return envelope
 
 
 def _items(data: Any) -> list[Any]:
@@ -180,7 +254,7 @@ def _items(data: Any) -> list[Any]:
 
 def _labels_of(item: Any) -> Mapping[str, str]:
     labels = item.get("metric") if isinstance(item, dict) else None
-    if not isinstance(labels, dict) or not set(map(type, labels.values())) <= {str}:
+    if not is_of_texts(labels):
         raise AnswerError("a series of the answer has no labels, or a label that is no text")
     return labels
 
@@ -198,78 +272,6 @@ def _samples_of(item: Mapping[str, Any]) -> list[Any]:
     if not isinstance(samples, list):
         raise AnswerError("the samples of a series are no list")
     return samples
-
-
-def _numbers(texts: Sequence[_Text], length: Ints) -> NDArray[np.float64]:
-    """Return stamps and values of all samples, ``[sample, 2]``."""
-    blocks: list[NDArray[np.float64]] = []
-    pieces: list[bytes | bytearray] = []
-    size = 0
-    for (text, start, end), count in zip(texts, length, strict=True):
-        if count == 0 and start == end:
-            continue
-        pieces.append(text[start:end])
-        size += end - start
-        if size >= BLOCK_BYTES:
-            blocks.append(_block(b",".join(pieces)))
-            pieces, size = [], 0
-    if pieces:
-        blocks.append(_block(b",".join(pieces)))
-    return np.concatenate(blocks) if blocks else np.empty((0, 2))
-
-
-def _block(text: bytes) -> NDArray[np.float64]:
-    """Return the numbers of ``[stamp,"value"],[stamp,"value"]``."""
-    count = text.count(b"[")
-    form = text.translate(None, NUMBER_LETTERS)
-    if form != b",".join([SAMPLE_FORM] * count) or not _has_letters_inside_only(text):
-        raise AnswerError('the samples are not of the form [stamp, "value"]')
-    numbers = _read_numbers(text.translate(None, b'[]"'))
-    if len(numbers) != 2 * count:
-        raise AnswerError("a stamp or value of the answer is no number")
-    pairs: NDArray[np.float64] = numbers.reshape(-1, 2)
-    # Written so that NaN is found too.
-    if not (np.abs(pairs[:, 0]) < LATEST_S).all():
-        raise AnswerError("a stamp of the answer is no time in seconds")
-    return pairs
-
-
-def _read_numbers(text: bytes) -> NDArray[np.float64]:
-    """Return the numbers of a text that are separated by commas, up to what is none.
-
-    As JSON they are read several times as fast as by numpy, which knows NaN and infinities too.
-    """
-    if b"N" not in text and b"I" not in text:
-        try:
-            with collection_paused():
-                found = orjson.loads(b"[%b]" % text)
-                return np.fromiter(found, np.float64, len(found))
-        except (orjson.JSONDecodeError, OverflowError):
-            pass
-    try:
-        # Where a number cannot be read, the reading ends before the closing one.
-        return np.fromstring(text + b",0", sep=",")[:-1]
-    except ValueError:
-        return np.empty(0)
-
-
-def _has_letters_inside_only(text: bytes) -> bool:
-    """Return whether no number stands between the marks of ``[stamp,"value"],[stamp,"value"]``.
-
-    That the marks are these, and in this order, is known already.
-    """
-    letters = np.frombuffer(text, np.uint8)
-    quotes = np.flatnonzero(letters == ord('"'))
-    before = letters[quotes[::2] - 1]
-    after = quotes[1:-1:2]
-    return bool(
-        text.startswith(b"[")
-        and text.endswith(b'"]')
-        and (before == ord(",")).all()
-        and (letters[after + 1] == ord("]")).all()
-        and (letters[after + 2] == ord(",")).all()
-        and (letters[after + 3] == ord("[")).all()
-    )
 
 
 def _warnings(envelope: Mapping[str, Any]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TypeVar
@@ -91,6 +91,12 @@ class PrometheusClient:
     def server_time_s(self) -> float | None:
         """Return UTC seconds by the server's clock at its last response; None: not told."""
         return self._session.server_time_s
+
+    def know(self, label_texts: Container[bytes]) -> None:
+        """From now on leave label sets of these texts unread, the twin too."""
+        self._session.known_labels = label_texts
+        if self._twin is not None:
+            self._twin.know(label_texts)
 
     def instant(self, query: str, at_s: float) -> Answer:
         """Evaluate a query at one moment, to the millisecond.  Raises a ``SourceError``."""

@@ -14,18 +14,20 @@ from collections import deque
 from dataclasses import dataclass, field
 from itertools import groupby, repeat
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from autoscaler.printable import printable
+from autoscaler.sources.prometheus.label_texts import LabelTexts
 from autoscaler.sources.prometheus.mapping import OUR_LABELS
 from autoscaler.sources.prometheus.owners import owner_of as owner_by_name
 from autoscaler.sources.prometheus.promql import Matcher, literal_regex
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping
+    from collections.abc import Callable, Container, Hashable, Iterable, Mapping, Sequence
 
+    from autoscaler.sources.prometheus.label_texts import LabelSets
     from autoscaler.sources.prometheus.mapping import NameMapping
     from autoscaler.sources.prometheus.owners import OwnerOf, PodOwners
     from recommender.observation import Ints
@@ -36,6 +38,7 @@ SPARE_SETS = 1024
 """So many sets are kept beyond twice the largest remembered answer before any is dropped."""
 ORDERS_KEPT = 1024
 _UNKNOWN = -1
+_Key = TypeVar("_Key")
 OF_A_POD = ("namespace", "workload", "worker")
 _NO_WORKLOAD = re.compile(
     r"|unknown|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", flags=re.IGNORECASE
@@ -57,6 +60,7 @@ class LabelTable:
         self._exporter_pods = re.compile(mapping.exporter_pods) if mapping.exporter_pods else None
         self._shapes: dict[frozenset[str], _Shape] = {}
         self._shape_of: dict[tuple[str, ...], _Shape] = {}
+        self._row_of_text: dict[bytes, int] = {}
         self._sets: list[Mapping[str, str]] = []
         self._names_in: list[Mapping[str, str]] = []
         """Our label to the server's name for it, where the value was taken from a label."""
@@ -74,9 +78,12 @@ class LabelTable:
         """Return all label sets by our names, as of the last ``rows``."""
         return self._table
 
-    def rows(
-        self, labels: tuple[Mapping[str, str], ...]
-    ) -> tuple[tuple[Mapping[str, str], ...], Ints]:
+    @property
+    def known_texts(self) -> Container[bytes]:
+        """Return the label sets that need not be read again, as the server writes them."""
+        return self._row_of_text.keys()
+
+    def rows(self, labels: LabelSets) -> tuple[tuple[Mapping[str, str], ...], Ints]:
         """Return all label sets by our names, and for each of ``labels`` its row among them.
 
         The sets are the same object as long as none is new and none was dropped.  A workload is
@@ -138,8 +145,23 @@ class LabelTable:
     def _first_names(self) -> dict[str, str]:
         return {label: names[0] for label, names in self._mapping.labels.items() if names}
 
-    def _rows(self, labels: tuple[Mapping[str, str], ...]) -> list[int]:
-        """Return the row of each label set; what is new is added.
+    def _rows(self, labels: LabelSets) -> list[int]:
+        """Return the row of each label set; what is new is added."""
+        if isinstance(labels, LabelTexts):
+            return self._rows_of_texts(labels.texts)
+        return self._rows_of_sets(labels)
+
+    def _rows_of_texts(self, texts: Sequence[bytes]) -> list[int]:
+        rows = list(map(self._row_of_text.get, texts, repeat(_UNKNOWN)))
+        new = [i for i, row in enumerate(rows) if row == _UNKNOWN]
+        if new:
+            read = self._rows_of_sets(LabelTexts([texts[i] for i in new]))
+            for i, row in zip(new, read, strict=True):
+                rows[i] = self._row_of_text[texts[i]] = row
+        return rows
+
+    def _rows_of_sets(self, labels: Iterable[Mapping[str, str]]) -> list[int]:
+        """Return the row of each label set, which is read.
 
         The steps over all sets of an answer are loops in C: a server writes the labels of its
         series in one order, so that an answer is one run, or a few.
@@ -209,10 +231,9 @@ class LabelTable:
         self._names_in = [self._names_in[row] for row in rows.tolist()]
         self._last_seen = self._last_seen[rows]
         self._table = tuple(self._sets)
+        self._row_of_text = _moved(self._row_of_text, new_row)
         for shape in self._shapes.values():
-            shape.row_of = {
-                key: row for key, old in shape.row_of.items() if (row := int(new_row[old])) >= 0
-            }
+            shape.row_of = _moved(shape.row_of, new_row)
         self._shapes = {names: shape for names, shape in self._shapes.items() if shape.row_of}
         self._shape_of.clear()
         self._layouts.clear()
@@ -238,6 +259,11 @@ def _shape_of(present: frozenset[str], mapping: NameMapping) -> _Shape:
     }
     used = dict.fromkeys(name for found in names.values() for name in found)
     return _Shape(names=names, read=itemgetter(*used) if used else _nothing)
+
+
+def _moved(row_of: Mapping[_Key, int], new_row: Ints) -> dict[_Key, int]:
+    """Return the rows that are kept, where they stand from now on."""
+    return {key: row for key, old in row_of.items() if (row := int(new_row[old])) >= 0}
 
 
 def _interned(key: Hashable) -> Hashable:

@@ -143,4 +143,4 @@ class LastValues:
     def _ask(self, query: str) -> tuple[tuple[Labels, ...], Floats]:
         answer = self._client.instant(query, self._now_s)
         self.warnings |= dict.fromkeys(answer.warnings)
-        return answer.labels, answer.value
+        return tuple(answer.labels), answer.value

@@ -89,7 +89,7 @@ class OwnersOfPods:
 
     def _labels(self, query: str, at_s: int) -> tuple[Mapping[str, str], ...]:
         try:
-            return self._client.instant(query, at_s).labels
+            return tuple(self._client.instant(query, at_s).labels)
         except QueryRejectedError:
             # some servers refuse a name that they never had a series of
             return ()

@@ -17,6 +17,7 @@ from autoscaler.sources.prometheus import chunks, counters, reading
 from autoscaler.sources.prometheus.chunked import ChunkedReader
 from autoscaler.sources.prometheus.compute import Compute, Part
 from autoscaler.sources.prometheus.density import Densities
+from autoscaler.sources.prometheus.label_texts import joined
 from autoscaler.sources.prometheus.labels import LabelTable
 from autoscaler.sources.prometheus.names_in_use import NamesInUse
 from autoscaler.sources.prometheus.pod_owners import OwnersOfPods
@@ -83,6 +84,8 @@ class PrometheusSource:
             for table in self._tables.values():
                 table.take_owners(self.owners.exact)
         span = start_s, end_s
+        if name is not None:
+            self.client.know(self._tables[Metric(metric)].known_texts)
         parts = [] if name is None else self._parts(Metric(metric), name, span, step_s)
         if metric == Metric.TFLOPS and self._compute.is_completed:
             self._compute.forget_devices()
@@ -191,10 +194,10 @@ class PrometheusSource:
         """Return the parts as one: our labels, our units, float32."""
         pieces = [part.piece for part in parts]
         warnings = tuple(dict.fromkeys(text for piece in pieces for text in piece.warnings))
-        written = [labels for piece in pieces for labels in piece.labels]
+        written = joined([piece.labels for piece in pieces]) if pieces else ()
         if not written:
             return _nothing(warnings)
-        labels, row = self._tables[Metric(metric)].rows(tuple(written))
+        labels, row = self._tables[Metric(metric)].rows(written)
         ends = np.cumsum([len(piece.labels) for piece in pieces])
         rows = np.split(row, ends[:-1])
         factor = self._compute.factors(Metric(metric), parts, labels, rows)

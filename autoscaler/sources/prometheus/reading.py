@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from autoscaler.sources.prometheus.answer import Answer
     from autoscaler.sources.prometheus.client import PrometheusClient
+    from autoscaler.sources.prometheus.label_texts import LabelSets
     from recommender.observation import Floats, Ints
 
 MEAN, MAXIMUM, LAST = "avg_over_time", "max_over_time", "last_over_time"
@@ -31,7 +32,7 @@ MEAN, MAXIMUM, LAST = "avg_over_time", "max_over_time", "last_over_time"
 class Piece:
     """Samples of one query."""
 
-    labels: tuple[Mapping[str, str], ...]
+    labels: LabelSets
     """Per series, as the server has them."""
     series: NDArray[np.integer[Any]]
     """Index into ``labels``."""

@@ -8,10 +8,11 @@ back is a decoded ``Answer`` or a ``Fault``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import replace
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from functools import partial
 from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, TypeVar
@@ -89,6 +90,8 @@ class QuerySession(requests.Session):
         """Decoded size of the last answer."""
         self.allowed_s = connection.deadline_s
         """How long the next request may take."""
+        self.known_labels: Container[bytes] = frozenset()
+        """Texts of label sets that need not be read in an answer."""
 
     def get_adapter(self, url: str | bytes) -> DeadlineAdapter:  # noqa: ARG002
         """Return our transport; the one that ``PrometheusConnect`` mounts is not used."""
@@ -105,7 +108,8 @@ class QuerySession(requests.Session):
 
     def request(self, method: str, url: str, *_: Any, **kwargs: Any) -> DecodedResponse:  # type: ignore[override]
         """Send the ``params`` of a query in the body; other arguments are the session's own."""
-        return DecodedResponse(self._exchange(method, url, kwargs["params"], _answer_of))
+        read = partial(_answer_of, known=self.known_labels)
+        return DecodedResponse(self._exchange(method, url, kwargs["params"], read))
 
     def build(self) -> dict[str, str]:
         """Return what the server says of its build."""
@@ -247,8 +251,8 @@ def _target(url: str, location: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
-def _answer_of(body: bytearray, hide: Hide) -> Answer:
-    answer = decode(body)
+def _answer_of(body: bytearray, hide: Hide, *, known: Container[bytes]) -> Answer:
+    answer = decode(body, known)
     return replace(answer, warnings=_told(answer.warnings, hide), infos=_told(answer.infos, hide))
 
 

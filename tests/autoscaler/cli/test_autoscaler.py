@@ -134,11 +134,3 @@ def test_a_wrong_argument_is_named_with_what_is_allowed(tfa, arguments, message)
     assert ended.code == 2
     assert message in ended.err
     assert "Traceback" not in ended.err
-
-
-def test_without_metrics_the_profile_that_needs_nothing_else_cannot_work(tfa):
-    ended = tfa("autoscaler", "--profile=recommend-only", "--prometheus-url=http://127.0.0.1:1")
-
-    assert ended.code == 3
-    assert "127.0.0.1" in ended.err
-    assert "Traceback" not in ended.err

@@ -6,7 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoscaler.errors import ApiUnavailableError, ThrottledError, UsageError
-from autoscaler.kube.write_budget import LOWEST_SHARE, LOWEST_SLOW_SHARE, WriteBudget
+from autoscaler.kube.write_budget import (
+    LOWEST_SHARE,
+    LOWEST_SLOW_SHARE,
+    URGENT_PER_OTHER,
+    WriteBudget,
+)
 from tests.autoscaler.kube.steady_clock import SteadyClock
 
 QUICK_S = 0.005
@@ -149,6 +154,39 @@ def test_what_is_not_urgent_gets_the_whole_rate_where_nothing_is_urgent():
     start_s = clock.now_s
     assert sum(budget.take(60.0, is_urgent=False) for _ in range(1000)) == 1000
     assert clock.now_s - start_s == pytest.approx((1000 - 100) / 200.0, abs=0.01)
+
+
+def test_what_is_not_urgent_stands_back_at_once_while_urgent_writes_are_under_way():
+    budget, clock = budget_at(200.0)
+    start_s = clock.now_s
+    with budget.observing(is_urgent=True):
+        assert budget.take(0.25, is_urgent=False)
+        with budget.observing(is_urgent=True):
+            assert not budget.take(0.25, is_urgent=False)
+            assert budget.take(0)
+    assert budget.take(0.25, is_urgent=False)
+    assert clock.now_s == start_s
+    assert budget.snapshot().refused == 1
+
+
+def test_of_many_urgent_writes_each_eighth_is_followed_by_one_that_is_not():
+    budget, _ = budget_at(200.0)
+    with budget.observing(is_urgent=True), budget.observing(is_urgent=True):
+        order = []
+        for _ in range(3 * URGENT_PER_OTHER):
+            assert budget.take(0)
+            order.append(budget.take(0, is_urgent=False))
+
+    assert order == [*[False] * (URGENT_PER_OTHER - 1), True] * 3
+
+
+def test_urgent_writes_that_failed_are_no_longer_under_way():
+    budget, _ = budget_at(200.0)
+    for _ in range(3):
+        with suppress(ApiUnavailableError), budget.observing(is_urgent=True):
+            raise ApiUnavailableError("no answer")
+
+    assert budget.take(0, is_urgent=False)
 
 
 def test_a_budget_of_one_write_a_second_serves_what_is_not_urgent_too():

@@ -19,6 +19,7 @@ from recommender.resources import GIB, TFLOPS, VRAM
 from recommender.state import NEVER
 from recommender.usage.model import UsageModel
 from tests.autoscaler.scaling.builders import START, ListSource, StandingCluster, view
+from tests.autoscaler.scaling.histories import read_history
 
 HOUR_S = 3600
 CHAT = ("team", "chat")
@@ -34,7 +35,7 @@ class World:
         self.cluster = StandingCluster(*views)
         self.use(tflops, hours * HOUR_S)
         self.loop = self.new_loop()
-        self.loop.bootstrap(START)
+        read_history(self.loop, START)
 
     def use(self, tflops, for_s):
         end_s = self.clock.now_s() + for_s
@@ -188,7 +189,7 @@ def test_after_a_fail_over_a_harmful_decrease_is_taken_back_by_what_its_guard_sa
     world.loop.tick()
     lowered = world.cluster.views[0].request["tflops"]
     world.loop = world.new_loop()
-    world.loop.bootstrap(START)
+    read_history(world.loop, START)
     if not is_known:
         world.cluster.views[0] = replace(world.cluster.views[0], guard=None)
     world.use(80.0, 300)
@@ -272,7 +273,7 @@ def test_a_tick_says_how_long_each_stage_took():
     seconds = iter(range(1000))
     world = World(view("chat", "auto-limits"))
     loop = world.new_loop(monotonic_s=lambda: float(next(seconds)))
-    loop.bootstrap(START)
+    read_history(loop, START)
 
     tick = loop.tick()
 
@@ -329,7 +330,7 @@ def test_two_gpu_models_of_one_workload_are_sized_on_their_own():
         world.source.put("tflops", ts, 79.0, worker="chat-9", gpu_model="H100")
 
     world.loop = world.new_loop()
-    world.loop.bootstrap(START)
+    read_history(world.loop, START)
     world.loop.tick()
 
     changed = {change.gpu_model: change.limit["tflops"] for change in world.cluster.applied}

@@ -16,6 +16,7 @@ from recommender.policy.model import Mode
 from recommender.resources import GIB, TFLOPS, VRAM
 from recommender.usage.model import UsageModel
 from tests.autoscaler.scaling.builders import START, ListSource, StandingCluster, view
+from tests.autoscaler.scaling.histories import read_history
 
 HOUR = 3600
 CHAT = ("team", "chat")
@@ -28,7 +29,7 @@ def _loop(*views, mode=Mode.APPLY, hours=2, use=76.0, metrics=("tflops",)):
         source.put("tflops", ts, use)
     cluster = StandingCluster(*(views or [view("chat", "auto-limits")]))
     loop = Loop(cluster, source, clock, UsageModel((TFLOPS, VRAM)), LoopSettings(mode=mode))
-    loop.bootstrap(START)
+    read_history(loop, START)
     return loop, cluster, source, clock
 
 

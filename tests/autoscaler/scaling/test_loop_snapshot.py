@@ -14,6 +14,7 @@ from autoscaler.scaling.loop_snapshot import loop_snapshot
 from recommender.resources import TFLOPS, VRAM
 from recommender.usage.model import UsageModel
 from tests.autoscaler.scaling.builders import START, StandingCluster, view
+from tests.autoscaler.scaling.histories import read_history
 from tests.autoscaler.scaling.measured import MinuteSource
 
 HOUR_S = 3600
@@ -65,7 +66,7 @@ def test_a_new_loop_holds_nothing(loop):
 
 
 def test_what_is_held_is_counted(loop):
-    loop.bootstrap(START)
+    read_history(loop, START)
     snapshot = loop_snapshot(loop, checkpoint_bytes=4096, checkpoint_saved_s=12.5)
 
     assert (snapshot.workloads, snapshot.workers) == (1, 1)
@@ -84,7 +85,7 @@ def test_what_is_held_is_counted(loop):
 )
 def test_failed_reads_are_counted_by_metric_and_kind(loop, source, clock, error, kind):
     source.error = error
-    loop.bootstrap(START)
+    read_history(loop, START)
     source.down = {"tflops"}
     ticks(loop, clock, 3)
     source.down = set()
@@ -102,7 +103,7 @@ def test_reads_that_fail_in_the_first_tick_are_counted(loop, source):
 
 
 def test_partial_answers_are_counted_by_metric(loop, source, clock):
-    loop.bootstrap(START)
+    read_history(loop, START)
     source.partial = {"vram_bytes"}
     ticks(loop, clock, 2)
 
@@ -117,7 +118,7 @@ def test_a_preview_counts_nothing(loop, source):
 
 
 def test_a_snapshot_does_not_change_with_the_loop(loop, source, clock):
-    loop.bootstrap(START)
+    read_history(loop, START)
     source.down = {"tflops"}
     before = loop_snapshot(loop)
     accepted = before.samples["accepted"]

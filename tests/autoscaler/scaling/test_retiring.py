@@ -12,6 +12,7 @@ from recommender.resources import TFLOPS, VRAM
 from recommender.usage.checkpoint import _arrays
 from recommender.usage.model import UsageModel
 from tests.autoscaler.scaling.builders import START, ListSource, StandingCluster, policy, view
+from tests.autoscaler.scaling.histories import read_history
 
 HOUR, DAY = 3600, 86400
 RESOURCES = (TFLOPS, VRAM)
@@ -91,7 +92,7 @@ def test_a_workload_is_kept_for_as_long_as_its_policy_looks_back():
     for workload in ("chat", "report", "job"):
         source.put("tflops", START + 1800, 5.0, workload=workload, worker=f"{workload}-0")
     loop = Loop(cluster, source, clock, UsageModel(RESOURCES))
-    loop.bootstrap(START)
+    read_history(loop, START)
     loop.tick()
     cluster.views = cluster.views[:1]
     kept = {}

@@ -15,6 +15,8 @@ BEGIN_S = 1_700_006_400
 """A whole day since the epoch, so that hours, blocks and minutes begin here too."""
 GIB = 2.0**30
 TFLOPS_COLUMN, VRAM_COLUMN = 0, 1
+EVER = 2**40
+"""Number of a block that never comes."""
 
 
 class OneWorkload:

@@ -58,3 +58,14 @@ def _walk(index, steps):
         else:
             seen.append(index.rows(keys).tolist())
     return seen
+
+
+def test_a_renamed_row_is_found_by_its_new_key_alone():
+    index = RowIndex()
+    index.rows(["a", "b"])
+
+    index.rename("a", "c")
+
+    assert ("a" in index, "c" in index) == (False, True)
+    assert index.rows(["c", "b", "a"]).tolist() == [0, 1, 2]
+    assert index.keys == ["c", "b", "a"]

@@ -5,7 +5,8 @@ import pytest
 
 from recommender.resources import TFLOPS, resource_named
 from recommender.usage.model import UsageModel
-from tests.recommender.usage.one_workload import BEGIN_S, GIB, VRAM_COLUMN, OneWorkload
+from recommender.usage.rings import TimeRing
+from tests.recommender.usage.one_workload import BEGIN_S, EVER, GIB, VRAM_COLUMN, OneWorkload
 
 
 def counts(workload):
@@ -74,9 +75,7 @@ def test_of_two_samples_under_one_stamp_the_larger_counts():
     one.feed([(0, 4.0), (0, 9.0), (0, 6.0)])
     one.advance(180)
     assert counts(one) == {"accepted": 3, "duplicate": 2}
-    assert one.store().minute_mean.values[:, 0][
-        ~np.isnan(one.store().minute_mean.values[:, 0])
-    ] == [9.0]
+    assert one.store().minute_mean.window(0, EVER)[:, 0].tolist() == [9.0]
 
 
 def test_duplicates_of_a_history_are_counted_when_it_closes():
@@ -307,6 +306,11 @@ def test_dropping_a_worker_forgets_its_open_history():
     assert limits_weight(one) == 0.0
 
 
+def held_of(ring, values):
+    """Return the values of a row of a ring, empty where a slot holds no block."""
+    return np.where(ring.block >= 0, values, values.dtype.type(ring.empty))
+
+
 def assert_rows_equal(model, fresh, row, fresh_row, *, workers):
     """Every per-worker column of both models agrees at these rows."""
     for store, other in zip(model.stores, fresh.stores, strict=True):
@@ -321,6 +325,30 @@ def assert_rows_equal(model, fresh, row, fresh_row, *, workers):
             for name, column in vars(part).items():
                 if isinstance(column, np.ndarray) and column.shape[-1] == workers:
                     left, right = column[..., row], getattr(twin, name)[..., fresh_row]
+                    if isinstance(part, TimeRing):
+                        left, right = held_of(part, left), held_of(twin, right)
                     assert np.array_equal(left, right, equal_nan=left.dtype.kind == "f"), name
     for name in ("first_sample_s", "started_s", "ready_s"):
         assert getattr(model, name)[row] == getattr(fresh, name)[fresh_row]
+
+
+UNNAMED, A100, H100 = (("team", "chat", gpu_model) for gpu_model in ("", "A100", "H100"))
+
+
+def test_a_row_without_samples_is_given_to_the_first_gpu_model_that_is_named():
+    model = UsageModel((TFLOPS,))
+    worker = model.worker_rows(model.workload_rows([UNNAMED]), ["chat-0"])
+
+    model.name_gpu_models([A100, H100])
+
+    assert model.workload_rows([A100, H100, UNNAMED]).tolist() == [0, 1, 2]
+    assert model.worker_rows(np.zeros(1, np.int64), ["chat-0"]).tolist() == worker.tolist()
+
+
+def test_a_row_with_samples_stays_what_it_is():
+    one = OneWorkload()
+    one.feed([(0, 5.0)])
+
+    one.model.name_gpu_models([A100])
+
+    assert one.model.workloads.keys == [UNNAMED]

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 
 from recommender.usage.rings import TimeRing
 
@@ -49,6 +51,31 @@ def test_one_call_may_span_more_than_the_ring():
     blocks = np.arange(100)
     made.put(blocks, np.zeros(100, np.int64), blocks.astype(np.float64))
     assert made.window(0, 100)[:, 0].tolist() == [96.0, 97.0, 98.0, 99.0]
+
+
+@given(st.lists(st.integers(0, 12), max_size=8), st.lists(st.integers(0, 12), max_size=8))
+def test_rows_that_come_later_are_as_if_they_had_always_been_there(early, late):
+    grown, whole = ring(rows=1), ring(rows=3)
+    for block in early:
+        for made in (grown, whole):
+            put(made, block, float(block))
+    grown.grow(3)
+    for block in late:
+        for made in (grown, whole):
+            put(made, block, float(block), row=2)
+
+    np.testing.assert_array_equal(grown.window(0, 13), whole.window(0, 13))
+    np.testing.assert_array_equal(grown.block, whole.block)
+
+
+def test_a_row_that_is_emptied_holds_nothing_and_its_neighbours_keep_theirs():
+    made = ring()
+    for row in (0, 1):
+        put(made, 3, 5.0, row=row)
+    made.clear(np.array([0]))
+
+    assert np.isnan(made.window(3, 4)[0, 0])
+    assert made.window(3, 4)[0, 1] == 5.0
 
 
 def test_a_window_before_the_epoch_holds_nothing():

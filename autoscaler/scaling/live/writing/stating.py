@@ -61,16 +61,18 @@ class StatingSnapshot:
 
 
 @dataclass(slots=True, eq=False)
-class _Batch:
-    """Wishes whose results somebody waits for."""
+class Asked:
+    """Wishes that were asked for together."""
 
     left: int
+    """So many of them have no result yet."""
+    tickets: list[_Ticket] = field(default_factory=list)
 
 
 @dataclass(slots=True, eq=False)
 class _Ticket:
     wish: Wish
-    batch: _Batch
+    asked: Asked
     is_begun: bool = False
     is_withdrawn: bool = False
     result: Result | None = field(default=None)
@@ -112,34 +114,36 @@ class Stating:
             if thread.is_alive():
                 thread.join(max(end_s - self._monotonic_s(), 0.0))
 
-    def state(self, wishes: Sequence[Wish], *, within_s: float) -> list[Result]:
-        """Write what was decided, at most one wish a workload; return what became of each.
-
-        What was not begun within so long is withdrawn; for what was, its answer is waited for.
-        """
-        batch = _Batch(len(wishes))
-        tickets = [_Ticket(wish, batch) for wish in wishes]
+    def ask(self, wishes: Sequence[Wish]) -> Asked:
+        """Let what was decided be written, at most one wish a workload; returns at once."""
+        asked = Asked(len(wishes))
+        asked.tickets += [_Ticket(wish, asked) for wish in wishes]
         with self._changed:
-            self._tickets |= {ticket.wish.key: ticket for ticket in tickets}
+            self._tickets |= {ticket.wish.key: ticket for ticket in asked.tickets}
         for wish in wishes:
             self._queue.add(wish.key, wish.priority)
+        return asked
+
+    def results(self, asked: Asked, *, within_s: float) -> list[Result]:
+        """Return what became of each wish.
+
+        What is not begun within so long is withdrawn; for what was, its answer is waited for.
+        """
         end_s = self._monotonic_s() + within_s
         with self._changed:
-            while batch.left and (left_s := end_s - self._monotonic_s()) > 0:
+            while asked.left and (left_s := end_s - self._monotonic_s()) > 0:
                 self._changed.wait(left_s)
-            for ticket in tickets:
+            for ticket in asked.tickets:
                 ticket.is_withdrawn = True
                 if not ticket.is_begun:
                     self._settle(ticket, LATE)
-            while batch.left:
+            while asked.left:
                 self._changed.wait()
-        return [ticket.result or LATE for ticket in tickets]
+        return [ticket.result or LATE for ticket in asked.tickets]
 
     def say(self, wish: Wish) -> None:
         """Write what follows from what others changed, when its turn comes; returns at once."""
-        with self._changed:
-            self._tickets[wish.key] = _Ticket(wish, _Batch(1))
-        self._queue.add(wish.key, wish.priority)
+        self.ask([wish])
 
     def show(self, key: Key) -> None:
         """Write what is to be shown of a workload, when its turn comes; returns at once."""
@@ -156,9 +160,9 @@ class Stating:
         if ticket.result is not None:
             return
         ticket.result = result
-        ticket.batch.left -= 1
+        ticket.asked.left -= 1
         self._outcomes[result.outcome] += 1
-        if not ticket.batch.left:
+        if not ticket.asked.left:
             self._changed.notify_all()
 
     def _is_idle(self) -> bool:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from autoscaler.errors import SourceUnavailableError
 from autoscaler.scaling.collect.collecting import CollectionError, Collector
@@ -54,19 +56,65 @@ def test_a_history_is_read_once_in_parts_that_end_at_midnight():
     assert collected.missing == ("vram_bytes",)
 
 
-def test_an_increment_reads_the_last_two_minutes_again_and_counts_them_once():
+def test_two_minutes_are_read_again_before_minutes_close_and_little_in_between():
     source, model, collector = _collector("tflops")
     noon = START + 12 * HOUR
     _fill(source, 600, start=noon)
 
-    collector.collect(noon + 300)
-    collector.collect(noon + 315)
+    for now_s in (noon + 300, noon + 315, noon + 330, noon + 360):
+        collector.collect(now_s)
 
     assert source.reads == [
         ("tflops", noon - 120, noon + 300, 15),
-        ("tflops", noon + 180, noon + 315, 15),
+        ("tflops", noon + 300 - 45, noon + 315, 15),
+        ("tflops", noon + 315 - 45, noon + 330, 15),
+        ("tflops", noon + 180, noon + 360, 15),
     ]
-    assert (model.counts.accepted, model.counts.duplicate) == (315 // 15, 0)
+    assert (model.counts.accepted, model.counts.duplicate) == (360 // 15, 0)
+
+
+@pytest.mark.parametrize(("behind_s", "again_s"), [(60, 90), (90, 120), (500, 120)])
+def test_of_a_source_that_is_behind_more_is_read_again(behind_s, again_s):
+    source, _, collector = _collector("tflops")
+    noon = START + 12 * HOUR
+    _fill(source, 330 - behind_s + 300, start=noon - 300)
+
+    collector.collect(noon + 315)
+    collector.collect(noon + 330)
+
+    assert source.reads[-1] == ("tflops", noon + 315 - again_s, noon + 330, 15)
+
+
+@settings(max_examples=50)
+@given(st.data())
+def test_whatever_comes_late_is_taken_as_if_it_had_come_in_time(data):
+    """Samples come up to the moment at which their minute closes, ticks come as they like."""
+    stamps = range(START, START + 300, 30)
+    delays_s = st.lists(st.integers(0, 110), min_size=10, max_size=10)
+    coming = {ts: ts + delay_s for ts, delay_s in zip(stamps, data.draw(delays_s), strict=True)}
+    source, late, collector = _collector("tflops")
+    _fill(source, 300, start=START - 300)
+    collector.collect(START)
+    now_s, tick_s = START, data.draw(st.sampled_from((5, 10, 15, 20, 45, 75)))
+    while now_s < START + 600:
+        now_s += tick_s
+        for ts in [ts for ts, at_s in coming.items() if at_s < now_s]:
+            source.put("tflops", ts, float(ts % 61))
+            del coming[ts]
+        collector.collect(now_s)
+    source, in_time, collector = _collector("tflops")
+    _fill(source, 300, start=START - 300)
+    collector.collect(START)
+    for ts in stamps:
+        source.put("tflops", ts, float(ts % 61))
+    collector.collect(START + 300)
+    collector.collect(now_s)
+
+    assert late.counts.late == 0
+    for name in ("points", "request_target", "limit_percentile"):
+        np.testing.assert_array_equal(
+            getattr(_statistics(late, now_s), name), getattr(_statistics(in_time, now_s), name)
+        )
 
 
 def test_increments_and_one_long_read_leave_the_same_usage():
@@ -168,7 +216,7 @@ def test_an_error_that_metrics_share_is_told_once():
     with pytest.raises(CollectionError) as caught:
         collector.collect(START + 300)
 
-    assert str(caught.value) == "tflops, vram_bytes: connection refused"
+    assert str(caught.value) == "vram_bytes, tflops: connection refused"
 
 
 def _refused():
@@ -218,6 +266,19 @@ def test_a_workload_that_states_no_gpu_model_gets_the_reported_one():
     assert collector.index.keys_of([view(gpu_model="")]) == (
         ("team", "chat", "NVIDIA H100 80GB HBM3"),
     )
+
+
+def test_a_workload_whose_gpu_model_comes_to_light_has_one_row_and_one_row_a_worker():
+    model = UsageModel(RESOURCES)
+    source = ListSource("tflops")
+    collector = Collector(source, model)
+    collector.see([view(gpu_model="")])
+    _fill(source, 300, gpu_model="H100")
+
+    collector.collect(START + 300)
+
+    assert model.workloads.keys == [("team", "chat", "NVIDIA H100 80GB HBM3")]
+    assert [name for _, name in model.workers.keys] == ["chat-0"]
 
 
 def test_a_coarser_source_answers_in_its_own_step_which_is_learned():

@@ -18,9 +18,10 @@ from recommender.policy.model import Mode
 from recommender.resources import TFLOPS, VRAM
 from recommender.usage.model import UsageModel
 from tests.autoscaler.scaling.builders import START, ListSource, StandingCluster, view
-from tests.components.processes import until
+from tests.autoscaler.scaling.histories import read_history
 
 HOUR = 3600
+DEADLINE_S = 30.0
 ABOUT = About(
     source="https://prometheus.example (agent)",
     tool_version="1.2.3",
@@ -49,8 +50,13 @@ class Watched:
             self.seconds[0] += after_s
         tick = self.loop.tick()
         self.board.follow(self.loop, tick, holds=self.holds)
-        until(lambda: not self.board.is_building, what="the report is finished")
+        finish(self.board)
         return tick
+
+
+def finish(board):
+    """Wait until the report that is being made, if there is one, is finished."""
+    board._thread.submit(int).result(DEADLINE_S)
 
 
 @contextmanager
@@ -68,7 +74,7 @@ def watched(*views, mode=Mode.APPLY, use=76.0, hours=2, about=ABOUT, **options):
             source.put("tflops", ts, use, **labels)
     cluster = StandingCluster(*views)
     loop = Loop(cluster, source, clock, UsageModel((TFLOPS, VRAM)), LoopSettings(mode=mode))
-    loop.bootstrap(START)
+    read_history(loop, START)
     seconds = [1000.0]
     board = Board(about, monotonic_s=lambda: seconds[0], **options)
     try:

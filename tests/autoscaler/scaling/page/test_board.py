@@ -8,7 +8,7 @@ from autoscaler.scaling.page.board import READ_LATELY_S, WANTED_AGAIN_S
 from autoscaler.scaling.page.look import LESS_URGENT
 from recommender.policy.model import Mode
 from tests.autoscaler.scaling.builders import view
-from tests.autoscaler.scaling.page.boards import reported, watched
+from tests.autoscaler.scaling.page.boards import finish, reported, watched
 from tests.components.processes import until
 
 CHAT = ("team", "chat")
@@ -159,7 +159,7 @@ def test_the_report_appears_before_its_back_test():
         until(lambda: seen.board.built, what="the first report is there")
         first = seen.board.built.report
         slow.may_go_on.set()
-        until(lambda: not seen.board.is_building, what="the back-test is there")
+        finish(seen.board)
 
         assert first.meta.notes == ("the back-test is still being made",)
         assert seen.board.built.report.meta.notes == ()

@@ -12,6 +12,7 @@ from recommender.policy.model import Mode
 from recommender.resources import TFLOPS, VRAM
 from recommender.usage.model import UsageModel
 from tests.autoscaler.scaling.builders import START, ListSource, StandingCluster, view
+from tests.autoscaler.scaling.histories import read_history
 
 HOUR, DAY = 3600, 86400
 NOW = START + 3 * HOUR
@@ -40,7 +41,7 @@ class World:
         )
 
     def saved(self):
-        self.loop.bootstrap(START)
+        read_history(self.loop, START)
         self.loop.tick()
         self.checkpoints.save()
         return self
@@ -93,7 +94,7 @@ def test_a_state_of_hours_ago_keeps_its_decisions_while_its_usage_is_read_on(tmp
 
 def test_a_metric_that_is_joined_to_amounts_may_lag(tmp_path):
     world = World(tmp_path / "state")
-    world.loop.bootstrap(START)
+    read_history(world.loop, START)
     world.source.put(Metric.THROTTLED_RATIO, START, 0.0)
     world.source.down.add(Metric.THROTTLED_RATIO)
     world.clock.advance_to(NOW + 2 * READ_AT_ONCE_S)

@@ -16,6 +16,7 @@ from recommender.report.blocks import HistoryEntry
 from recommender.resources import TFLOPS, VRAM
 from recommender.usage.model import UsageModel
 from tests.autoscaler.scaling.builders import START, ListSource, StandingCluster, view
+from tests.autoscaler.scaling.histories import read_history
 
 PAGE = Path(__file__).parents[4] / "docs" / "decision-log.md"
 HOUR_S = 3600
@@ -55,7 +56,7 @@ def test_a_tick_writes_its_decisions_with_sentences_and_what_became_of_its_chang
     loop = Loop(cluster, source, clock, UsageModel(RESOURCES), LoopSettings(mode=Mode.APPLY))
     log = DecisionLog(path, RESOURCES)
     log.follow(loop.records)
-    loop.bootstrap(START)
+    read_history(loop, START)
 
     loop.tick()
     log.close()

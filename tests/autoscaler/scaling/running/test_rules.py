@@ -3,6 +3,7 @@
 import pytest
 
 from autoscaler.errors import UsageError
+from autoscaler.scaling.loop import LoopSettings
 from autoscaler.scaling.running.profile import Profile
 from autoscaler.scaling.running.rules import AutoscalerRules
 from recommender.decision import Layer
@@ -30,8 +31,8 @@ def test_namespaces_are_chosen_as_kubectl_chooses_by_labels(selector):
     assert rules.namespace_selector == selector
 
 
-@pytest.mark.parametrize(("tick_s", "within_s"), [(15.0, 10.0), (1.0, 2.0)])
-def test_writes_of_a_tick_end_before_the_next_one(tick_s, within_s):
+@pytest.mark.parametrize(("tick_s", "within_s"), [(15.0, 12.0), (1.0, 2.0)])
+def test_a_tick_begins_no_write_that_might_not_end_before_the_next_one(tick_s, within_s):
     assert AutoscalerRules(tick_s=tick_s).apply_within_s == within_s
 
 
@@ -72,3 +73,7 @@ def test_what_cannot_be_is_refused_with_what_is_allowed(values, message):
         AutoscalerRules(**values)
 
     assert message in str(raised.value)
+
+
+def test_a_process_looks_as_often_as_a_loop_does_where_nobody_says_otherwise():
+    assert AutoscalerRules().period_s == LoopSettings().period_s

@@ -21,6 +21,7 @@ from recommender.policy.model import Mode
 from recommender.resources import TFLOPS, VRAM
 from recommender.usage.model import UsageModel
 from tests.autoscaler.scaling.builders import START, ListSource, StandingCluster, view
+from tests.autoscaler.scaling.histories import read_history
 
 HOUR = 3600
 APPLY = Control(mode=ProcessMode.APPLY)
@@ -57,7 +58,7 @@ class World:
             UsageModel(RESOURCES),
             LoopSettings(mode=Mode.RECOMMEND),
         )
-        self.loop.bootstrap(START)
+        read_history(self.loop, START)
         self.webhook_problems = ()
         self.monotonic_s = 50.0
         self.gate = HealthGate(

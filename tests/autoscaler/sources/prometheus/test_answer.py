@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from autoscaler.errors import AnswerError
 from autoscaler.sources.prometheus import answer as decoding
-from autoscaler.sources.prometheus.answer import BLOCK_BYTES, PARSED_BYTES, decode
+from autoscaler.sources.prometheus.answer import PARSED_BYTES, decode
+from autoscaler.sources.prometheus.sample_text import BLOCK_BYTES
 
 TRAPS = [
     '"values":[[',

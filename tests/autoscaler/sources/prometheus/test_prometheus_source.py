@@ -39,6 +39,9 @@ class OneWorker:
     def twin(self):
         return self
 
+    def know(self, label_texts):
+        self.known = label_texts
+
     def range(self, query, start_s, end_s, step_s):
         assert start_s <= end_s
         if query.startswith(("count", "max(")):
@@ -118,6 +121,9 @@ class OnePod:
 
     def twin(self):
         return self
+
+    def know(self, label_texts):
+        self.known = label_texts
 
     def __init__(self):
         self.owner = None

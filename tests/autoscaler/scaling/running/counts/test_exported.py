@@ -9,6 +9,7 @@ from autoscaler.scaling.running.counts.tick_counts import TickCounts
 from recommender.resources import TFLOPS, VRAM
 from recommender.usage.model import UsageModel
 from tests.autoscaler.scaling.builders import START, ListSource, StandingCluster, view
+from tests.autoscaler.scaling.histories import read_history
 
 HOUR = 3600
 
@@ -21,7 +22,7 @@ class World:
         self.cluster = StandingCluster(view("chat", "auto-requests"))
         clock = VirtualClock(START + 2 * HOUR)
         self.loop = Loop(self.cluster, source, clock, UsageModel((TFLOPS, VRAM)))
-        self.loop.bootstrap(START)
+        read_history(self.loop, START)
         self.checkpoints = Checkpoints(self.loop, path, TickCounts(), is_whole=lambda: True)
         self.exported = Exported(self.loop, self.checkpoints)
 

@@ -17,6 +17,7 @@ from recommender.policy.model import Mode
 from recommender.resources import TFLOPS, VRAM
 from recommender.usage.model import UsageModel
 from tests.autoscaler.scaling.builders import START, ListSource, StandingCluster, view
+from tests.autoscaler.scaling.histories import read_history
 
 HOUR = 3600
 PERIODS = {Layer.REQUESTS: 60, Layer.LIMITS: 15, Layer.REPLICAS: 15}
@@ -37,7 +38,7 @@ class World:
             UsageModel((TFLOPS, VRAM)),
             LoopSettings(mode=mode, period_s=PERIODS),
         )
-        self.loop.bootstrap(START)
+        read_history(self.loop, START)
         self.counts = TickCounts(now_s=lambda: 5e8)
 
     def tick(self):
