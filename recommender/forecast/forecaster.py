@@ -23,6 +23,7 @@ from recommender.forecast.fleet_model import FleetModel
 from recommender.forecast.gate import Gate, Gates
 from recommender.forecast.past import Past
 from recommender.forecast.selection import Losses
+from recommender.forecast.series_state import SeriesState
 from recommender.forecast.sketches import ErrorSketches
 from recommender.forecast.standing import Standing
 from recommender.forecast.timing import Timing
@@ -59,19 +60,25 @@ class Forecast:
         return np.where(self.gate == Gate.OPEN, self.value, self.histogram)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Made:
+@dataclass(slots=True, kw_only=True)
+class _Made(SeriesState):
     """What was forecast at one block and waits for what comes."""
 
-    experts: tuple[Expected, ...]
-    uppers: Floats
+    values: Floats
     """[E, S]"""
+    spreads: Floats
+    uppers: Floats
     mixed: Floats
     level: Floats
     scale: Floats
     inputs: Floats
-    """[S, P] of the ridge."""
+    """[P, S] of the ridge."""
     features: Matrix
+    """[F, S]"""
+
+    def expert(self, number: int) -> Expected:
+        """Return what one expert expected."""
+        return Expected(value=self.values[number], spread=self.spreads[number])
 
 
 class Forecaster:
@@ -110,16 +117,18 @@ class Forecaster:
         experts = self._ask(past, percentiles, features, inputs)
         uppers = self._uppers(experts, level, past.day)
         mixed = self._mixed(uppers)
-        made = _Made(
-            experts=experts,
-            uppers=uppers,
-            mixed=mixed,
-            level=level,
-            scale=self.standing.scale,
-            inputs=inputs,
-            features=features,
+        self._made.append(
+            _Made(
+                values=np.stack([expert.value for expert in experts]),
+                spreads=np.stack([expert.spread for expert in experts]),
+                uppers=uppers,
+                mixed=mixed,
+                level=level,
+                scale=self.standing.scale,
+                inputs=inputs,
+                features=features.T,
+            )
         )
-        self._made.append(made)
         gate = self._gates.state(past, self.standing.seen, self._losses.windows)
         return Forecast(value=mixed, histogram=uppers[HISTOGRAM], gate=gate)
 
@@ -157,8 +166,8 @@ class Forecaster:
 
     def _judge(self, made: _Made, outcome: Outcome) -> None:
         day = self.timing.day
-        for expert, sketch in zip(made.experts, self._sketches, strict=True):
-            sketch.add(expert, outcome.minutes, day)
+        for number, sketch in enumerate(self._sketches):
+            sketch.add(made.expert(number), outcome.minutes, day)
         most = np.fmax.reduce(made.uppers, axis=0)
         # who knew nothing is judged as if it had said the most that anybody did
         uppers = np.where(np.isnan(made.uppers), most, made.uppers)
@@ -168,5 +177,5 @@ class Forecaster:
         self._gates.judge(self._losses.mixed, self._losses.experts[HISTOGRAM])
         self._gates.note(outcome.top, most)
         share = outcome.top / made.scale
-        self._ridge.learn(made.inputs, share, ~np.isnan(share), day)
-        self.examples.add(made.features, share)
+        self._ridge.learn(made.inputs, share, day)
+        self.examples.add(made.features.T, share)

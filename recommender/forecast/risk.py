@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from recommender.forecast.series_state import SeriesState
 from recommender.observation import Bools, Floats
 
 LEAST_EXPECTED = 5.0
@@ -21,7 +22,7 @@ LEAST_RISK, MOST_RISK = 1e-4, 0.49
 
 
 @dataclass(slots=True)
-class RiskControl:
+class RiskControl(SeriesState):
     """One factor on the risk of each series, and the window that it was last judged on."""
 
     factor: Floats

@@ -12,6 +12,7 @@ import numpy as np
 
 from recommender.forecast.fleet_sum import fleet_sum
 from recommender.forecast.past import average
+from recommender.forecast.series_state import SeriesState
 from recommender.observation import Floats
 
 HALF_LIFE_DAYS = 1.0
@@ -21,7 +22,7 @@ OWN_SHARE = 0.5
 
 
 @dataclass(slots=True)
-class Losses:
+class Losses(SeriesState):
     """Pinball losses in units of each series' level, which fade; ``[E, S]``, and of the mean."""
 
     experts: Floats

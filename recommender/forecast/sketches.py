@@ -13,6 +13,7 @@ import numpy as np
 
 from recommender.forecast.experts.base import Expected
 from recommender.forecast.fleet_sum import fleet_sum
+from recommender.forecast.series_state import SeriesState
 from recommender.observation import Floats
 
 HALF_LIFE_DAYS = 4.0
@@ -31,15 +32,16 @@ EDGES: Floats = FINENESS * np.sinh(
 
 
 @dataclass(slots=True)
-class ErrorSketches:
-    """Errors of one expert, ``[S, BUCKETS]``."""
+class ErrorSketches(SeriesState):
+    """Errors of one expert."""
 
     weights: Floats
+    """[BUCKETS, S]"""
 
     @classmethod
     def empty(cls, series: int) -> ErrorSketches:
         """Return sketches without errors."""
-        return cls(np.zeros((series, BUCKETS)))
+        return cls(np.zeros((BUCKETS, series)))
 
     def add(self, forecast: Expected, outcome: Floats, day: int) -> None:
         """Take what came, ``[N, S]`` minutes; NaN: nobody knows.  All of them count as one error.
@@ -50,25 +52,24 @@ class ErrorSketches:
         error = (outcome - forecast.value) / forecast.spread
         known = ~np.isnan(error)
         each = 1.0 / np.maximum(known.sum(axis=0), 1)
-        minute, row = np.nonzero(known)
-        bucket = np.searchsorted(EDGES, error[minute, row], side="right") - 1
-        cell = row * BUCKETS + np.clip(bucket, 0, BUCKETS - 1)
-        added = np.bincount(cell, each[row], minlength=self.weights.size)
+        minute, series = np.nonzero(known)
+        bucket = np.searchsorted(EDGES, error[minute, series], side="right") - 1
+        cell = np.clip(bucket, 0, BUCKETS - 1) * self.weights.shape[1] + series
+        added = np.bincount(cell, each[series], minlength=self.weights.size)
         self.weights += added.reshape(self.weights.shape)
 
     def upper(self, forecast: Expected, level: Floats) -> Floats:
         """Return the quantile at ``level`` ``[S]`` of what will come; NaN before any error."""
-        fleet = fleet_sum(self.weights, axis=0)
+        fleet = fleet_sum(self.weights, axis=1)
         total = fleet.sum()
         if total <= 0:
-            return np.full(len(self.weights), np.nan)
-        weights = self.weights + FLEET_ERRORS * (fleet / total)
-        reached = np.cumsum(weights, axis=1)
-        reached /= reached[:, -1:]
-        bucket = np.minimum((reached < level[:, None]).sum(axis=1), BUCKETS - 1)
-        row = np.arange(len(bucket))
-        high = reached[row, bucket]
-        low = np.where(bucket > 0, reached[row, np.maximum(bucket - 1, 0)], 0.0)
-        within = np.clip((level - low) / np.maximum(high - low, 1e-12), 0.0, 1.0)
+            return np.full(self.weights.shape[1], np.nan)
+        reached = np.cumsum(self.weights + FLEET_ERRORS * (fleet / total)[:, None], axis=0)
+        wanted = level * reached[-1]
+        bucket = np.minimum((reached < wanted).sum(axis=0), BUCKETS - 1)
+        series = np.arange(len(bucket))
+        high = reached[bucket, series]
+        low = np.where(bucket > 0, reached[np.maximum(bucket - 1, 0), series], 0.0)
+        within = np.clip((wanted - low) / np.maximum(high - low, 1e-12), 0.0, 1.0)
         error = EDGES[bucket] + within * (EDGES[bucket + 1] - EDGES[bucket])
         return np.asarray(np.maximum(forecast.value + error * forecast.spread, 0.0), np.float64)

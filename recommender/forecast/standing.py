@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from recommender.forecast.past import DAYS_KEPT, Past, quantiles
+from recommender.forecast.series_state import SeriesState
 from recommender.observation import Floats
 
 HALF_LIFE_DAYS = 14.0
@@ -26,7 +27,7 @@ YOUNG_RATIO = 0.75
 
 
 @dataclass(slots=True)
-class Standing:
+class Standing(SeriesState):
     """Of all series, kept up to date block by block."""
 
     peak: Floats

@@ -11,6 +11,7 @@ import numpy as np
 
 from recommender.forecast.experts.base import Expected, expected
 from recommender.forecast.past import Past, highest
+from recommender.forecast.series_state import SeriesState
 from recommender.observation import Floats
 
 VOLATILITY_HALF_LIFE_BLOCKS = 24
@@ -19,7 +20,7 @@ HOUR_SPREAD = 0.3
 
 
 @dataclass(slots=True)
-class Volatility:
+class Volatility(SeriesState):
     """How much use changes from block to block: a mean that halves in 24 blocks."""
 
     change: Floats

@@ -13,9 +13,10 @@ import numpy as np
 from recommender.forecast.experts.base import Expected, expected
 from recommender.forecast.experts.recent import Volatility
 from recommender.forecast.past import Past, average, highest
+from recommender.forecast.series_state import SeriesState
 from recommender.forecast.shuffled import shuffled
 from recommender.forecast.standing import Standing
-from recommender.observation import Bools, Floats, Ints
+from recommender.observation import Floats, Ints
 
 HALF_LIFE_DAYS = 7.0
 PENALTY = 3.0
@@ -28,15 +29,15 @@ LARGEST_FORECAST = 2.0
 
 
 @dataclass(slots=True)
-class Ridge:
+class Ridge(SeriesState):
     """Sums of squares and products of all series, and what was solved from them."""
 
     squares: Floats
-    """[S, P, P]"""
+    """[P, P, S]"""
     products: Floats
-    """[S, P]"""
+    """[P, S]"""
     weights: Floats
-    """[S, P]"""
+    """[P, S]"""
     count: Floats
     turn: Ints
     """[S] in which blocks a series is solved."""
@@ -45,17 +46,16 @@ class Ridge:
     @classmethod
     def empty(cls, series: int) -> Ridge:
         """Return that of series without use."""
-        p = PARAMETERS
         return cls(
-            np.zeros((series, p, p)),
-            np.zeros((series, p)),
-            np.zeros((series, p)),
-            np.zeros(series),
-            np.zeros(series, np.int64),
+            squares=np.zeros((PARAMETERS, PARAMETERS, series)),
+            products=np.zeros((PARAMETERS, series)),
+            weights=np.zeros((PARAMETERS, series)),
+            count=np.zeros(series),
+            turn=np.zeros(series, np.int64),
         )
 
     def inputs(self, past: Past, standing: Standing) -> Floats:
-        """Return what the next forecast is made from, ``[S, P]``; unknown amounts count as 0."""
+        """Return what the next forecast is made from, ``[P, S]``; unknown amounts count as 0."""
         means = past.last_means(12)
         median, high, _ = standing.day
         days = np.stack([past.lag(d * past.day - 1) for d in range(1, 8)])
@@ -68,11 +68,11 @@ class Ridge:
             high,
         ]
         earlier = [days[0], days[6], average(days)]
-        amounts = [*recent, *(np.where(np.isnan(e), median, e) for e in earlier)]
-        shares = np.clip(np.stack(amounts, axis=1) / standing.scale[:, None], 0.0, LARGEST_SHARE)
-        waves = np.broadcast_to(self._waves(past.day), (past.series, WAVES))
-        ones = np.ones((past.series, 1))
-        return np.asarray(np.nan_to_num(np.concatenate([ones, shares, waves], axis=1)), np.float64)
+        amounts = np.stack([*recent, *(np.where(np.isnan(e), median, e) for e in earlier)])
+        shares = np.clip(amounts / standing.scale, 0.0, LARGEST_SHARE)
+        waves = np.broadcast_to(self._waves(past.day)[:, None], (WAVES, past.series))
+        ones = np.ones((1, past.series))
+        return np.asarray(np.nan_to_num(np.concatenate([ones, shares, waves])), np.float64)
 
     def _waves(self, day: int) -> Floats:
         turn = 2 * np.pi * self.block / day
@@ -81,19 +81,20 @@ class Ridge:
         angles = np.concatenate([of_day, of_week])
         return np.concatenate([np.sin(angles), np.cos(angles)])
 
-    def learn(self, inputs: Floats, outcome: Floats, known: Bools, day: int) -> None:
-        """Take what came of earlier inputs; ``outcome`` in units of the scale of then."""
-        kept = 0.5 ** (1 / (HALF_LIFE_DAYS * day))
+    def learn(self, inputs: Floats, outcome: Floats, day: int) -> None:
+        """Take what came of earlier inputs, ``[S]`` in units of the scale of then; NaN: unknown."""
+        known = ~np.isnan(outcome)
         first = known & (self.count == 0)
         turns = (shuffled(outcome) % np.uint64(turns_of(day))).astype(np.int64)
         self.turn = np.where(first, turns, self.turn)
-        x = inputs * known[:, None]
+        kept = 0.5 ** (1 / (HALF_LIFE_DAYS * day))
+        x = inputs * known
         y = np.where(known, np.clip(outcome, 0.0, LARGEST_SHARE), 0.0)
         self.squares *= kept
-        self.squares += x[:, :, None] * x[:, None, :]
+        self.squares += x[:, None] * x[None, :]
         self.products *= kept
-        self.products += x * y[:, None]
-        self.count += known
+        self.products += x * y
+        self.count = self.count + known
 
     def solve(self, day: int) -> None:
         """Solve the series whose turn it is."""
@@ -101,15 +102,14 @@ class Ridge:
         rows = np.flatnonzero(is_turn & (self.count >= LEAST_BLOCKS))
         self.block += 1
         if len(rows):
-            system = self.squares[rows] + PENALTY * np.eye(PARAMETERS)
-            self.weights[rows] = np.linalg.solve(system, self.products[rows, :, None])[..., 0]
+            system = self.squares[:, :, rows].transpose(2, 0, 1) + PENALTY * np.eye(PARAMETERS)
+            solved = np.linalg.solve(system, self.products[:, rows].T[:, :, None])
+            self.weights[:, rows] = solved[:, :, 0].T
 
     def forecast(self, inputs: Floats, volatility: Volatility, scale: Floats) -> Expected:
         """Expect what the regression says; nothing where it was never solved."""
-        # parameter by parameter: how a row lies in memory must not change its last digit
-        share = np.add.reduce(np.ascontiguousarray((inputs * self.weights).T), axis=0)
-        value = np.clip(share, 0.0, LARGEST_FORECAST) * scale
-        known = self.weights.any(axis=1)
+        value = np.clip((inputs * self.weights).sum(axis=0), 0.0, LARGEST_FORECAST) * scale
+        known = self.weights.any(axis=0)
         return expected(np.where(known, value, np.nan), volatility.mean, scale)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from recommender.forecast.experts.base import Expected, expected
 from recommender.forecast.experts.recent import Volatility
 from recommender.forecast.past import Past
+from recommender.forecast.series_state import SeriesState
 from recommender.observation import Floats
 
 LEVEL_GAIN = 0.3
@@ -22,7 +23,7 @@ DAMPING = 0.95
 
 
 @dataclass(slots=True)
-class Seasonal:
+class Seasonal(SeriesState):
     """Level, trend and season of all series."""
 
     level: Floats
@@ -30,7 +31,6 @@ class Seasonal:
     season: Floats
     """[blocks of a day, S]"""
     block: int = 0
-    begun: bool = False
 
     @classmethod
     def empty(cls, series: int, day: int) -> Seasonal:
