@@ -16,6 +16,8 @@ from recommender.observation import Floats
 
 DAYS = 14
 ROWS_PER_BLOCK = 64
+TOLD_APART_BY = 8
+"""Features; rows that agree in so many and in what came are as good as one another."""
 
 
 class Examples:
@@ -24,11 +26,14 @@ class Examples:
     def __init__(self, day: int) -> None:
         """``day`` is blocks of a day."""
         self._rows: deque[tuple[Matrix, Floats]] = deque(maxlen=DAYS * day)
+        self._block = 0
 
     def add(self, features: Matrix, outcome: Floats) -> None:
         """Take some rows of one block: ``[S, F]``, and shares of each series' level ``[S]``."""
         known = np.flatnonzero(~np.isnan(outcome))
-        known = known[np.argsort(shuffled(outcome[known]), kind="stable")][:ROWS_PER_BLOCK]
+        row = np.concatenate([outcome[known, None], features[known, :TOLD_APART_BY]], axis=1)
+        self._block += 1
+        known = known[np.argsort(shuffled(row, self._block), kind="stable")][:ROWS_PER_BLOCK]
         self._rows.append((features[known], outcome[known]))
 
     def table(self) -> tuple[Matrix, Floats]:

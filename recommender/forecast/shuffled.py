@@ -15,7 +15,17 @@ MIXER = np.uint64(0x9E3779B97F4A7C15)
 HALF = np.uint64(29)
 
 
-def shuffled(values: Floats) -> NDArray[np.uint64]:
-    """Return a number for each value, by which equal ones are equal and others lie anywhere."""
+def shuffled(values: Floats, salt: int = 0) -> NDArray[np.uint64]:
+    """Return a number for each value (or row of values, ``[N, K]``), which may lie anywhere.
+
+    Equal ones have equal numbers, another one for each ``salt``.
+    """
     bits = np.ascontiguousarray(values, np.float64).view(np.uint64)
+    mixed = _mixed(bits)
+    if mixed.ndim == 2:
+        mixed = _mixed(mixed * np.arange(1, 2 * mixed.shape[1], 2, np.uint64)).sum(axis=1)
+    return _mixed(mixed + np.uint64(salt * int(MIXER) % 2**64))
+
+
+def _mixed(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return ((bits ^ (bits >> HALF)) * MIXER) >> HALF
