@@ -21,6 +21,7 @@ from recommender.forecast.experts.seasonal import Seasonal
 from recommender.forecast.features import Matrix, features_of
 from recommender.forecast.fleet_model import FleetModel
 from recommender.forecast.gate import Gate, Gates
+from recommender.forecast.outcome import Outcome
 from recommender.forecast.past import Past
 from recommender.forecast.selection import Losses
 from recommender.forecast.series_state import SeriesState
@@ -31,16 +32,6 @@ from recommender.observation import Floats, Ints
 
 EXPERTS = ("histogram", "hour", "last", "ridge", "holt-winters", "boosting-low", "boosting-high")
 HISTOGRAM = EXPERTS.index("histogram")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What came in the time that a forecast was about; NaN where nothing was measured."""
-
-    minutes: Floats
-    """[N, S] use of each minute: the share of them above the forecast is what is promised."""
-    top: Floats
-    """[S] the highest use, or the percentile that is asked for: what experts learn from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,13 +158,11 @@ class Forecaster:
     def _judge(self, made: _Made, outcome: Outcome) -> None:
         day = self.timing.day
         for number, sketch in enumerate(self._sketches):
-            sketch.add(made.expert(number), outcome.minutes, day)
+            sketch.add(made.expert(number), outcome, day)
         most = np.fmax.reduce(made.uppers, axis=0)
         # who knew nothing is judged as if it had said the most that anybody did
         uppers = np.where(np.isnan(made.uppers), most, made.uppers)
-        self._losses.add(
-            uppers, made.mixed, outcome.minutes, level=made.level, scale=made.scale, day=day
-        )
+        self._losses.add(uppers, made.mixed, outcome, level=made.level, scale=made.scale, day=day)
         self._gates.judge(self._losses.mixed, self._losses.experts[HISTOGRAM])
         self._gates.note(outcome.top, most)
         share = outcome.top / made.scale

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from recommender.observation import Floats
+from recommender.usage.rings import TimeRing
 
 DAY_S = 86_400
 DAYS_KEPT = 7
@@ -20,51 +21,52 @@ DAYS_KEPT = 7
 class Past:
     """Blocks of use up to now; NaN where nothing was measured."""
 
-    top: Floats
-    """[T, S] highest use (or a percentile of it) of each block."""
-    mean: Floats
-    """[T, S]"""
-    block_s: int
+    top: TimeRing
+    """Highest use (or a percentile of it) of each block, ``[S]``."""
+    mean: TimeRing
+    block: int
+    """Number of the newest block."""
 
     @property
     def series(self) -> int:
         """Number of series."""
-        return int(self.top.shape[1])
+        return int(self.top.values.shape[1])
 
     @property
     def day(self) -> int:
         """Blocks of a day."""
-        return DAY_S // self.block_s
+        return DAY_S // self.top.block_s
 
     @property
     def hour(self) -> int:
         """Blocks of an hour; 1 where they are longer."""
         return max(1, self.day // 24)
 
-    @property
-    def kept(self) -> int:
-        """Blocks that a forecast looks back at most."""
-        return DAYS_KEPT * self.day + 2
-
     def lag(self, blocks: int) -> Floats:
         """Return the highest use so many blocks ago, ``[S]``; 0 is the newest block."""
-        if not 0 <= blocks < len(self.top):
-            return np.full(self.series, np.nan)
-        return np.asarray(self.top[len(self.top) - 1 - blocks], np.float64)
+        return self.top.of(self.block - blocks).astype(np.float64)
 
     def last(self, blocks: int, *, ago: int = 0) -> Floats:
         """Return the highest use of the blocks up to ``ago`` blocks before now, ``[<=n, S]``."""
-        end = max(0, len(self.top) - ago)
-        return _by_time(self.top[max(0, end - blocks) : end])
+        return _between(self.top, self.block + 1 - ago - blocks, self.block + 1 - ago)
 
     def last_means(self, blocks: int) -> Floats:
         """Return the mean use of the last blocks, ``[<=n, S]``."""
-        return _by_time(self.mean[max(0, len(self.mean) - blocks) :])
+        return _between(self.mean, self.block + 1 - blocks, self.block + 1)
 
 
-def _by_time(values: Floats) -> Floats:
-    """Return it with time as the slow axis: a sum over time then adds in one order for all."""
-    return np.ascontiguousarray(values)
+def rings_of(block_s: int, series: int) -> tuple[TimeRing, TimeRing]:
+    """Return empty rings, of tops and of means, as long as a forecast looks back."""
+    day = DAY_S // block_s
+    kept = DAYS_KEPT * day + 2
+    rings = TimeRing(block_s, kept, np.float32, np.nan), TimeRing(block_s, kept, np.float32, np.nan)
+    for ring in rings:
+        ring.grow(series)
+    return rings
+
+
+def _between(ring: TimeRing, first: int, last: int) -> Floats:
+    return np.asarray(ring.window(max(first, 0), max(last, 0)), np.float64)
 
 
 def highest(values: Floats) -> Floats:

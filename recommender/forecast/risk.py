@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from recommender.forecast.outcome import Outcome
 from recommender.forecast.series_state import SeriesState
 from recommender.observation import Bools, Floats
 
@@ -43,17 +44,16 @@ class RiskControl(SeriesState):
         steered = risk * self.factor * self.fleet_factor
         return np.asarray(1.0 - np.clip(steered, LEAST_RISK, MOST_RISK), np.float64)
 
-    def observe(self, minutes: Floats, in_force: Floats, risk: Floats, is_free: Bools) -> None:
-        """Take minutes of use ``[N, S]`` under amounts ``[S]``.
+    def observe(self, outcome: Outcome, in_force: Floats, risk: Floats, is_free: Bools) -> None:
+        """Take minutes of use under amounts ``[S]``; where none is in force, they say nothing.
 
-        Series whose amount something else than the forecast decided (``is_free`` is false: a floor,
-        a bound or a pace) say nothing.
+        Nor do those of series whose amount something else than the forecast decided (``is_free`` is
+        false): a floor, a bound or a pace.
         """
-        known = ~np.isnan(minutes) & ~np.isnan(in_force) & is_free
-        with np.errstate(invalid="ignore"):
-            above = known & (minutes > in_force * (1 + 1e-6))
-        expected = np.nan_to_num(known.sum(axis=0) * risk)
-        violated = above.sum(axis=0).astype(np.float64)
+        counts = is_free & ~np.isnan(in_force)
+        above = outcome.use > in_force[outcome.series] * (1 + 1e-6)
+        expected = np.where(counts, outcome.count * risk, 0.0)
+        violated = np.bincount(outcome.series, above, minlength=len(risk)) * counts
         self.expected = self.expected + expected
         self.violated = self.violated + violated
         self.fleet_expected += float(expected.sum())

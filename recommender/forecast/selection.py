@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from recommender.forecast.fleet_sum import fleet_sum
-from recommender.forecast.past import average
+from recommender.forecast.outcome import Outcome
 from recommender.forecast.series_state import SeriesState
 from recommender.observation import Floats
 
@@ -47,16 +47,15 @@ class Losses(SeriesState):
         self,
         uppers: Floats,
         mixed: Floats,
-        outcome: Floats,
+        outcome: Outcome,
         *,
         level: Floats,
         scale: Floats,
         day: int,
     ) -> None:
-        """Take what came, ``[N, S]`` minutes, of forecasts ``[E, S]`` and ``[S]`` at ``level``."""
-        asked = np.concatenate([uppers, mixed[None]])
-        error = (outcome[:, None] - asked) / scale
-        loss = average(np.maximum(level * error, (level - 1.0) * error))
+        """Take what came of forecasts ``[E, S]`` and of their mean ``[S]`` at ``level`` ``[S]``."""
+        asked = (*uppers, mixed)
+        loss = np.stack([_loss(each, outcome, level) for each in asked]) / scale
         known = ~np.isnan(loss).any(axis=0)
         kept = np.where(known, 0.5 ** (1 / (HALF_LIFE_DAYS * day)), 1.0)
         loss = np.where(known, loss, 0.0)
@@ -71,6 +70,13 @@ class Losses(SeriesState):
         ratio = OWN_SHARE * _to_best(self.experts) + (1 - OWN_SHARE) * _to_best(fleet)
         share = np.exp(-SHARPNESS * (ratio - ratio.min(axis=0)))
         return np.asarray(share / share.sum(axis=0), np.float64)
+
+
+def _loss(upper: Floats, outcome: Outcome, level: Floats) -> Floats:
+    """Return the mean pinball loss of each series' minutes, ``[S]``."""
+    series = outcome.series
+    error = outcome.use - upper[series]
+    return outcome.mean(np.maximum(level[series] * error, (level[series] - 1.0) * error))
 
 
 def _to_best(loss: Floats) -> Floats:

@@ -23,7 +23,7 @@ def shuffled(values: Floats, salt: int = 0) -> NDArray[np.uint64]:
     bits = np.ascontiguousarray(values, np.float64).view(np.uint64)
     mixed = _mixed(bits)
     if mixed.ndim == 2:
-        mixed = _mixed(mixed * np.arange(1, 2 * mixed.shape[1], 2, np.uint64)).sum(axis=1)
+        mixed = _mixed(mixed * np.arange(1, 2 * mixed.shape[1], 2, dtype=np.uint64)).sum(axis=1)
     return _mixed(mixed + np.uint64(salt * int(MIXER) % 2**64))
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from recommender.forecast.experts.base import Expected
 from recommender.forecast.fleet_sum import fleet_sum
+from recommender.forecast.outcome import Outcome
 from recommender.forecast.series_state import SeriesState
 from recommender.observation import Floats
 
@@ -43,19 +44,19 @@ class ErrorSketches(SeriesState):
         """Return sketches without errors."""
         return cls(np.zeros((BUCKETS, series)))
 
-    def add(self, forecast: Expected, outcome: Floats, day: int) -> None:
-        """Take what came, ``[N, S]`` minutes; NaN: nobody knows.  All of them count as one error.
+    def add(self, forecast: Expected, outcome: Outcome, day: int) -> None:
+        """Take what came; the minutes of a series count as one error together.
 
         What is there fades by one block.
         """
         self.weights *= 0.5 ** (1 / (HALF_LIFE_DAYS * day))
-        error = (outcome - forecast.value) / forecast.spread
+        series = outcome.series
+        error = (outcome.use - forecast.value[series]) / forecast.spread[series]
         known = ~np.isnan(error)
-        each = 1.0 / np.maximum(known.sum(axis=0), 1)
-        minute, series = np.nonzero(known)
-        bucket = np.searchsorted(EDGES, error[minute, series], side="right") - 1
-        cell = np.clip(bucket, 0, BUCKETS - 1) * self.weights.shape[1] + series
-        added = np.bincount(cell, each[series], minlength=self.weights.size)
+        bucket = np.searchsorted(EDGES, error[known], side="right") - 1
+        cell = np.clip(bucket, 0, BUCKETS - 1) * self.weights.shape[1] + series[known]
+        each = 1.0 / np.maximum(outcome.count, 1)
+        added = np.bincount(cell, each[series[known]], minlength=self.weights.size)
         self.weights += added.reshape(self.weights.shape)
 
     def upper(self, forecast: Expected, level: Floats) -> Floats:

@@ -6,7 +6,7 @@ workload idles first.  What needs a look at whole days is made anew once an hour
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from recommender.forecast.series_state import SeriesState
 from recommender.observation import Floats
 
 HALF_LIFE_DAYS = 14.0
+HOURS_KEPT = 24 * DAYS_KEPT
 DAY_LEVELS = (0.5, 0.9, 1.0)
 HOUR_LEVELS = (0.5, 0.9, 1.0)
 USUAL = HOUR_LEVELS.index(0.9)
@@ -40,7 +41,9 @@ class Standing(SeriesState):
     """[L, S] quantiles at ``DAY_LEVELS`` of the blocks of the last day."""
     hours: Floats
     """[L, S] quantiles at ``HOUR_LEVELS`` of the hours' highest use in the last 7 days."""
-    blocks: int = field(default=0)
+    hour_tops: Floats
+    """[HOURS_KEPT, S] highest use of each hour; a ring."""
+    blocks: int = 0
 
     @classmethod
     def empty(cls, series: int) -> Standing:
@@ -51,6 +54,7 @@ class Standing(SeriesState):
             seen=np.zeros(series),
             day=np.full((len(DAY_LEVELS), series), np.nan),
             hours=np.full((len(HOUR_LEVELS), series), np.nan),
+            hour_tops=np.full((HOURS_KEPT, series), np.nan),
         )
 
     def advance(self, past: Past) -> None:
@@ -60,10 +64,13 @@ class Standing(SeriesState):
         self.peak = np.maximum(self.peak * 0.5 ** (1 / (HALF_LIFE_DAYS * past.day)), known)
         self.highest = np.maximum(self.highest, known)
         self.seen = self.seen + ~np.isnan(newest)
+        hour, begun = divmod(self.blocks, past.hour)
+        before = self.hour_tops[hour % HOURS_KEPT] if begun else np.nan
+        self.hour_tops[hour % HOURS_KEPT] = np.fmax(before, newest)
         is_young = self.blocks < past.day // 4
-        if is_young or self.blocks % past.hour == 0:
+        if is_young or begun == past.hour - 1:
             self.day = quantiles(past.last(past.day), DAY_LEVELS)
-            self.hours = quantiles(_hours(past), HOUR_LEVELS)
+            self.hours = quantiles(self.hour_tops, HOUR_LEVELS)
         self.blocks += 1
 
     @property
@@ -76,13 +83,3 @@ class Standing(SeriesState):
         """Return the most that a forecast may say, ``[S]``; ``day`` is blocks of a day."""
         young = YOUNG_RATIO * np.exp(-self.seen / day)
         return np.asarray((CEILING_RATIO + young) * self.highest, np.float64)
-
-
-def _hours(past: Past) -> Floats:
-    """Return the highest use of each whole hour of the last days, ``[H, S]``."""
-    top = past.last(DAYS_KEPT * past.day)
-    whole = len(top) // past.hour * past.hour
-    if whole == 0:
-        return top
-    hours = np.fmax.reduce(top[len(top) - whole :].reshape(-1, past.hour, past.series), axis=1)
-    return np.asarray(hours)

@@ -69,6 +69,19 @@ class TimeRing:
         held = self.block[slot] == block
         return np.where(held, self.values[slot, row], self.values.dtype.type(self.empty))
 
+    def of(self, block: int) -> NDArray[Any]:
+        """Return the values of one block, ``[rows]``; where it is not held, empty ones."""
+        slot = block % self.length
+        if block < 0 or self.block[slot] != block:
+            return np.full(self.values.shape[1], self.empty, self.values.dtype)
+        values: NDArray[Any] = self.values[slot]
+        return values
+
+    def set(self, block: int, values: NDArray[Any]) -> None:
+        """Write one block of all rows, ``[rows]``."""
+        self.slots(np.array([block]))
+        self.values[block % self.length] = values
+
     def held(self, first: int, last: int) -> Ints:
         """Return the slots of the blocks ``first <= block < last`` that are held, oldest first."""
         last = min(last, self.newest + 1)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
-from recommender.forecast.forecaster import Forecast, Forecaster, Outcome
-from recommender.forecast.past import Past
+from recommender.forecast.forecaster import Forecast, Forecaster
+from recommender.forecast.outcome import outcome_of
+from recommender.forecast.past import Past, rings_of
 from recommender.forecast.timing import Timing
 from recommender.observation import Floats
 
@@ -29,20 +31,30 @@ def noisy(days: int, series: int, *, seed: int = 2) -> Floats:
     return np.random.default_rng(seed).gamma(2.0, 5.0, (24 * days, series))
 
 
-def replayed(
-    forecaster: Forecaster, demand: Floats, level: float = 0.9
-) -> Iterator[tuple[int, Forecast]]:
-    """Yield the forecast made after each block, with the block's number; nothing is seen early."""
-    lead, series = forecaster.timing.lead, demand.shape[1]
-    levels = np.full(series, level)
-    for k in range(len(demand)):
-        outcome = None
-        if k >= lead:
-            came = demand[k - lead + 1 : k + 1]
-            outcome = Outcome(minutes=came, top=np.fmax.reduce(came, axis=0))
-        seen = demand[: k + 1]
-        past = Past(top=seen, mean=seen, block_s=forecaster.timing.block_s)
-        yield k, forecaster.advance(past, percentiles_of(seen), levels, outcome)
+def past_of(demand: Floats, block_s: int = HOURLY.block_s) -> Past:
+    """Return blocks of demand ``[T, S]``, the last of which is the newest."""
+    top, mean = rings_of(block_s, demand.shape[1])
+    for block, use in enumerate(demand):
+        top.set(block, use)
+        mean.set(block, use)
+    return Past(top=top, mean=mean, block=len(demand) - 1)
+
+
+def growing(demand: Floats, block_s: int = HOURLY.block_s) -> Iterator[Past]:
+    """Yield what is seen after each block."""
+    past = past_of(demand[:0], block_s)
+    for block, use in enumerate(demand):
+        past.top.set(block, use)
+        past.mean.set(block, use)
+        yield replace(past, block=block)
+
+
+def replayed(forecaster: Forecaster, demand: Floats, level: float = 0.9) -> Iterator[Forecast]:
+    """Yield the forecast made after each block; nothing is seen early."""
+    lead, levels = forecaster.timing.lead, np.full(demand.shape[1], level)
+    for k, past in enumerate(growing(demand, forecaster.timing.block_s)):
+        outcome = outcome_of(demand[k - lead + 1 : k + 1]) if k >= lead else None
+        yield forecaster.advance(past, percentiles_of(demand[: k + 1]), levels, outcome)
 
 
 def percentiles_of(seen: Floats) -> Floats:

@@ -6,16 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recommender.forecast.features import features_of
-from recommender.forecast.past import Past
 from recommender.forecast.standing import Standing
-from tests.recommender.forecast.series import daily
+from tests.recommender.forecast.series import daily, growing
 
 
 def told(top):
     """Return the features after all blocks of ``[T, S]``."""
     standing = Standing.empty(top.shape[1])
-    for k in range(len(top)):
-        past = Past(top=top[: k + 1], mean=0.7 * top[: k + 1], block_s=3600)
+    for past in growing(top):
         standing.advance(past)
     return features_of(past, standing)
 

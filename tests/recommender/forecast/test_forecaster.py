@@ -8,12 +8,15 @@ from recommender.forecast.forecaster import EXPERTS, Forecaster
 from recommender.forecast.gate import Gate
 from tests.recommender.forecast.series import HOURLY, daily, noisy, replayed
 
+UNIT = 2.0**30
+"""A power of two, which changes no digit."""
+
 
 def forecasts(demand, *, level=0.9, trains_at=None):
     """Return values and gates ``[T, S]`` of a replay, with a model trained at some block."""
     forecaster = Forecaster(demand.shape[1], HOURLY)
     values, gates = [], []
-    for k, forecast in replayed(forecaster, demand, level):
+    for k, forecast in enumerate(replayed(forecaster, demand, level)):
         values.append(forecast.value)
         gates.append(forecast.gate)
         if k == trains_at:
@@ -58,7 +61,7 @@ def test_the_order_of_series_changes_nothing():
 
 def test_the_unit_of_demand_changes_nothing():
     demand = daily(8, 3)
-    np.testing.assert_allclose(forecasts(1e9 * demand)[0], 1e9 * forecasts(demand)[0], rtol=1e-6)
+    np.testing.assert_array_equal(forecasts(UNIT * demand)[0], UNIT * forecasts(demand)[0])
 
 
 @pytest.mark.parametrize(

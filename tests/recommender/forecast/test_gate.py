@@ -4,18 +4,14 @@ import numpy as np
 import pytest
 
 from recommender.forecast.gate import Gate, Gates
-from recommender.forecast.past import Past
+from tests.recommender.forecast.series import past_of
 
 ENOUGH = np.array([1000.0])
 
 
-def day_of(top):
-    return Past(top=top, mean=top, block_s=3600)
-
-
 def state(gates, *, top=None, seen=ENOUGH, windows=ENOUGH):
     top = np.ones((24, 1)) if top is None else top
-    return Gate(int(gates.state(day_of(top), seen, windows)[0]))
+    return Gate(int(gates.state(past_of(top), seen, windows)[0]))
 
 
 def better():

@@ -4,15 +4,16 @@ import numpy as np
 import pytest
 
 from recommender.errors import ContractError
-from recommender.forecast.past import Past, average, deviation, highest, quantiles
+from recommender.forecast.past import average, deviation, highest, quantiles
 from recommender.forecast.timing import Timing
+from tests.recommender.forecast.series import past_of
 
 NAN = np.nan
 TOP = np.array([[1.0, 10.0], [2.0, NAN], [3.0, 30.0]])
 
 
 def past(top=TOP, block_s=3600):
-    return Past(top=top, mean=top / 2, block_s=block_s)
+    return past_of(top, block_s)
 
 
 def test_a_lag_counts_back_from_the_newest_block():

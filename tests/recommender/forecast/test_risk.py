@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recommender.forecast.outcome import outcome_of
 from recommender.forecast.risk import MOST_FACTOR, RiskControl
 
 FREE = np.ones(1, np.bool_)
@@ -17,7 +18,7 @@ def violations(control, *, promised, quantile, rounds=600, minutes=60, seed=4):
     for _ in range(rounds):
         amount = quantile(control.level(risk))
         use = random.uniform(0.0, 1.0, (minutes, 1))
-        control.observe(use, amount, risk, FREE)
+        control.observe(outcome_of(use), amount, risk, FREE)
         seen.append((use > amount).mean())
     return float(np.mean(seen[rounds // 3 :]))
 
@@ -38,21 +39,21 @@ def test_whatever_the_forecast_the_promise_is_kept(name, quantile):
 def test_few_expected_violations_say_nothing():
     control, risk = RiskControl.empty(1), np.array([0.001])
     for _ in range(50):
-        control.observe(np.zeros((60, 1)), np.array([1.0]), risk, FREE)
+        control.observe(outcome_of(np.zeros((60, 1))), np.array([1.0]), risk, FREE)
     np.testing.assert_array_equal(control.factor, 1.0)
 
 
 def test_an_amount_that_something_else_decided_says_nothing():
     control, risk = RiskControl.empty(1), np.array([0.1])
     for _ in range(50):
-        control.observe(np.ones((60, 1)), np.array([0.5]), risk, ~FREE)
+        control.observe(outcome_of(np.ones((60, 1))), np.array([0.5]), risk, ~FREE)
     np.testing.assert_allclose(control.level(risk), 0.9)
 
 
 def test_what_was_not_measured_says_nothing():
     control, risk = RiskControl.empty(1), np.array([0.1])
     for _ in range(50):
-        control.observe(np.full((60, 1), np.nan), np.array([0.5]), risk, FREE)
+        control.observe(outcome_of(np.full((60, 1), np.nan)), np.array([0.5]), risk, FREE)
     np.testing.assert_allclose(control.level(risk), 0.9)
 
 
@@ -61,6 +62,6 @@ def test_steering_stays_within_its_bounds(shares, risk):
     control, promised = RiskControl.empty(1), np.array([risk])
     for share in shares:
         use = (np.arange(60)[:, None] < 60 * share).astype(float)
-        control.observe(use, np.array([0.5]), promised, FREE)
+        control.observe(outcome_of(use), np.array([0.5]), promised, FREE)
     assert 1 / MOST_FACTOR <= control.factor[0] <= MOST_FACTOR
     assert 0.5 < control.level(promised)[0] < 1.0

@@ -4,6 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recommender.forecast.outcome import outcome_of
 from recommender.forecast.selection import Losses
 
 LEVEL = 0.9
@@ -17,7 +18,7 @@ def judged(losses, uppers, outcome):
         losses.add(
             uppers,
             uppers.mean(axis=0),
-            came[None],
+            outcome_of(came[None]),
             level=np.full(series, LEVEL),
             scale=np.ones(series),
             day=DAY,

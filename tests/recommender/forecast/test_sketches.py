@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recommender.forecast.experts.base import Expected
+from recommender.forecast.outcome import outcome_of
 from recommender.forecast.sketches import ErrorSketches
 
 DAY = 288
@@ -19,7 +20,7 @@ def taught(errors, *, series=1):
     """Return sketches that saw errors ``[n]`` of one series, or ``[n, S]``."""
     sketches = ErrorSketches.empty(series)
     for error in np.atleast_2d(np.asarray(errors, float).T).T:
-        sketches.add(expected(series=series), 10.0 + error[None], DAY)
+        sketches.add(expected(series=series), outcome_of(10.0 + error[None]), DAY)
     return sketches
 
 
@@ -59,8 +60,8 @@ def test_a_new_series_is_as_uncertain_as_the_fleet():
 
 def test_minutes_of_one_block_count_as_one_error_together():
     together, single = ErrorSketches.empty(1), ErrorSketches.empty(1)
-    together.add(expected(), np.array([[11.0], [11.0], [np.nan]]), DAY)
-    single.add(expected(), np.array([[11.0]]), DAY)
+    together.add(expected(), outcome_of(np.array([[11.0], [11.0], [np.nan]])), DAY)
+    single.add(expected(), outcome_of(np.array([[11.0]])), DAY)
     np.testing.assert_array_equal(together.weights, single.weights)
 
 

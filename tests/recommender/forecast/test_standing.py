@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from recommender.forecast.past import Past
 from recommender.forecast.standing import Standing
+from tests.recommender.forecast.series import growing
 
 DAY = 24
 
@@ -12,8 +12,8 @@ DAY = 24
 def standing_of(top):
     """Return the standing after all blocks of ``[T, S]``."""
     standing = Standing.empty(top.shape[1])
-    for k in range(len(top)):
-        standing.advance(Past(top=top[: k + 1], mean=top[: k + 1], block_s=3600))
+    for past in growing(top):
+        standing.advance(past)
     return standing
 
 
