@@ -15,9 +15,9 @@ from recommender.forecast.past import Past
 from recommender.forecast.series_state import SeriesState
 from recommender.observation import Bools, Floats, Ints
 
-LEAST_HOURS = 6.0
+LEAST_HOURS = 6
 LEAST_COVERAGE = 0.7
-"""Of the blocks of the last day (or since the first one) that have use."""
+"""Of the blocks of the last six hours that have use: experts look at the last hours first."""
 LEAST_WINDOWS = 100.0
 OPENS_RATIO = 0.95
 """The loss of the forecast over that of the histogram at which it begins to count."""
@@ -68,9 +68,9 @@ class Gates(SeriesState):
 
     def state(self, past: Past, seen: Floats, windows: Floats) -> Ints:
         """Return the ``Gate`` of each series; ``windows`` is how many outcomes were judged."""
-        day = past.last(past.day)
-        young = seen < LEAST_HOURS * past.hour
-        coverage = (~np.isnan(day)).mean(axis=0) if len(day) else np.zeros(len(seen))
+        least = LEAST_HOURS * past.hour
+        young = seen < least
+        coverage = (~np.isnan(past.last(least))).sum(axis=0) / least
         checks = (
             (Gate.YOUNG, young),
             (Gate.GAPS, coverage < LEAST_COVERAGE),

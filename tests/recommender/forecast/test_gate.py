@@ -44,7 +44,7 @@ def test_nothing_judged_is_no_gain():
     [
         ({"seen": np.array([5.0])}, Gate.YOUNG),
         ({"windows": np.array([99.0])}, Gate.UNPROVEN),
-        ({"top": np.where(np.arange(24)[:, None] < 8, np.nan, 1.0)}, Gate.GAPS),
+        ({"top": np.where(np.arange(24)[:, None] >= 22, np.nan, 1.0)}, Gate.GAPS),
     ],
 )
 def test_what_knows_too_little_does_not_count(changes, gate):
