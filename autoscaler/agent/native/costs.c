@@ -10,7 +10,7 @@
 #define SHORTEST_RUN 16u
 #define PROVEN 128u       /* a pair that shows it counts two; one that does not takes one off */
 #define MOST_LEFT (15.0 / 16) /* more shows nothing: pairs vary by as much themselves */
-#define MOST_SWITCHED (1.0 / 7) /* of a shared GPU's time, what goes into its switches */
+#define MOST_SWITCHED (1.0 / 7) /* of a shared GPU: two switches in a slice; more is told as used */
 #define REPRICED_NS 8u    /* of overhead: by less, estimates are left as they are */
 
 static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }

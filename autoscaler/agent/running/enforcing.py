@@ -168,4 +168,5 @@ def _user(kept: KeptWorker, meter: GPUMeter, uuid: str) -> CardUser:
         seen=meter.seen,
         trim_k=meter.trim_k,
         processes=len(reading.processes) if reading is not None else 0,
+        busy_processes=meter.busy_processes,
     )

@@ -42,6 +42,8 @@ class GPUMeter:
         """Whether clients of MPS were there at the last sample that told anything."""
         self.is_accounted = False
         """Whether all that others did on the GPU was charged to workers, as far as is seen."""
+        self.busy_processes = 0
+        """Of those with a slot, how many had work on the GPU at the last sample."""
         self.left_share: float | None = None
         """Of the GPU's time, what other workers leave; None: it is not known."""
         self.seen: Progress | None = None

@@ -82,6 +82,7 @@ def _take_sample(
         meter, own = meters[uid], since[uid]
         meter.account.observe_card(card, charged, now_s)
         meter.is_accounted = meter.is_time_shared and card.accounts_for_others(uid, charged)
+        meter.busy_processes = card.of(uid).busy_metered
         meter.trim.observe(_trim_sample(uid, meter, card, own, charged))
         yield from inspect(_suspect(kept, uuid, own), card, charged)
 

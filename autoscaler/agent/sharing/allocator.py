@@ -27,6 +27,8 @@ class CardUser(NamedTuple):
     trim_k: float = 1.0
     processes: int = 1
     """That hold a slot of its page."""
+    busy_processes: int = 1
+    """Of them, those that had work on the card when the driver was last asked."""
 
 
 class CardAllocator:

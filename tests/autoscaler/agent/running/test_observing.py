@@ -259,3 +259,14 @@ def test_what_others_leave_is_told_while_the_limiter_sees_all_that_keeps_the_car
     assert left_q32() == ONE_Q32
     steps(node, 1.0, problem="the driver does not answer")
     assert left_q32() == 0
+
+
+def test_the_processes_with_a_slot_that_had_work_are_counted(node):
+    node.claim(slot=1, pid=OWN_PID + 1)
+    second = node.process(HOST_PID + 1, OWN_PID + 1)
+    pods = {HOST_PID: node.process(), HOST_PID + 1: second}
+
+    steps(node, 0.4, pods=pods)
+    assert node.meter.busy_processes == 2
+    node.step(used=0.0, busy=0.0, pods=pods)
+    assert node.meter.busy_processes == 0

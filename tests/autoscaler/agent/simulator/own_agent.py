@@ -39,6 +39,7 @@ class OwnWorker:
     looked: UseReading | None = None
     sampled: UseReading | None = None
     is_accounted: bool = False
+    busy_processes: int = 0
     left: float | None = None
     share: float = 0.0
 
@@ -96,6 +97,7 @@ class OwnAgent:
             worker.trim = Trim(worker.trim.k)
             worker.looked = worker.sampled = worker.left = None
             worker.is_accounted = False
+            worker.busy_processes = 0
 
     def set_limit(self, number: int, limit: float) -> None:
         """Put another limit, and request, in force at once."""
@@ -132,6 +134,7 @@ class OwnAgent:
             seen=seen,
             trim_k=worker.trim.k,
             processes=len(worker.processes),
+            busy_processes=worker.busy_processes,
         )
 
     def _correct_costs(self) -> None:
@@ -152,6 +155,7 @@ class OwnAgent:
         }
         for number, (worker, seen) in enumerate(zip(self._workers, since, strict=True)):
             worker.is_accounted = look.accounts_for_others(str(number), charged)
+            worker.busy_processes = look.of(str(number)).busy_metered
             busy_share = look.alone_share(str(number), charged)
             if seen is None or busy_share is None:
                 worker.trim.observe(None)

@@ -105,6 +105,33 @@ def test_a_neighbour_that_writes_charges_gives_away_no_more_than_its_own_share(c
     assert of_11_ms <= 0.3 + 0.3 + POINT
 
 
+@pytest.mark.parametrize("launches", [0, 1_000])
+def test_a_neighbour_that_writes_other_lengths_of_launches_moves_the_price_by_its_pauses_alone(
+    launches: int,
+):
+    def write(record: UseGPU) -> None:
+        record.launches = record.launches + launches if launches else 1
+
+    tenants = [saturated(KERNEL_11_MS, 0.6), saturated(KERNEL_11_MS, 0.2)]
+    with under_our_law(MEASURED_CARD, tenants) as trial:
+        forge(trial, 0, write)
+        forger, honest = settled_shares(trial)
+    assert forger == pytest.approx(0.6, abs=POINT)
+    assert 0.13 <= honest <= 0.25
+
+
+def test_a_worker_that_says_its_launches_are_longer_gains_at_most_the_pauses_of_its_neighbour():
+    def write(record: UseGPU) -> None:
+        record.charged_ns += FORGING_NS
+
+    tenants = [saturated(KERNEL_11_MS, 0.2), saturated(KERNEL_11_MS, 0.6)]
+    with under_our_law(MEASURED_CARD, tenants) as trial:
+        forge(trial, 0, write)
+        forger, honest = settled_shares(trial)
+    assert honest == pytest.approx(0.6, abs=POINT)
+    assert forger <= 0.25
+
+
 def test_a_neighbour_that_hides_its_use_takes_no_more_than_without_an_agent():
     def write(record: UseGPU) -> None:
         record.charged_ns = 0

@@ -2,6 +2,7 @@
 
 import pytest
 
+from autoscaler.agent.sharing.slices import CROWDED_SHARE, SLICE_S, SWITCH_S
 from tests.autoscaler.agent.simulator.comparison import (
     KERNELS,
     KIND,
@@ -32,8 +33,27 @@ KERNEL_100_US = Kernel(length_ns=100_000, blocks=132, threads_per_block=256)
 KERNEL_3_MS = Kernel(length_ns=3_000_000, blocks=132, threads_per_block=256)
 KERNEL_40_MS = Kernel(length_ns=40_000_000, blocks=132, threads_per_block=256)
 SIDE_BY_SIDE = [saturated(KERNEL_5_US, 0.4), saturated(KERNEL_11_MS, 0.4)]
+BOTH_LONG = [
+    Contest(name=f"{name}, all 11 ms", kernels=[KERNEL_11_MS] * len(limits), limits=limits)
+    for name, limits in (
+        ("20/60", (0.2, 0.6)),
+        ("60/20", (0.6, 0.2)),
+        ("10/70", (0.1, 0.7)),
+        ("30/50", (0.3, 0.5)),
+        ("20/25/35", (0.2, 0.25, 0.35)),
+    )
+]
 CUT_SHARE = 0.21
 """What the second gets where its price is its shortest cut pair."""
+
+
+def saturated_mix(limit: float) -> Tenant:
+    return Tenant(script=Script(kernels=[KERNEL_1400_US, KERNEL_11_MS]), limit=limit)
+
+
+def beside_four(kernel: Kernel, limit: float, of_four: float) -> list[Tenant]:
+    four = Tenant(script=Script(kernels=[kernel]), limit=of_four, processes=4)
+    return [saturated(KERNEL_11_MS, limit), four]
 
 
 def starting_late(kernel: Kernel, limit: float) -> Tenant:
@@ -72,26 +92,68 @@ def test_a_long_kernel_that_ran_alone_for_a_while_gets_its_limit_beside_neighbou
             kernels=[KERNEL_20_US, KERNEL_40_MS],
             limits=[0.4, 0.4],
         ),
+        *BOTH_LONG,
     ],
     ids=lambda each: each.name,
 )
-def test_a_long_kernel_that_never_runs_alone_gets_its_limit_to_two_and_a_half_points(
-    contest: Contest,
-):
-    *others, of_long = shares_of(OURS, MEASURED, contest.tenants)
-    *limits, limit = contest.limits
-    assert others == pytest.approx(limits, abs=POINT)
-    assert of_long == pytest.approx(limit, abs=2.5 * POINT)
+def test_a_long_kernel_that_never_runs_alone_gets_its_limit(contest: Contest):
+    assert shares_of(OURS, MEASURED, contest.tenants) == pytest.approx(contest.limits, abs=POINT)
 
 
-@pytest.mark.parametrize("contest", LONG_CONTESTS, ids=lambda each: each.name)
-def test_where_changes_between_processes_cost_nothing_it_gets_a_sixth_more_at_most(
+@pytest.mark.parametrize("limits", [(0.4, 0.4), (0.2, 0.6)])
+def test_beside_four_processes_of_one_worker_it_gets_its_limit(limits: tuple[float, float]):
+    shares = shares_of(OURS, MEASURED, beside_four(KERNEL_20_US, *limits))
+    assert shares == pytest.approx(limits, abs=POINT)
+
+
+@pytest.mark.parametrize("limits", [(0.4, 0.4), (0.2, 0.6)])
+def test_beside_four_that_do_not_always_come_to_their_turn_it_gets_it_to_two_points(
+    limits: tuple[float, float],
+):
+    of_long, of_four = shares_of(OURS, MEASURED, beside_four(KERNEL_1400_US, *limits))
+    assert of_four == pytest.approx(limits[1], abs=POINT)
+    assert of_long == pytest.approx(limits[0], abs=2 * POINT)
+
+
+def test_where_limits_are_more_than_switches_leave_the_smaller_ones_are_met():
+    tenants = [saturated(KERNEL_11_MS, limit) for limit in (0.2, 0.3, 0.5)]
+    *smaller, largest = shares_of(OURS, MEASURED, tenants)
+    assert smaller == pytest.approx([0.2, 0.3], abs=POINT)
+    assert largest == pytest.approx(CROWDED_SHARE - 0.5, abs=POINT)
+
+
+@pytest.mark.parametrize(
+    ("mixed", "other"),
+    [
+        (saturated_mix(0.3), saturated(KERNEL_20_US, 0.4)),
+        (saturated_mix(0.3), saturated(KERNEL_11_MS, 0.4)),
+        (saturated_mix(0.3), saturated_mix(0.5)),
+    ],
+    ids=["20 us", "11 ms", "another mix"],
+)
+def test_a_mix_of_short_and_long_kernels_gets_its_limit(mixed: Tenant, other: Tenant):
+    shares = shares_of(OURS, MEASURED, [mixed, other])
+    assert shares == pytest.approx([mixed.limit, other.limit], abs=POINT)
+
+
+@pytest.mark.parametrize("other", [saturated(KERNEL_11_MS, 0.6), saturated_mix(0.6)])
+def test_beside_long_kernels_at_60_percent_a_mix_gets_its_limit_to_two_and_a_half_points(
+    other: Tenant,
+):
+    of_mix, of_other = shares_of(OURS, MEASURED, [saturated_mix(0.2), other])
+    assert of_other == pytest.approx(0.6, abs=POINT)
+    assert 0.2 - 2.5 * POINT <= of_mix <= 0.2 + POINT
+
+
+@pytest.mark.parametrize("contest", [*LONG_CONTESTS, *BOTH_LONG], ids=lambda each: each.name)
+def test_where_changes_between_processes_cost_nothing_it_gets_at_most_what_they_are_taken_for(
     contest: Contest,
 ):
-    *others, of_11_ms = shares_of(OURS, KIND, contest.tenants)
-    *limits, limit = contest.limits
-    assert others == pytest.approx(limits, abs=POINT)
-    assert limit - POINT <= of_11_ms <= limit * 7 / 6
+    shares = shares_of(OURS, KIND, contest.tenants)
+    taken_for_changes = len(shares) * SWITCH_S / SLICE_S
+    for share, limit, kernel in zip(shares, contest.limits, contest.kernels, strict=True):
+        is_long = kernel.length_ns > MEASURED_CARD.slice_ns
+        assert limit - POINT <= share <= limit * (1 + taken_for_changes * is_long) + POINT
 
 
 def test_halves_of_a_card_are_equal_whatever_the_length_of_the_kernels():
