@@ -8,9 +8,11 @@ from typing import Annotated
 import typer
 
 from autoscaler.cli.options import (
+    CHOICE,
     OUTPUT,
     ConfigOption,
     GpuModelOption,
+    NamespaceOption,
     ProfilesOption,
     ProgressOption,
     QuietOption,
@@ -31,6 +33,7 @@ class ScoreFormat(StrEnum):
     TABLE = "table"
     JSON = "json"
     CSV = "csv"
+    MD = "md"
 
 
 class LayerName(StrEnum):
@@ -48,6 +51,27 @@ class AmountsName(StrEnum):
     NEXT = "next"
 
 
+WorkloadOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-w",
+        "--workload",
+        metavar="NAMESPACE/NAME",
+        rich_help_panel=CHOICE,
+        help="Only this workload, or those that match a glob such as team/chat-*. Repeatable.",
+    ),
+]
+CompareOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--compare",
+        metavar="POLICY",
+        rich_help_panel=REPLAY,
+        help="Twice: the policies to set side by side; once: the workloads' own and this one. "
+        "FILE or NAME=FILE with one WorkloadProfile, or own, defaults, stated, tf "
+        "(TensorFusion's rule), vpa (the Vertical Pod Autoscaler's).",
+    ),
+]
 LayerOption = Annotated[
     list[LayerName] | None,
     typer.Option(
@@ -121,6 +145,9 @@ def command(
     gpu_model: GpuModelOption = None,
     until: UntilOption = None,
     since: SinceOption = None,
+    namespace: NamespaceOption = None,
+    workload: WorkloadOption = None,
+    compare: CompareOption = None,
     layer: LayerOption = None,
     closed_loop: ClosedLoopOption = False,
     amounts: AmountsOption = AmountsName.TARGET,
@@ -135,10 +162,11 @@ def command(
     verbose: VerboseOption = 0,
     progress: ProgressOption = ProgressMode.AUTO,
 ) -> None:
-    """Replay recorded usage through the same decisions and score them.
+    """Replay recorded usage through the same decisions and say what they would have cost.
 
-    Every decision sees earlier samples only. Scores: slack (allocated / used - 1), share of time
-    with use above the amount, volume above it, refused VRAM minutes, changes a day.
+    Every decision sees earlier samples only. Scores: what was allocated and used, slack
+    (allocated / used - 1), time with use above the amount (VRAM: refused), volume above it,
+    changes a day, and money where prices are known. --compare sets two policies side by side.
     """
     from autoscaler.cli.backtest_run import BacktestOptions, run_backtest_command
     from autoscaler.cli.recorded_input import InputOptions
@@ -162,6 +190,9 @@ def command(
             engine=engine,
             jobs=jobs,
             is_fleet_only=fleet_only,
+            namespaces=tuple(namespace or ()),
+            workloads=tuple(workload or ()),
+            compared=tuple(compare or ()),
         ),
         output,
         Terminal(verbosity=-1 if quiet else verbose, progress_mode=progress),

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from autoscaler.cli.backtest import AmountsName, LayerName, ScoreFormat
+from autoscaler.cli.backtest_comparison import render_comparison
+from autoscaler.cli.backtest_policies import OWN, ComparedPolicy, compared_policies
+from autoscaler.cli.backtest_rows import score_rows
+from autoscaler.cli.backtest_selection import selected_rows
 from autoscaler.cli.exits import ExitCode
 from autoscaler.cli.output import print_result
 from autoscaler.cli.recorded_input import InputOptions, RecordedInput, open_input
-from autoscaler.cli.score_table import render_scores, score_rows
+from autoscaler.cli.score_table import render_scores
 from autoscaler.cli.terminal import Terminal
 from autoscaler.errors import InputError
+from autoscaler.scaling.cluster import WorkloadView
 from autoscaler.scaling.observing import workloads_of
-from recommender.backtest.fleet import run_backtest
+from recommender.backtest.comparison import Comparison
+from recommender.backtest.contender import Contender
+from recommender.backtest.fleet import BacktestResult, run_backtests
 from recommender.backtest.frame import SampleColumns, UsageFrame, frame_of_columns
 from recommender.backtest.plan import Amounts, ReplayPlan
 from recommender.decision import Layer
 from recommender.durations import parse_duration_s
 from recommender.errors import InvalidValueError
+from recommender.pricing import Prices
 from recommender.resources import Resource
 
 DEFAULT_STEP_S = {Layer.REQUESTS: 3600, Layer.LIMITS: 300, Layer.REPLICAS: 300}
@@ -38,30 +47,72 @@ class BacktestOptions:
     engine: str
     jobs: int
     is_fleet_only: bool
+    namespaces: tuple[str, ...]
+    workloads: tuple[str, ...]
+    """Names or globs."""
+    compared: tuple[str, ...]
+    """Policies to set side by side; none: the workloads' own alone."""
 
 
 def run_backtest_command(
     inputs: InputOptions, options: BacktestOptions, output: ScoreFormat, terminal: Terminal
 ) -> ExitCode:
     """Replay, score and print."""
+    policies = compared_policies(options.compared, terminal)
+    for policy in policies:
+        if LayerName.REPLICAS in options.layers and not policy.sizes_replicas:
+            terminal.note(f"{policy.name} sizes no replicas: workers count as they were measured")
     recorded = open_input(inputs, terminal)
     frame = usage_frame(recorded)
-    plan = replay_plan(options, frame.step_s)
-    views = recorded.fleet.views
+    rows = selected_rows(
+        frame.workloads, namespaces=options.namespaces, workloads=options.workloads
+    )
+    frame = frame.of_workloads(rows)
+    views = [recorded.fleet.views[row] for row in rows]
+    results = _replayed(frame, views, policies, options, terminal)
+    currency, has_workloads = recorded.settings.currency, not options.is_fleet_only
+    if policies:
+        text = render_comparison(
+            Comparison(first=results[0], second=results[1]),
+            policies,
+            output,
+            currency=currency,
+            has_workloads=has_workloads,
+        )
+    else:
+        scores = score_rows(results[0], has_workloads=has_workloads)
+        text = render_scores(results[0], scores, output, currency)
+    print_result(text)
+    return ExitCode.PARTIAL if recorded.errors else ExitCode.OK
+
+
+def _replayed(
+    frame: UsageFrame,
+    views: Sequence[WorkloadView],
+    policies: Sequence[ComparedPolicy],
+    options: BacktestOptions,
+    terminal: Terminal,
+) -> tuple[BacktestResult, ...]:
+    """Replay the views' own policies, or those that are compared."""
+    own = Contender(name=OWN, policies=tuple(view.policy for view in views))
+    contenders = [policy.contender(views) for policy in policies] or [own]
     keys = [(view.namespace, view.workload, view.gpu_model) for view in views]
     with terminal.progress("back-test") as advance:
-        result = run_backtest(
+        return run_backtests(
             frame,
-            [view.policy for view in views],
-            plan,
+            contenders,
+            replay_plan(options, frame.step_s),
             workloads=workloads_of(views, keys, frame.resources),
+            prices=[_prices(view) for view in views],
             engine=options.engine,
             jobs=options.jobs,
             progress=advance,
         )
-    rows = score_rows(result, has_workloads=not options.is_fleet_only)
-    print_result(render_scores(result, rows, output))
-    return ExitCode.PARTIAL if recorded.errors else ExitCode.OK
+
+
+def _prices(view: WorkloadView) -> Prices | None:
+    price = view.price_per_gpu_hour
+    return None if price is None else Prices(per_gpu_hour=price)
 
 
 def replay_plan(options: BacktestOptions, step_s: int) -> ReplayPlan:

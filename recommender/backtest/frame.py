@@ -6,7 +6,7 @@ usage model keeps, become one array.  A sample's stamp is the start of its step.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -95,14 +95,23 @@ class UsageFrame:
         )
 
     def of_workloads(self, rows: Sequence[int] | Ints) -> UsageFrame:
-        """Return the series of some workloads, for example to replay a fleet in parts."""
-        kept = np.flatnonzero(np.isin(self.row_of_series, rows))
-        return replace(
-            self,
-            series=tuple(self.series[i] for i in kept),
-            values=self.values[:, kept],
-            means=self.means[:, kept],
-        )
+        """Return the series of some workloads."""
+        return next(self.in_parts([rows]))
+
+    def in_parts(self, parts: Iterable[Sequence[int] | Ints]) -> Iterator[UsageFrame]:
+        """Yield the series of some workloads after others, for example to replay a fleet in parts.
+
+        Each part copies its series when it is taken, and no earlier.
+        """
+        row = self.row_of_series
+        for rows in parts:
+            kept = np.flatnonzero(np.isin(row, rows))
+            yield replace(
+                self,
+                series=tuple(self.series[i] for i in kept),
+                values=self.values[:, kept],
+                means=self.means[:, kept],
+            )
 
 
 def frame_of_columns(

@@ -39,6 +39,11 @@ class ReplayPlan:
         """Return the time between two ticks, of which each makes some layers due."""
         return math.gcd(*self.steps_s.values())
 
+    def ticks_s(self, begin_s: int, end_s: int) -> range:
+        """Return the times from ``begin_s`` on, before ``end_s``, at which some layer decides."""
+        tick_s = self.tick_s()
+        return range(-(-begin_s // tick_s) * tick_s, end_s, tick_s)
+
     def due(self, now_s: int) -> frozenset[Layer]:
         """Return the layers that decide at ``now_s``."""
         return frozenset(layer for layer, step_s in self.steps_s.items() if now_s % step_s == 0)

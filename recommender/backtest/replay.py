@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from recommender.backtest.actuation import InForce, put_in_force
+from recommender.backtest.course import Course
 from recommender.backtest.frame import UsageFrame
 from recommender.backtest.plan import Amounts, ReplayPlan
 from recommender.backtest.replayed_fleet import ReplayedFleet, unbounded_workloads
@@ -56,9 +57,7 @@ def replay(
     if not len(policies) == len(keys) == len(workloads.workload):
         raise ContractError(f"{len(keys)} workloads in the frame, {len(policies)} policies")
     run = _Run(frame, policies, plan, workloads)
-    tick_s = plan.tick_s()
-    first_s = -(-(frame.t0_s + frame.step_s) // tick_s) * tick_s
-    ticks = range(first_s, frame.end_s, tick_s)
+    ticks = plan.ticks_s(frame.t0_s + frame.step_s, frame.end_s)
     for i, now_s in enumerate(ticks):
         run.tick(now_s)
         if progress is not None:
@@ -89,10 +88,8 @@ class _Run:
             begin_s=frame.t0_s,
         )
         self._lower_below = _lower_below(policy_table(policies, frame.resources))
-        self._limit_at_start = workloads.limit
+        self._course = Course(frame, plan, workloads.limit)
         self._seen = 0
-        self._since_s: dict[Layer, list[int]] = {layer: [] for layer in plan.steps_s}
-        self._amounts: dict[Layer, list[Floats]] = {layer: [] for layer in plan.steps_s}
 
     def tick(self, now_s: int) -> None:
         """Show what happened since the last tick, decide, and let the decision take force."""
@@ -105,21 +102,11 @@ class _Run:
         for layer in due:
             amounts = self._applied(layer, decisions)
             self._fleet.put_in_force(**{_COLUMN_OF_LAYER[layer]: amounts})
-            self._since_s[layer].append(now_s + self._plan.delay_s)
-            self._amounts[layer].append(amounts)
+            self._course.decided(layer, now_s, amounts)
 
     def in_force(self) -> dict[Layer, InForce]:
         """Return everything that took force."""
-        shape = (0, len(self._frame.workloads), len(self._frame.resources))
-        return {
-            layer: InForce(
-                since_s=np.array(self._since_s[layer], np.int64),
-                amounts=np.stack(amounts)
-                if amounts
-                else np.empty(shape[:2] if layer is Layer.REPLICAS else shape),
-            )
-            for layer, amounts in self._amounts.items()
-        }
+        return self._course.in_force()
 
     def _applied(self, layer: Layer, decisions: Decisions) -> Floats:
         name = _COLUMN_OF_LAYER[layer]
@@ -138,32 +125,12 @@ class _Run:
             if not self._plan.is_closed_loop:
                 self._fleet.see(r, begin_s, demand, now_s=now_s)
                 continue
-            share = self._share(r, begin_s, demand.shape[1])
+            share = self._course.share(r, begin_s, demand.shape[1])
             self._fleet.see(r, begin_s, np.fmin(demand, share), now_s=now_s, share=share)
             if not resource.is_compressible:
                 series, column = np.nonzero(demand > share)
                 self._fleet.refuse(series, begin_s + column * frame.step_s)
         self._seen = until
-
-    def _share(self, resource: int, begin_s: int, columns: int) -> Floats:
-        """Return what each series could use at most in some steps, ``[S, columns]``.
-
-        The limit in force; where limits take no part and none is in force, the request.
-        """
-        limit = self._limit_at_start[self._row, resource][:, None]
-        layer = Layer.LIMITS if Layer.LIMITS in self._plan.steps_s else Layer.REQUESTS
-        if not self._amounts.get(layer):
-            return np.broadcast_to(limit, (len(self._row), columns))
-        needed = -(3 + self._plan.delay_s // self._plan.steps_s[layer])
-        held = InForce(
-            since_s=np.array(self._since_s[layer][needed:], np.int64),
-            amounts=np.stack([a[:, resource] for a in self._amounts[layer][needed:]]),
-        )
-        times_s = begin_s + np.arange(columns) * self._frame.step_s
-        decided = held.at(times_s, self._row).astype(np.float64)
-        if layer is Layer.REQUESTS:
-            return np.where(np.isnan(limit), decided, limit)
-        return np.where(np.isnan(decided), limit, decided)
 
     def _replicas_at_start(self, workloads: Workloads) -> Floats:
         series = np.bincount(self._row, minlength=len(workloads.workload)).astype(np.float64)

@@ -6,7 +6,7 @@ are compared by ``slack_at`` an equal share of violated steps.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,19 @@ class Tally:
         }
         return Tally(**sums)
 
+    def of_devices(self, count: Ints) -> Tally:
+        """Return ``[n, ...]`` sums of amounts times the ``[n]`` devices of a worker.
+
+        Amounts are per device; steps are counted once however many devices there are.
+        """
+        volumes = ("allocated", "used", "peaks", "above")
+        factor = count.reshape(-1, *(1,) * (self.judged.ndim - 1))
+        return replace(self, **{name: getattr(self, name) * factor for name in volumes})
+
+    def total(self) -> Tally:
+        """Return the sums over the first axis, for example of all workloads."""
+        return Tally(**{f.name: getattr(self, f.name).sum(axis=0) for f in fields(self)})
+
 
 def tally(peak: Values, amount: Values, mean: Values | None = None) -> Tally:
     """Compare use with amounts, ``[n, steps]`` each; NaN: nothing to judge.
@@ -84,9 +97,24 @@ def throttled_volume(t: Tally) -> Floats:
     return _ratio(t.above, t.peaks)
 
 
-def denied_minutes(t: Tally, step_s: int) -> Floats:
-    """Return the minutes in which VRAM above the amount would have been refused."""
+def violated_minutes(t: Tally, step_s: int) -> Floats:
+    """Return the minutes with use above the amount; of VRAM, in which it would be refused."""
     return t.violated * step_s / 60.0
+
+
+def hours(volume: Floats, step_s: int) -> Floats:
+    """Return a sum of amounts over steps in amount-hours, for example TFLOPS-hours."""
+    return volume * step_s / 3600.0
+
+
+def pinball_volume(t: Tally, level: Values | float) -> Floats:
+    """Return the pinball loss of a tally: what was too little and what was too much, weighed.
+
+    ``level`` x use above the amount + (1 - ``level``) x amount above the use, each step at its
+    highest use.  Its minimum over constant amounts is the quantile of use at ``level``.
+    """
+    unused = np.maximum(t.allocated - t.peaks + t.above, 0.0)
+    return np.asarray(level * t.above + (1.0 - level) * unused, np.float64)
 
 
 def changes_per_day(changes: Floats, span_s: float) -> Floats:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from recommender.forecast.models import MODELS, MOST_NAMED_IN_THE_LOOP, ModelName, Runs
+
 HOUR_S = 3600
 DAY_S = 24 * HOUR_S
 
@@ -107,11 +109,11 @@ def prediction_fields(block: str, lands: str, purpose: str) -> tuple[Field, ...]
         ),
         Field(
             path=f"{block}.model",
-            kind=Kind.TEXT,
-            default="",
-            default_text="chosen by its score on the workload's own past",
+            kind=Kind.ENUM,
+            choices=tuple(name.value for name in ModelName),
+            default=ModelName.AUTO.value,
             lands=target("model"),
-            meaning="Name of the forecasting model; empty lets the forecaster choose.",
+            meaning=_models_meaning(),
         ),
         Field(
             path=f"{block}.historyDataPeriod",
@@ -133,4 +135,13 @@ def prediction_fields(block: str, lands: str, purpose: str) -> tuple[Field, ...]
             lands=target("period_s"),
             meaning="How far ahead the forecast looks.",
         ),
+    )
+
+
+def _models_meaning() -> str:
+    named = [model.name for model in MODELS.values() if model.runs is Runs.NAMED]
+    return (
+        "The forecasting model; auto chooses by the score on the workload's own past. "
+        f"{' and '.join(named)} count for reports, for back-tests and for at most "
+        f"{MOST_NAMED_IN_THE_LOOP} workloads of the live loop."
     )

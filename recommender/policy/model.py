@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from recommender.errors import Problem
+from recommender.forecast.models import ModelName
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,7 +64,7 @@ class Prediction:
     """``prediction`` of a block, checked and kept for the forecaster."""
 
     enabled: bool = False
-    model: str = ""
+    model: ModelName = ModelName.AUTO
     history_s: int = 14 * 86400
     period_s: int = 3600
 

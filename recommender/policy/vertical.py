@@ -6,6 +6,7 @@ import math
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, cast
 
+from recommender.forecast.models import ModelName
 from recommender.policy.generations import LIMITS, REQUESTS, RESOURCES, Governing
 from recommender.policy.model import (
     Buffer,
@@ -277,7 +278,7 @@ def _prediction(taking: Taking, block: str, at: str) -> Prediction:
 
     return Prediction(
         enabled=bool(take("enable", "enabled")),
-        model=str(take("model", "model")),
+        model=ModelName(str(take("model", "model"))),
         history_s=cast("int", take("historyDataPeriod", "history_s")),
         period_s=cast("int", take("predictionPeriod", "period_s")),
     )

@@ -24,17 +24,53 @@ def test_scores_are_given_for_every_layer_resource_and_workload(backtest):
     ended = backtest("-o", "json")
     assert ended.code == 0
     rows = rows_of(ended)
-    assert set(rows) == {
+    scored = {
         (layer, resource, name)
         for layer in ("requests", "limits")
         for resource in ("tflops", "vram_bytes")
         for name in (None, "chat", "search", "train")
     }
-    for row in rows.values():
+    assert set(rows) == scored | {("all", "gpu", name) for name in (None, "chat", "search")}
+    for key in scored:
+        row = rows[key]
         assert row["slack_ratio"] > 0
         assert 0 <= row["violated_share"] < 0.05
+        assert row["allocated_hours"] == pytest.approx(row["used_hours"] * (1 + row["slack_ratio"]))
     assert rows["requests", "vram_bytes", None]["denied_vram_minutes"] == 0
     assert rows["requests", "tflops", None]["denied_vram_minutes"] is None
+
+
+def test_workers_cost_what_their_share_of_a_device_costs(backtest):
+    rows = rows_of(backtest("--decision-step", "1h", "-o", "json"))
+    chat, fleet = rows["all", "gpu", "chat"], rows["all", "gpu", None]
+    hours = rows["requests", "vram_bytes", "chat"]["allocated_hours"]
+    assert chat["allocated_hours"] >= hours / 80 * 0.99
+    assert chat["cost"] == pytest.approx(3 * chat["allocated_hours"])
+    assert chat["is_cost_estimated"] is True
+    assert fleet["cost"] == pytest.approx(chat["cost"])
+    assert fleet["unpriced_workloads"] == 2
+    assert fleet["allocated_hours"] > chat["allocated_hours"]
+
+
+def test_a_report_for_people_says_what_the_cost_leaves_out(backtest):
+    out = backtest("--decision-step", "1h").out
+    assert "COST leaves out 2 workloads without a price" in out
+    assert " USD\n" in out
+
+
+def test_one_workload_has_the_scores_that_it_has_in_the_fleet(backtest):
+    hourly = ("--decision-step", "1h", "-o", "json")
+    alone, whole = rows_of(backtest(*hourly, "-w", "team/chat")), rows_of(backtest(*hourly))
+    assert {name for *_, name in alone} == {None, "chat"}
+    for key, row in alone.items():
+        assert row == whole[key] or key[2] is None
+
+
+def test_namespaces_and_globs_select(backtest):
+    hourly = ("--decision-step", "1h", "-o", "json")
+    assert {name for *_, name in rows_of(backtest(*hourly, "-n", "b*"))} == {None, "train"}
+    chosen = rows_of(backtest(*hourly, "--workload", "*/s*", "--workload", "batch/train"))
+    assert {name for *_, name in chosen} == {None, "search", "train"}
 
 
 def test_fleet_only_leaves_out_the_workloads(backtest):
@@ -63,6 +99,8 @@ def test_formats_agree(backtest):
     records = backtest(*hourly, "-o", "json").json["scores"]
     found = list(csv.DictReader(io.StringIO(backtest(*hourly, "-o", "csv").out)))
     assert [row["workload"] or None for row in found] == [row["workload"] for row in records]
+    markdown = backtest(*hourly, "-o", "md").out
+    assert markdown.count("\n| requests ") == sum(row["layer"] == "requests" for row in records)
     table = backtest(*hourly).out
     assert table.count("\n") >= len(records)
     assert "(fleet)" in table
@@ -83,6 +121,8 @@ def test_a_step_of_ten_minutes_is_replayed_in_its_own_multiples(tfa, tmp_path):
         (["--decision-step", "90s"], "a multiple of 60 s"),
         (["--decision-step", "often"], "--decision-step: 'often' is not valid"),
         (["--delay", "5"], "--delay"),
+        (["--workload", "team/chatt"], "no measured workload 'team/chatt'; did you mean team/chat"),
+        (["--namespace", "teem"], "'teem' matches no measured namespace; did you mean team?"),
     ],
 )
 def test_wrong_arguments_end_with_2(backtest, arguments, words):

@@ -1,4 +1,4 @@
-"""A real Dask scheduler and worker on loopback, as processes of their own."""
+"""A real Dask scheduler and workers on loopback, as processes of their own that talk by TCP."""
 
 from __future__ import annotations
 
@@ -7,36 +7,40 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
 
 
 @contextmanager
-def dask_cluster() -> Iterator[str]:
-    """Yield HOST:PORT of a scheduler with one worker that has this project on its path."""
-    scheduler = _started("dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
-    try:
+def dask_cluster(workers: int = 2, *, preload: Path | None = None) -> Iterator[str]:
+    """Yield HOST:PORT of a scheduler with workers that have this project on their path.
+
+    ``preload`` is run by every worker before it registers.
+    """
+    with ExitStack() as ending:
+        arguments = ("--host", "127.0.0.1", "--port", "0", "--no-dashboard")
+        scheduler = _started(ending, "dask_scheduler", *arguments)
         address = _said(scheduler, r"Scheduler at:\s+tcp://(\S+)")
-        worker = _started("dask_worker", address, "--no-nanny", "--nthreads", "1", "--no-dashboard")
-        try:
+        options = ["--no-nanny", "--nthreads", "1", "--no-dashboard"]
+        options += [] if preload is None else ["--preload", str(preload)]
+        started = [_started(ending, "dask_worker", address, *options) for _ in range(workers)]
+        for worker in started:
             _said(worker, r"(Registered to:)")
-            yield address
-        finally:
-            _ended(worker)
-    finally:
-        _ended(scheduler)
+        yield address
 
 
-def _started(module: str, *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+def _started(ending: ExitStack, module: str, *arguments: str) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
         [sys.executable, "-m", f"distributed.cli.{module}", *arguments],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
+    ending.callback(_ended, process)
+    return process
 
 
 def _said(process: subprocess.Popen[str], pattern: str) -> str:

@@ -1,8 +1,15 @@
+import sys
+from dataclasses import fields
+
 import numpy as np
 import pytest
 
-from recommender.backtest.fleet import WORKLOADS_PER_PART, run_backtest
+from recommender.backtest.contender import Contender
+from recommender.backtest.engine import EngineError
+from recommender.backtest.fleet import WORKLOADS_PER_PART, run_backtest, run_backtests
 from recommender.backtest.plan import ReplayPlan
+from recommender.backtest.replayed_fleet import unbounded_workloads
+from recommender.backtest.rules import TENSOR_FUSION, VPA
 from recommender.decision import Layer
 from recommender.errors import ContractError, InvalidValueError
 from recommender.resources import GIB, TFLOPS, VRAM
@@ -31,11 +38,18 @@ def here(fleet, policies):
 
 
 def assert_same(one, other):
+    """Compare every number of two results, to the bit."""
     for layer in PLAN.steps_s:
-        left, right = one.layers[layer].scores, other.layers[layer].scores
-        np.testing.assert_array_equal(left.slack, right.slack)
-        np.testing.assert_array_equal(left.violated_share, right.violated_share)
-        np.testing.assert_array_equal(left.changes_per_day, right.changes_per_day)
+        for part in ("tally", "scores"):
+            assert_equal_columns(
+                getattr(one.layers[layer], part), getattr(other.layers[layer], part)
+            )
+    assert_equal_columns(one.costs, other.costs)
+
+
+def assert_equal_columns(one, other):
+    for column in fields(one):
+        np.testing.assert_array_equal(getattr(one, column.name), getattr(other, column.name))
 
 
 def test_every_workload_has_a_score_in_the_order_of_the_frame(fleet, policies, here):
@@ -51,14 +65,84 @@ def test_local_processes_give_the_same_scores(fleet, policies, here):
     assert_same(run_backtest(fleet, policies, PLAN, jobs=2), here)
 
 
-def test_a_dask_cluster_gives_the_same_scores(fleet, policies, here):
+def test_two_dask_workers_give_the_same_scores(fleet, policies, here):
+    from distributed import Client
+
     shares = []
     with dask_cluster() as address:
         there = run_backtest(
             fleet, policies, PLAN, engine=f"dask://{address}", progress=shares.append
         )
+        with Client(address) as client:
+            workers = client.scheduler_info()["workers"]
+            ran = client.run(lambda: "recommender.backtest.part" in sys.modules)
     assert_same(there, here)
     assert shares == [0.5, 1.0]
+    assert [address.partition(":")[0] for address in workers] == ["tcp", "tcp"]
+    assert list(ran.values()) == [True, True]
+
+
+def test_a_cluster_without_workers_is_named(fleet, policies):
+    with dask_cluster(workers=0) as address, pytest.raises(EngineError, match="has no worker"):
+        run_backtest(fleet, policies, PLAN, engine=f"dask://{address}")
+
+
+def test_a_worker_without_the_package_is_named(fleet, policies, tmp_path):
+    without = tmp_path / "without.py"
+    without.write_text("import sys\nsys.modules['recommender'] = None\n")
+    with (
+        dask_cluster(workers=1, preload=without) as address,
+        pytest.raises(EngineError, match=r"tcp://\S+ lacks the package recommender"),
+    ):
+        run_backtest(fleet, policies, PLAN, engine=f"dask://{address}")
+
+
+def test_several_policies_are_judged_on_the_same_steps(fleet, policies):
+    late = fleet.steps // 2
+    stated = unbounded_workloads(fleet.workloads, 2, stated_request=np.full((ROWS, 2), 5.0))
+    own, unmoved = run_backtests(
+        fleet,
+        [Contender(name="own", policies=tuple(policies)), Contender(name="stated")],
+        PLAN,
+        workloads=stated,
+    )
+    assert (own.name, unmoved.name) == ("own", "stated")
+    judged = own.layers[Layer.REQUESTS].tally.judged
+    np.testing.assert_array_equal(judged, unmoved.layers[Layer.REQUESTS].tally.judged)
+    assert (judged > late).all()
+    assert unmoved.layers[Layer.REQUESTS].tally.allocated == pytest.approx(5.0 * judged)
+
+
+def test_what_one_policy_does_not_size_is_judged_of_none(fleet, policies):
+    own, vpa = run_backtests(
+        fleet,
+        [Contender(name="own", policies=tuple(policies)), Contender(name="vpa", rule=VPA)],
+        PLAN,
+    )
+    for result in (own, vpa):
+        assert (result.layers[Layer.LIMITS].tally.judged == 0).all()
+        assert (result.layers[Layer.REQUESTS].tally.judged > 0).all()
+
+
+def test_a_policy_beside_another_has_the_scores_that_it_has_alone(fleet, policies, here):
+    own, _ = run_backtests(
+        fleet,
+        [Contender(name="own", policies=tuple(policies)), Contender(name="tf", rule=TENSOR_FUSION)],
+        PLAN,
+    )
+    np.testing.assert_array_equal(
+        own.layers[Layer.REQUESTS].scores.slack, here.layers[Layer.REQUESTS].scores.slack
+    )
+
+
+def test_amounts_are_of_all_devices_of_a_worker(fleet, policies, here):
+    two = np.full(ROWS, 2)
+    doubled = run_backtest(
+        fleet, policies, PLAN, workloads=unbounded_workloads(fleet.workloads, 2, gpu_count=two)
+    )
+    one_device, two_devices = (r.layers[Layer.REQUESTS].tally for r in (here, doubled))
+    assert two_devices.allocated == pytest.approx(2 * one_device.allocated)
+    np.testing.assert_array_equal(two_devices.violated, one_device.violated)
 
 
 def test_the_fleets_scores_weigh_every_judged_step_the_same(here):

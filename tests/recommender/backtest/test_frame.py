@@ -98,6 +98,14 @@ def test_workers_of_one_workload_share_its_row():
     assert frame.of_workloads([0]).series == (series[0], series[2])
 
 
+def test_the_parts_of_a_frame_hold_each_series_once():
+    series = [("a", "x", "0"), ("a", "y", "0"), ("a", "x", "1")]
+    whole = frame_of([[1.0], [2.0], [3.0]], series=series)
+    first, second = whole.in_parts([[1], [0]])
+    assert (first.series, second.series) == ((series[1],), (series[0], series[2]))
+    assert second.values[0, :, 0].tolist() == [1.0, 3.0]
+
+
 def test_the_usage_models_blocks_become_a_frame():
     fleet = Fleet([policy(), policy()])
     fleet.run(10.0, 3600, vram=2e9)

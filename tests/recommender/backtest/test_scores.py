@@ -7,13 +7,15 @@ from hypothesis.extra.numpy import arrays
 from recommender.backtest.scores import (
     changes_per_day,
     coverage,
-    denied_minutes,
+    hours,
     pinball,
+    pinball_volume,
     scores_of,
     slack,
     slack_at,
     tally,
     throttled_volume,
+    violated_minutes,
     violated_share,
 )
 
@@ -48,7 +50,7 @@ def test_throttled_volume_is_the_use_above_the_amount():
 
 
 def test_every_violated_step_of_vram_is_denied_for_its_length():
-    assert denied_minutes(tally(USE, AMOUNT), step_s=300) == pytest.approx([5.0])
+    assert violated_minutes(tally(USE, AMOUNT), step_s=300) == pytest.approx([5.0])
 
 
 def test_changes_are_counted_per_day_and_unknown_without_a_span():
@@ -110,6 +112,30 @@ def test_the_envelope_takes_the_cheapest_of_the_points_that_reach_it():
 def test_pinball_weighs_a_shortfall_by_the_level_and_a_surplus_by_the_rest():
     assert pinball(0.9, np.array([10.0]), np.array([12.0])) == pytest.approx(1.8)
     assert pinball(0.9, np.array([10.0]), np.array([8.0])) == pytest.approx(0.2)
+
+
+@given(amounts, amounts, st.floats(0, 1))
+def test_the_pinball_loss_of_a_tally_is_that_of_its_steps(use, amount, level):
+    volume = pinball_volume(tally(use, amount), level)
+    assert volume == pytest.approx(pinball(level, amount, use) * use.shape[1], rel=1e-4, abs=1e-2)
+
+
+def test_a_sum_over_steps_becomes_hours():
+    assert hours(np.array([120.0]), step_s=60) == pytest.approx([2.0])
+
+
+def test_a_worker_on_several_devices_counts_its_amounts_on_each_and_its_steps_once():
+    one = tally(USE, AMOUNT)
+    three = one.of_devices(np.array([3]))
+    assert three.allocated == pytest.approx(3 * one.allocated)
+    assert three.above == pytest.approx(3 * one.above)
+    assert three.judged == pytest.approx(one.judged)
+    assert slack(three) == pytest.approx(slack(one))
+
+
+def test_the_total_of_a_tally_adds_its_entries():
+    both = tally(np.array([[1.0, 3.0], [5.0, 1.0]]), np.full((2, 2), 2.0)).total()
+    assert (float(both.judged), float(both.violated), float(both.used)) == (4.0, 2.0, 10.0)
 
 
 @given(arrays(np.float64, 50, elements=st.floats(0, 100)), st.floats(0, 100))

@@ -2,6 +2,7 @@
 
 import pytest
 
+from recommender.forecast.models import ModelName
 from recommender.policy.field import Kind
 from recommender.policy.fields import ANNOTATION_PREFIX, FIELD, FIELDS, STATEMENTS, children_of
 from recommender.policy.model import Buffer, Dimension, Mode
@@ -140,7 +141,7 @@ def test_every_setting_that_has_an_effect_has_an_example():
     assert effective == set(EXAMPLES) | TESTED_ELSEWHERE
 
 
-@pytest.mark.parametrize("path", [p for p in EXAMPLES if "prediction.model" not in p])
+@pytest.mark.parametrize("path", EXAMPLES)
 def test_a_wrong_value_of_any_setting_is_named_and_nothing_else_changes(path):
     policy = parse_auto_scaling_config(with_context(path, ["wrong"]), path="spec")
     errors = [problem for problem in policy.problems if not problem.is_warning]
@@ -185,6 +186,33 @@ def test_an_older_name_means_the_same(alias, name):
     new = parse_auto_scaling_config({"autoSetResources": CURRENT | {name: spelling}})
     assert old == new
     assert alias in children_of("autoSetResources")
+
+
+MODEL_FIELDS = [field.path for field in FIELDS if field.path.endswith(".model")]
+
+
+@pytest.mark.parametrize("path", MODEL_FIELDS)
+@pytest.mark.parametrize("name", [*ModelName, "ETS", " gbm "])
+def test_every_block_takes_the_name_of_every_model(path, name):
+    policy = parse_auto_scaling_config(nested(path, str(name)))
+    assert [problem for problem in policy.problems if not problem.is_warning] == []
+
+
+@pytest.mark.parametrize("path", MODEL_FIELDS)
+def test_every_block_refuses_an_unknown_model_and_lists_the_known_ones(path):
+    (problem,) = parse_auto_scaling_config(nested(path, "prophet"), path="spec").problems
+    assert str(problem).startswith(
+        f"spec.{path}: 'prophet' is not valid; allowed: auto, histogram, seasonal, holt-winters, "
+        "ets, sarimax, ridge, gbm"
+    )
+
+
+@pytest.mark.parametrize("unset", ["", None])
+def test_an_empty_model_is_auto(unset):
+    config = nested("autoSetRequests.prediction", {"enable": True, "model": unset})
+    policy = parse_auto_scaling_config(config)
+    assert policy.problems == ()
+    assert policy.requests[Dimension.COMPUTE].prediction.model is ModelName.AUTO
 
 
 @pytest.mark.parametrize("name", ["confidenceInterval", "historyResolution"])
