@@ -31,6 +31,7 @@ LIBRARIES_OF_THE_RECOMMENDER = {
     "cronsim",
     "sklearn",
     "statsmodels",
+    "threadpoolctl",
     "jinja2",
     "markupsafe",
     "yaml",
@@ -73,6 +74,7 @@ WITHOUT_NUMPY = (
     "recommender.gpu_models",
     "recommender.quantities",
     "recommender.durations",
+    "recommender.forecast.models",
 )
 WITHOUT_ANALYSIS = (
     "autoscaler.cli.webhook_run",
