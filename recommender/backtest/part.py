@@ -1,0 +1,112 @@
+"""Some workloads of a fleet, replayed under one or several policies and scored in one process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from recommender.backtest.actuation import InForce
+from recommender.backtest.contender import Contender, known_to_all, stated_amounts
+from recommender.backtest.costs import Costs, costs_of
+from recommender.backtest.frame import UsageFrame
+from recommender.backtest.judging import Judged, judged, judged_replicas
+from recommender.backtest.plan import ReplayPlan
+from recommender.backtest.replay import replay
+from recommender.backtest.rule_replay import replay_rule
+from recommender.decision import Layer
+from recommender.observation import Floats, Ints, Workloads
+from recommender.pricing import Prices
+from recommender.resources import Resource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """What one policy did to the workloads of one part."""
+
+    layers: dict[Layer, Judged]
+    costs: Costs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Some workloads of a fleet; travels to the process that replays it."""
+
+    frame: UsageFrame
+    contenders: tuple[Contender, ...]
+    workloads: Workloads
+    prices: tuple[Prices | None, ...]
+    plan: ReplayPlan
+
+    def split(self, parts: Sequence[Ints]) -> Iterator[Part]:
+        """Yield parts of the workloads, each made when it is taken."""
+        for rows, frame in zip(parts, self.frame.in_parts(parts), strict=True):
+            yield replace(
+                self,
+                frame=frame,
+                contenders=tuple(each.of_rows(rows.tolist()) for each in self.contenders),
+                workloads=_rows_of(self.workloads, rows),
+                prices=tuple(self.prices[i] for i in rows),
+            )
+
+    def scored(self) -> tuple[Scored, ...]:
+        """Replay and judge."""
+        amounts = [self._amounts(contender) for contender in self.contenders]
+        costs = costs_of(self.frame, self.workloads, self.prices, amounts)
+        return tuple(
+            Scored(
+                layers={layer: self._judged(layer, each) for layer, each in own.items()},
+                costs=own_costs,
+            )
+            for own, own_costs in zip(known_to_all(amounts), costs, strict=True)
+        )
+
+    def _amounts(self, contender: Contender) -> dict[Layer, InForce]:
+        """Return what a policy would have put in force; NaN: it sizes nothing there."""
+        frame, plan = self.frame, self.plan
+        if contender.rule is not None:
+            return replay_rule(frame, contender.rule, plan, self.workloads)
+        if contender.policies is not None:
+            return replay(frame, contender.policies, plan, workloads=self.workloads).in_force
+        return {layer: self._stated(layer) for layer in plan.steps_s}
+
+    def _stated(self, layer: Layer) -> InForce:
+        """Return what is stated, from the first decision of others on."""
+        frame, plan = self.frame, self.plan
+        ticks_s = plan.ticks_s(frame.t0_s + frame.step_s, frame.end_s)
+        since_s = [now_s + plan.delay_s for now_s in ticks_s if layer in plan.due(now_s)]
+        stated = stated_amounts(self.workloads, layer)
+        return InForce(
+            since_s=np.array(since_s, np.int64),
+            amounts=np.broadcast_to(stated, (len(since_s), *stated.shape)),
+        )
+
+    def _judged(self, layer: Layer, in_force: InForce) -> Judged:
+        if layer is Layer.REPLICAS:
+            stated = _stated_limit(self.workloads, self.frame.resources)
+            done = judged_replicas(self.frame, in_force, stated)
+        else:
+            done = judged(self.frame, in_force)
+        return replace(done, tally=done.tally.of_devices(self.workloads.gpu_count))
+
+
+def _rows_of(workloads: Workloads, rows: Ints) -> Workloads:
+    """Return some rows of every column."""
+    columns: dict[str, object] = {}
+    for item in fields(Workloads):
+        column = getattr(workloads, item.name)
+        if isinstance(column, tuple):
+            columns[item.name] = tuple(column[i] for i in rows)
+        else:
+            columns[item.name] = column[rows]
+    # replicas are decided per row: what another part holds cannot be seen from here
+    columns["replica_row"] = np.arange(len(rows))
+    return replace(workloads, **columns)  # type: ignore[arg-type]
+
+
+def _stated_limit(workloads: Workloads, resources: Sequence[Resource]) -> Floats:
+    for r, resource in enumerate(resources):
+        if resource.is_compressible:
+            return workloads.stated_limit[:, r]
+    return np.full(len(workloads.workload), np.nan)

@@ -1,0 +1,97 @@
+"""Scores of the forecasts are honest: nothing but what a replay has shown decides an allocation."""
+
+import numpy as np
+import pytest
+
+from tests.benchmarks.forecast_plugin import Forecasting, forget_models
+from tests.recommender.forecast.series import daily
+
+SEEN_FROM = 24
+RISKS = (0.2, 0.05)
+HOURS = daily(4, 12, noise=0.2)
+"""Enough for the fleet's model to be trained twice."""
+
+
+@pytest.fixture(autouse=True)
+def no_models():
+    forget_models()
+
+
+def panel(series, task="limits"):
+    return {
+        "name": "some-panel",
+        "task": task,
+        "resource": "tokens_per_s",
+        "step_s": 3600,
+        "hold_steps": 1,
+        "delay_steps": 1,
+        "series": series,
+        "t0_unix": np.full(len(series), 1_700_000_000),
+        "agg": "max" if task == "limits" else "q95",
+        "cap": np.inf,
+    }
+
+
+def allocations(hours, knob, *, until=None, task="limits", **changes):
+    """Return what is answered at each column, ``[T, S]``."""
+    names = [f"series-{i}" for i in range(hours.shape[1])]
+    replayed = Forecasting({**panel(names, task), **changes})
+    hist = np.ascontiguousarray(hours.T)
+    return np.array(
+        [replayed.allocate(t, hist[:, :t], knob) for t in range(SEEN_FROM, until or len(hours))],
+    )
+
+
+@pytest.mark.parametrize("task", ["limits", "requests"])
+def test_the_order_of_series_decides_nothing(task):
+    order = np.random.default_rng(1).permutation(12)
+    given = allocations(HOURS, 0.1, task=task)
+    forget_models()
+    np.testing.assert_array_equal(
+        given[:, order], allocations(np.ascontiguousarray(HOURS[:, order]), 0.1, task=task)
+    )
+
+
+def test_names_and_the_calendar_decide_nothing():
+    given = allocations(HOURS, 0.1)
+    forget_models()
+    others = {"name": "other", "series": list("abcdefghijkl"), "t0_unix": np.arange(12) * 12_345}
+    np.testing.assert_array_equal(given, allocations(HOURS, 0.1, **others))
+
+
+def test_the_order_of_knobs_decides_nothing():
+    first = {risk: allocations(HOURS, risk) for risk in RISKS}
+    forget_models()
+    then = {risk: allocations(HOURS, risk) for risk in reversed(RISKS)}
+    for risk in RISKS:
+        np.testing.assert_array_equal(first[risk], then[risk])
+
+
+def test_what_comes_later_decides_nothing():
+    whole = allocations(HOURS, 0.1)
+    forget_models()
+    changed = HOURS.copy()
+    changed[80:] = 1000.0
+    np.testing.assert_array_equal(whole[: 80 - SEEN_FROM], allocations(changed, 0.1, until=80))
+
+
+def test_a_larger_risk_is_never_more():
+    more, less = (allocations(HOURS, risk).mean() for risk in (0.02, 0.3))
+    assert more > less
+
+
+@pytest.mark.parametrize("knob", [0.05, 0.9, 1.2])
+def test_every_kind_of_knob_is_answered_for_every_series(knob):
+    hours = HOURS.copy()
+    hours[30:40] = np.nan
+    hours[:, 3] = np.nan
+    given = allocations(hours, knob)
+    assert (given[:, :3] > 0).all()
+    assert not np.isnan(given).any()
+
+
+def test_about_as_many_minutes_are_above_as_the_risk_says():
+    hours = daily(12, 6, noise=0.3, seed=7)
+    given = allocations(hours, 0.1)
+    came = hours[SEEN_FROM + 1 :]
+    assert 0.06 <= (came > given[:-1])[100:].mean() <= 0.15
