@@ -14,6 +14,7 @@ from tests.cluster.webhook_fleet import running_fleet
 from tests.components.processes import until
 
 ONE_ROTATION = (Action.STAGE, Action.SWITCH, Action.DROP)
+ROTATION_DEADLINE_S = 180.0
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,7 @@ def rotations(keeper):
 def test_a_rotation_of_the_certificate_fails_no_admission(fleet, control_plane):
     before = rotations(fleet.keeper)
     with load(control_plane) as running, fleet.keeping() as keeper:
-        until(lambda: rotations(keeper) > before, what="a rotation is through")
+        until(lambda: rotations(keeper) > before, what="a rotation is through", deadline_s=ROTATION_DEADLINE_S)
 
     assert dict(running.failures) == {}
     assert keeper.snapshot().verified_endpoints == len(fleet.members)
@@ -45,7 +46,7 @@ def test_processes_that_are_replaced_while_the_certificate_rotates_fail_no_admis
         for member in old:
             fleet.replace(member)
             running.goes_on()
-        until(lambda: rotations(keeper) > before, what="a rotation is through")
+        until(lambda: rotations(keeper) > before, what="a rotation is through", deadline_s=ROTATION_DEADLINE_S)
 
     assert dict(running.failures) == {}
     assert len(fleet.members) == len(old)
