@@ -29,10 +29,19 @@ def rotations(keeper):
     return min(steps.get(action, 0) for action in ONE_ROTATION)
 
 
+def is_through(keeper, before):
+    """Wait until one rotation more is through."""
+    until(
+        lambda: rotations(keeper) > before,
+        what="a rotation is through",
+        deadline_s=ROTATION_DEADLINE_S,
+    )
+
+
 def test_a_rotation_of_the_certificate_fails_no_admission(fleet, control_plane):
     before = rotations(fleet.keeper)
     with load(control_plane) as running, fleet.keeping() as keeper:
-        until(lambda: rotations(keeper) > before, what="a rotation is through", deadline_s=ROTATION_DEADLINE_S)
+        is_through(keeper, before)
 
     assert dict(running.failures) == {}
     assert keeper.snapshot().verified_endpoints == len(fleet.members)
@@ -46,7 +55,7 @@ def test_processes_that_are_replaced_while_the_certificate_rotates_fail_no_admis
         for member in old:
             fleet.replace(member)
             running.goes_on()
-        until(lambda: rotations(keeper) > before, what="a rotation is through", deadline_s=ROTATION_DEADLINE_S)
+        is_through(keeper, before)
 
     assert dict(running.failures) == {}
     assert len(fleet.members) == len(old)
