@@ -47,13 +47,19 @@ class Resync:
             self._tools.work.add(key, urgency_of(key.kind))
 
     def check_books(self, wait: Callable[[float], object]) -> tuple[str, ...]:
-        """Put the books right where they differ from the pods; return the GPUs that differed."""
-        drift = self._drift()
+        """Put the books right where they differ from the pods; return the GPUs that differed.
+
+        While the cache of pods fails it is behind, and the books, which know of our own writes, are
+        not: then nothing is judged, and the next look at everything tells.
+        """
+        failures, drift = self._failures_of_pods(), self._drift()
         books = self._tools.books
         for look in range(1, LOOKS):
-            if not drift:
+            if not drift or failures is None:
                 return ()
             wait(NEXT_LOOK_S)
+            if self._failures_of_pods() != failures:
+                return ()
             with books.deciding():
                 drift = tuple(gpu for gpu in self._drift() if gpu in drift)
                 if drift and look == LOOKS - 1:
@@ -82,6 +88,11 @@ class Resync:
         except Exception:  # noqa: BLE001 - ended, nothing would mend what is wrong any more
             _log.exception("the regular look at everything: a defect")
             self._tools.counts.resync_failed()
+
+    def _failures_of_pods(self) -> int | None:
+        """Return how often the cache of pods has failed; None where it fails now."""
+        [pods] = (each for each in self._tools.cluster.counts() if each.resource == PODS.plural)
+        return None if pods.last_error else pods.failures
 
     def _drift(self) -> tuple[str, ...]:
         with self._tools.books.deciding():

@@ -1,4 +1,7 @@
 import threading
+from dataclasses import replace
+
+import pytest
 
 from autoscaler.api.names import Component
 from autoscaler.kube.resource import PODS, QUOTAS, WORKLOADS
@@ -77,6 +80,27 @@ def test_what_agrees_at_the_second_look_was_no_drift():
         Resync(world.tools).rebuild_books()
 
     assert Resync(world.tools).check_books(told_late) == ()
+    assert world.tools.counts.snapshot().drifts == 0
+
+
+@pytest.mark.parametrize(
+    "told",
+    [("503", "503", "503", "503"), ("", "503", "", "")],
+    ids=["all the time", "between two looks"],
+)
+def test_nothing_is_judged_while_the_cache_of_pods_fails(told):
+    world = PlacingWorld()
+    world.add(placed())
+    world.tools.books.observe_gone("uid-of-pod-job")
+    seen, errors = world.tools.cluster.counts(), iter(told)
+
+    def counts():
+        error = next(errors)
+        return tuple(replace(each, last_error=error, failures=len(error)) for each in seen)
+
+    world.tools.cluster.counts = counts
+
+    assert Resync(world.tools).check_books(wait_for_nothing) == ()
     assert world.tools.counts.snapshot().drifts == 0
 
 
