@@ -27,7 +27,6 @@ from recommender.backtest.whatif import Scores
 from recommender.decision import Layer
 from recommender.errors import ContractError
 from recommender.observation import Floats, Ints, Workloads
-from recommender.policy.model import Policy
 from recommender.pricing import Prices
 from recommender.resources import Resource
 
@@ -68,32 +67,6 @@ class BacktestResult:
         minutes = violated_minutes(self.layers[layer].tally, self.step_s)
         is_vram = np.array([not resource.is_compressible for resource in self.resources], np.bool_)
         return np.where(is_vram, minutes, 0.0)
-
-
-def run_backtest(
-    frame: UsageFrame,
-    policies: Sequence[Policy],
-    plan: ReplayPlan,
-    *,
-    workloads: Workloads | None = None,
-    prices: Sequence[Prices | None] | None = None,
-    engine: str = LOCAL,
-    jobs: int = 1,
-    progress: Progress | None = None,
-) -> BacktestResult:
-    """Replay and score a fleet under the policies of its workloads; see ``run_backtests``."""
-    own = Contender(name="own", policies=tuple(policies))
-    (result,) = run_backtests(
-        frame,
-        [own],
-        plan,
-        workloads=workloads,
-        prices=prices,
-        engine=engine,
-        jobs=jobs,
-        progress=progress,
-    )
-    return result
 
 
 def run_backtests(

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING
 
 from recommender.policy.model import Dimension
 from recommender.resources import MIB
+from recommender.usage.store import DAY_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-DAY_S = 86400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

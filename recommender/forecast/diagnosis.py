@@ -14,9 +14,10 @@ import numpy as np
 from recommender.errors import ContractError
 from recommender.forecast.named.reason import Reason
 from recommender.forecast.named.seasons import DAY_HOURS, Seasons, seasons_of
-from recommender.forecast.named.shifts import HOUR_S, Shift, shifts_of
+from recommender.forecast.named.shifts import Shift, shifts_of
 from recommender.forecast.past import average, deviation, quantiles
 from recommender.observation import Floats
+from recommender.usage.peaks import HOUR_S
 
 LEAST_DAYS = 2
 LEAST_KNOWN_SHARE = 0.5

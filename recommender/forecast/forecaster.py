@@ -24,7 +24,6 @@ from recommender.forecast.gate import Gate, Gates
 from recommender.forecast.outcome import Outcome
 from recommender.forecast.past import Past
 from recommender.forecast.selection import Losses
-from recommender.forecast.series_state import SeriesState
 from recommender.forecast.sketches import ErrorSketches
 from recommender.forecast.standing import Standing
 from recommender.forecast.timing import Timing
@@ -52,7 +51,7 @@ class Forecast:
 
 
 @dataclass(slots=True, kw_only=True)
-class _Made(SeriesState):
+class _Made:
     """What was forecast at one block and waits for what comes."""
 
     values: Floats

@@ -12,7 +12,6 @@ from enum import IntEnum
 import numpy as np
 
 from recommender.forecast.past import Past
-from recommender.forecast.series_state import SeriesState
 from recommender.observation import Bools, Floats, Ints
 
 LEAST_HOURS = 6
@@ -42,7 +41,7 @@ class Gate(IntEnum):
 
 
 @dataclass(slots=True)
-class Gates(SeriesState):
+class Gates:
     """State of the gates of all series."""
 
     is_better: Bools

@@ -12,8 +12,8 @@ import numpy as np
 
 from recommender.observation import Floats
 from recommender.usage.rings import TimeRing
+from recommender.usage.store import DAY_S
 
-DAY_S = 86_400
 DAYS_KEPT = 7
 
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from recommender.forecast.outcome import Outcome
-from recommender.forecast.series_state import SeriesState
 from recommender.observation import Bools, Floats
 
 LEAST_EXPECTED = 5.0
@@ -23,7 +22,7 @@ LEAST_RISK, MOST_RISK = 1e-4, 0.49
 
 
 @dataclass(slots=True)
-class RiskControl(SeriesState):
+class RiskControl:
     """One factor on the risk of each series, and the window that it was last judged on."""
 
     factor: Floats

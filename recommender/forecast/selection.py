@@ -12,7 +12,6 @@ import numpy as np
 
 from recommender.forecast.fleet_sum import fleet_sum
 from recommender.forecast.outcome import Outcome
-from recommender.forecast.series_state import SeriesState
 from recommender.observation import Floats
 
 HALF_LIFE_DAYS = 1.0
@@ -22,14 +21,12 @@ OWN_SHARE = 0.5
 
 
 @dataclass(slots=True)
-class Losses(SeriesState):
+class Losses:
     """Pinball losses in units of each series' level, which fade; ``[E, S]``, and of the mean."""
 
     experts: Floats
     mixed: Floats
     """[S] of what was made of the experts."""
-    weight: Floats
-    """[S] outcomes that count, faded alike."""
     windows: Floats
     """[S] outcomes that were judged, ever."""
 
@@ -39,7 +36,6 @@ class Losses(SeriesState):
         return cls(
             experts=np.zeros((experts, series)),
             mixed=np.zeros(series),
-            weight=np.zeros(series),
             windows=np.zeros(series),
         )
 
@@ -61,7 +57,6 @@ class Losses(SeriesState):
         loss = np.where(known, loss, 0.0)
         self.experts = kept * self.experts + loss[:-1]
         self.mixed = kept * self.mixed + loss[-1]
-        self.weight = kept * self.weight + known
         self.windows = self.windows + known
 
     def shares(self) -> Floats:

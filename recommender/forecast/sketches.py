@@ -14,7 +14,6 @@ import numpy as np
 from recommender.forecast.experts.base import Expected
 from recommender.forecast.fleet_sum import fleet_sum
 from recommender.forecast.outcome import Outcome
-from recommender.forecast.series_state import SeriesState
 from recommender.observation import Floats
 
 HALF_LIFE_DAYS = 4.0
@@ -33,7 +32,7 @@ EDGES: Floats = FINENESS * np.sinh(
 
 
 @dataclass(slots=True)
-class ErrorSketches(SeriesState):
+class ErrorSketches:
     """Errors of one expert."""
 
     weights: Floats

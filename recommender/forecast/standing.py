@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from recommender.forecast.past import DAYS_KEPT, Past, quantiles
-from recommender.forecast.series_state import SeriesState
 from recommender.observation import Floats
 
 HALF_LIFE_DAYS = 14.0
@@ -28,7 +27,7 @@ YOUNG_RATIO = 0.75
 
 
 @dataclass(slots=True)
-class Standing(SeriesState):
+class Standing:
     """Of all series, kept up to date block by block."""
 
     peak: Floats

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from recommender.errors import ContractError
-from recommender.forecast.past import DAY_S
+from recommender.usage.store import DAY_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

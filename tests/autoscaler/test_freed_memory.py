@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-import pytest
+from tests.components.lacking import lacks
 
 PROGRAM = """
 import threading
@@ -30,8 +30,9 @@ print(max(before) > 200, resident_mb() < 100)
 """
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc tells what is resident")
 def test_large_memory_of_threads_goes_back_once_it_is_freed():
+    if not sys.platform.startswith("linux"):
+        lacks("/proc is needed: it tells what is resident")
     ended = subprocess.run(
         [sys.executable, "-c", PROGRAM], capture_output=True, check=True, text=True
     )

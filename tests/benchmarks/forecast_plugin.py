@@ -3,6 +3,8 @@
 A replay starts from nothing, reads no series names and sees columns before ``t`` only.  The fleet's
 model is trained on the replayed panel alone, first after six hours and then daily.  What is shared
 between the knobs of a panel is a model, kept by the content of all columns that it was trained on.
+
+Knobs below 0.5 are risk targets, from there to 1 quantiles of the judged window.
 """
 
 from __future__ import annotations
@@ -20,21 +22,21 @@ from recommender.forecast.experts.histogram import LEVELS
 from recommender.forecast.fleet_model import FleetModel, train
 from recommender.forecast.forecaster import Forecaster
 from recommender.forecast.outcome import Outcome, outcome_of
-from recommender.forecast.past import DAY_S, Past, rings_of
+from recommender.forecast.past import Past, rings_of
 from recommender.forecast.risk import RiskControl
 from recommender.forecast.timing import Timing
 from recommender.observation import Floats
 from recommender.usage.histograms import HistogramBank
 from recommender.usage.layout import LEARNED_SPAN, Layout
+from recommender.usage.peaks import HOUR_S
+from recommender.usage.store import DAY_S, LIMITS_HALF_LIFE_S
+from tests.benchmarks.replay_plugin import RISK_BELOW
 
-RISK_BELOW = 0.5
-"""Knobs below it are risk targets; from there to 1, quantiles of the judged window."""
 DEFAULT_RISK = {"limits": 0.01, "requests": 0.05, "vram": 0.001}
 """Of knobs from 1 on, which are factors on it."""
-FIRST_FIT_S = 6 * 3600
+FIRST_FIT_S = 6 * HOUR_S
 LOWERED_BELOW = 0.1
 """A lower value takes force where it is so much below: the policy of the benchmark."""
-HALF_LIFE_S = 3600
 
 _models: dict[bytes, FleetModel | None] = {}
 
@@ -54,7 +56,7 @@ class Forecasting:
         self._forecaster = Forecaster(self._series, Timing(block_s=block_s, lead=lead))
         self._top, self._mean = rings_of(block_s, self._series)
         self._histogram = HistogramBank(Layout(LEARNED_SPAN))
-        self._histogram.grow(self._series, HALF_LIFE_S)
+        self._histogram.grow(self._series, LIMITS_HALF_LIFE_S)
         self._control = RiskControl.empty(self._series)
         self._made: deque[tuple[int, Floats]] = deque()
         """Column of each forecast that was not judged yet, and what was in force from then on."""

@@ -11,7 +11,6 @@ import numpy as np
 
 from recommender.forecast.experts.base import Expected, expected
 from recommender.forecast.past import Past, highest
-from recommender.forecast.series_state import SeriesState
 from recommender.observation import Floats
 
 VOLATILITY_HALF_LIFE_BLOCKS = 24
@@ -20,7 +19,7 @@ HOUR_SPREAD = 0.3
 
 
 @dataclass(slots=True)
-class Volatility(SeriesState):
+class Volatility:
     """How much use changes from block to block: a mean that halves in 24 blocks."""
 
     change: Floats

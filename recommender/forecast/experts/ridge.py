@@ -13,7 +13,6 @@ import numpy as np
 from recommender.forecast.experts.base import Expected, expected
 from recommender.forecast.experts.recent import Volatility
 from recommender.forecast.past import Past, average, highest
-from recommender.forecast.series_state import SeriesState
 from recommender.forecast.shuffled import shuffled
 from recommender.forecast.standing import Standing
 from recommender.observation import Floats, Ints
@@ -29,7 +28,7 @@ LARGEST_FORECAST = 2.0
 
 
 @dataclass(slots=True)
-class Ridge(SeriesState):
+class Ridge:
     """Sums of squares and products of all series, and what was solved from them."""
 
     squares: Floats

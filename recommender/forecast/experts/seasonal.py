@@ -13,7 +13,6 @@ import numpy as np
 from recommender.forecast.experts.base import Expected, expected
 from recommender.forecast.experts.recent import Volatility
 from recommender.forecast.past import Past
-from recommender.forecast.series_state import SeriesState
 from recommender.observation import Floats
 
 LEVEL_GAIN = 0.3
@@ -23,7 +22,7 @@ DAMPING = 0.95
 
 
 @dataclass(slots=True)
-class Seasonal(SeriesState):
+class Seasonal:
     """Level, trend and season of all series."""
 
     level: Floats

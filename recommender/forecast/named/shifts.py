@@ -14,8 +14,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from recommender.forecast.past import average
 from recommender.observation import Bools, Floats
+from recommender.usage.peaks import HOUR_S
 
-HOUR_S = 3600
 WINDOW_HOURS = 24
 LEAST_CONTRAST = 3.0
 """In units of the spread of the hours on its noisier side; a slope reaches 2.7."""

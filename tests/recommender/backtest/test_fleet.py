@@ -6,7 +6,7 @@ import pytest
 
 from recommender.backtest.contender import Contender
 from recommender.backtest.engine import EngineError
-from recommender.backtest.fleet import WORKLOADS_PER_PART, run_backtest, run_backtests
+from recommender.backtest.fleet import WORKLOADS_PER_PART, run_backtests
 from recommender.backtest.plan import ReplayPlan
 from recommender.backtest.replayed_fleet import unbounded_workloads
 from recommender.backtest.rules import TENSOR_FUSION, VPA
@@ -30,6 +30,13 @@ def fleet():
 @pytest.fixture(scope="module")
 def policies():
     return [policy()] * ROWS
+
+
+def run_backtest(fleet, policies, plan, **options):
+    """Replay a fleet under the policies of its workloads alone."""
+    own = Contender(name="own", policies=tuple(policies))
+    (result,) = run_backtests(fleet, [own], plan, **options)
+    return result
 
 
 @pytest.fixture(scope="module")
