@@ -127,6 +127,35 @@ class UsageStatistics:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Forecasts:
+    """What is forecast, ``[W, R]`` unless said otherwise; NaN where nothing is.
+
+    Gates are numbers of ``recommender.forecast.gate.Gate``: whether the forecast of the experts
+    together counts, and why not.
+    """
+
+    limit: Floats
+    """Use of any minute of a worker until the next forecast stays below it, at the level of the
+    limits rule."""
+    limit_histogram: Floats
+    """The same, of the histogram alone, calibrated alike."""
+    limit_gate: Ints
+    request: Floats
+    """Mean use of any minute of a worker in the period stays below it, at the requests' level."""
+    request_histogram: Floats
+    request_gate: Ints
+    segment: Floats
+    """Highest hour of the running segment of the day; NaN where the days have none."""
+    segment_since_s: Ints
+    """When the running segment began."""
+    replica_demand: Floats
+    """[W] demand of all workers together in the first compressible resource, once new ones are
+    up."""
+    replica_gate: Ints
+    """[W]"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     """Everything that one decision depends on, besides policies, state and time."""
 
@@ -134,6 +163,8 @@ class Observation:
     workloads: Workloads
     workers: Workers
     usage: UsageStatistics
+    forecasts: Forecasts | None = None
+    """None: nobody asked for any."""
 
     @property
     def shape(self) -> tuple[int, int]:

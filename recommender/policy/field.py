@@ -89,14 +89,17 @@ def both(attribute: str) -> tuple[str, ...]:
     return f"{table}.compute.{name}", f"{table}.vram.{name}"
 
 
-def prediction_fields(block: str, lands: str, purpose: str) -> tuple[Field, ...]:
+def prediction_fields(
+    block: str, lands: tuple[str, ...], purpose: str, *, period_s: int
+) -> tuple[Field, ...]:
     """Return the four settings that every ``prediction`` block has.
 
-    ``lands`` is an attribute of both dimensions (``requests.prediction``) or empty.
+    ``lands`` are the ``Prediction`` attributes of the policy that they set; ``period_s`` is how far
+    ahead the layer looks by default.
     """
 
     def target(name: str) -> tuple[str, ...]:
-        return both(f"{lands}.{name}") if lands else ()
+        return tuple(f"{attribute}.{name}" for attribute in lands)
 
     return (
         Field(path=block, kind=Kind.OBJECT, meaning=f"Forecast {purpose}."),
@@ -128,7 +131,7 @@ def prediction_fields(block: str, lands: str, purpose: str) -> tuple[Field, ...]
         Field(
             path=f"{block}.predictionPeriod",
             kind=Kind.DURATION,
-            default=HOUR_S,
+            default=period_s,
             lowest=60,
             highest=14 * DAY_S,
             unit="s",

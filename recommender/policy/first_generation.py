@@ -137,7 +137,9 @@ REQUESTS = (
         meaning="How far back use counts; use that is half as old weighs half as much.",
     ),
     *_allowed("autoSetRequests", "requests"),
-    *prediction_fields("autoSetRequests.prediction", "requests.prediction", "for requests"),
+    *prediction_fields(
+        "autoSetRequests.prediction", both("requests.prediction"), "for requests", period_s=HOUR_S
+    ),
 )
 
 LIMITS = (
@@ -199,7 +201,9 @@ LIMITS = (
         meaning="Largest limit, as a multiple of the stated request.",
     ),
     *_allowed("autoSetLimits", "limits"),
-    *prediction_fields("autoSetLimits.prediction", "limits.prediction", "for limits"),
+    *prediction_fields(
+        "autoSetLimits.prediction", both("limits.prediction"), "for limits", period_s=600
+    ),
 )
 
 REPLICAS = (
@@ -298,7 +302,10 @@ REPLICAS = (
         meaning="Most replicas.",
     ),
     *prediction_fields(
-        "autoSetReplicas.prediction", "", "for replicas (checked, not acted on yet)"
+        "autoSetReplicas.prediction",
+        ("replicas.prediction",),
+        "of demand for replicas, which raises them only",
+        period_s=900,
     ),
 )
 
@@ -342,7 +349,9 @@ SCALE_TO_ZERO = (
         default=False,
         meaning="Whether this entry is in use.",
     ),
-    *prediction_fields("scaleToZero.intelligenceWarmup", "", "when frozen workers are needed"),
+    *prediction_fields(
+        "scaleToZero.intelligenceWarmup", (), "when frozen workers are needed", period_s=HOUR_S
+    ),
 )
 
 FIRST_GENERATION = (*REQUESTS, *LIMITS, *REPLICAS, *SCALE_TO_ZERO)

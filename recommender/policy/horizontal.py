@@ -11,6 +11,7 @@ from recommender.amounts import ResourceAmounts
 from recommender.cron import check_cron
 from recommender.gpu_models import find_gpu_model
 from recommender.policy.model import CronRule, Dimension, ExternalScaler, Mode, ReplicaRule
+from recommender.policy.predicting import prediction_of
 from recommender.quantities import parse_quantity
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def replica_rule(taking: Taking) -> ReplicaRule:
         min_replicas=least,
         max_replicas=most,
         evaluation_s=int(_number(taking, "evaluationPeriod", "evaluation_s")),
+        prediction=prediction_of(taking, REPLICAS, "replicas"),
     )
 
 

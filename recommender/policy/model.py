@@ -142,6 +142,7 @@ class ReplicaRule:
     """None: 10 x the stated replicas."""
     evaluation_s: int
     """Demand is the mean over this period."""
+    prediction: Prediction = field(default_factory=Prediction)
     follows: Follows = Follows.USE
 
 

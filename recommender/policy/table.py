@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from recommender.forecast.models import ModelName
 from recommender.observation import Bools, Floats, Ints
 from recommender.policy.model import CronRule, Dimension, Follows, LimitBasis, Mode
 from recommender.resources import TFLOPS, VRAM, Resource
@@ -19,8 +20,9 @@ from recommender.resources import TFLOPS, VRAM, Resource
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from recommender.policy.model import LimitRule, Policy, RequestRule
+    from recommender.policy.model import LimitRule, Policy, ReplicaRule, RequestRule
 
+MODEL_NAMES = tuple(ModelName)
 T = TypeVar("T")
 _DTYPES = {"Bools": np.bool_, "Floats": np.float64, "Ints": np.int64}
 
@@ -52,6 +54,12 @@ class RequestColumns:
     """Use moves nothing: only cron rules and the external scaler do."""
     keeps_unasked: Bools
     """Of those: what nobody asks for stays as it is; else it is what is stated."""
+    predicts: Bools
+    """A forecast is asked for."""
+    prediction_model: Ints
+    """Index into ``MODEL_NAMES``."""
+    prediction_history_s: Ints
+    prediction_period_s: Ints
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +84,10 @@ class LimitColumns:
     evaluation_s: Ints
     is_asked_only: Bools
     keeps_unasked: Bools
+    predicts: Bools
+    prediction_model: Ints
+    prediction_history_s: Ints
+    prediction_period_s: Ints
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +107,10 @@ class ReplicaColumns:
     """NaN: 10 x the stated replicas."""
     evaluation_s: Ints
     is_asked_only: Bools
+    predicts: Bools
+    prediction_model: Ints
+    prediction_history_s: Ints
+    prediction_period_s: Ints
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +183,7 @@ def _request(rule: RequestRule, resource: Resource) -> dict[str, object]:
         "initial_delay_s": rule.initial_delay_s,
         "evaluation_s": rule.evaluation_s,
         **_asked(rule),
+        **_predicted(rule),
     }
 
 
@@ -188,6 +205,7 @@ def _limit(rule: LimitRule, resource: Resource) -> dict[str, object]:
         "max_allowed": _amount(rule.max_allowed, resource),
         "evaluation_s": rule.evaluation_s,
         **_asked(rule),
+        **_predicted(rule),
     }
 
 
@@ -213,6 +231,16 @@ def _replicas(policy: Policy) -> dict[str, object]:
         "max_replicas": _unset(rule.max_replicas),
         "evaluation_s": rule.evaluation_s,
         "is_asked_only": rule.follows is not Follows.USE,
+        **_predicted(rule),
+    }
+
+
+def _predicted(rule: RequestRule | LimitRule | ReplicaRule) -> dict[str, object]:
+    return {
+        "predicts": rule.prediction.enabled,
+        "prediction_model": MODEL_NAMES.index(rule.prediction.model),
+        "prediction_history_s": rule.prediction.history_s,
+        "prediction_period_s": rule.prediction.period_s,
     }
 
 

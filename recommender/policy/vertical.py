@@ -6,7 +6,6 @@ import math
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from recommender.forecast.models import ModelName
 from recommender.policy.generations import LIMITS, REQUESTS, RESOURCES, Governing
 from recommender.policy.model import (
     Buffer,
@@ -14,9 +13,9 @@ from recommender.policy.model import (
     LimitBasis,
     LimitRule,
     Mode,
-    Prediction,
     RequestRule,
 )
+from recommender.policy.predicting import prediction_of
 from recommender.resources import MIB, TFLOPS, VRAM
 from recommender.sentences import amount
 
@@ -138,7 +137,7 @@ def _first_request(
         max_allowed=high,
         initial_delay_s=INITIAL_DELAY_S,
         evaluation_s=cast("int", taking.take(f"{REQUESTS}.evaluationPeriod", f"{at}.evaluation_s")),
-        prediction=_prediction(taking, REQUESTS, at),
+        prediction=prediction_of(taking, REQUESTS, at),
     )
 
 
@@ -168,7 +167,7 @@ def _first_limit(taking: Taking, dimension: Dimension, chosen: Governing) -> Lim
         min_allowed=low,
         max_allowed=high,
         evaluation_s=cast("int", taking.take(f"{LIMITS}.evaluationPeriod", f"{at}.evaluation_s")),
-        prediction=_prediction(taking, LIMITS, at),
+        prediction=prediction_of(taking, LIMITS, at),
     )
 
 
@@ -270,18 +269,6 @@ def _allowed(
     low = cast("float | None", taking.take(low_field, f"{at}.min_allowed"))
     high = cast("float | None", taking.take(high_field, f"{at}.max_allowed"))
     return (None if low is not None and high is not None and low > high else low), high
-
-
-def _prediction(taking: Taking, block: str, at: str) -> Prediction:
-    def take(name: str, attribute: str) -> object:
-        return taking.take(f"{block}.prediction.{name}", f"{at}.prediction.{attribute}")
-
-    return Prediction(
-        enabled=bool(take("enable", "enabled")),
-        model=ModelName(str(take("model", "model"))),
-        history_s=cast("int", take("historyDataPeriod", "history_s")),
-        period_s=cast("int", take("predictionPeriod", "period_s")),
-    )
 
 
 def _percentiles(taking: Taking, dimension: Dimension) -> tuple[float, float, float]:
