@@ -85,6 +85,9 @@ class Observer:
         state, is_new = carried_over(previous, keys, workloads.uid, len(self._model.resources))
         state = self._guarded(state, views, is_new | is_outdated, now_s)
         workers = self._workers(views, usage_rows, policies, now_s)
+        forecasts = self._model.forecasts
+        forecasts.want(usage_rows, policies)
+        forecasts.note_in_force(usage_rows, workloads)
         usage = read_statistics(self._model, usage_rows, policies, state, now_s)
         return Observed(
             observation=Observation(
@@ -92,6 +95,7 @@ class Observer:
                 workloads=workloads,
                 workers=workers,
                 usage=usage,
+                forecasts=forecasts.read(usage_rows, now_s),
             ),
             policies=policies,
             fleet=FleetState(keys, state),

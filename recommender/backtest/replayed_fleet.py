@@ -72,17 +72,20 @@ class ReplayedFleet:
         self.workloads = workloads
         """What is stated and in force; replaced by whoever applies a decision."""
         self.row_of_series = row_of_series
-        self._model = UsageModel(resources)
+        self.model = UsageModel(resources)
+        """What is known of use."""
         # a replayed layer acts, whoever is enrolled: what it would do is the question
         table = policy_table(policies, resources)
         acts = np.ones_like(table.replicas.acts)
         self._table = replace(table, replicas=replace(table.replicas, acts=acts))
         keys = zip(workloads.namespace, workloads.workload, workloads.gpu_model, strict=True)
-        self._rows = self._model.workload_rows(list(keys))
+        self.rows = self.model.workload_rows(list(keys))
+        """[W] of the usage model."""
         names = [str(i) for i in range(len(row_of_series))]
-        self._workers = self._model.worker_rows(self._rows[row_of_series], names)
-        self._model.set_half_lives(self._rows, self._table.requests.half_life_s, begin_s)
-        self._state: DecisionState = empty_state(workloads.uid, len(self._model.resources))
+        self._workers = self.model.worker_rows(self.rows[row_of_series], names)
+        self.model.forecasts.want(self.rows, self._table)
+        self.model.set_half_lives(self.rows, self._table.requests.half_life_s, begin_s)
+        self._state: DecisionState = empty_state(workloads.uid, len(self.model.resources))
         self._is_ready: Bools = np.ones(len(row_of_series), np.bool_)
 
     def see(
@@ -101,7 +104,7 @@ class ReplayedFleet:
         series, column = np.nonzero(~np.isnan(values))
         if len(series) == 0:
             return
-        self._model.ingest(
+        self.model.ingest(
             resource,
             self._workers[series],
             begin_s + column * self.step_s,
@@ -115,12 +118,12 @@ class ReplayedFleet:
         """Record one refused VRAM allocation per entry."""
         if len(series):
             now_s = int(stamp_s.max()) + self.step_s
-            self._model.deny(self._workers[series], stamp_s, np.ones(len(series)), now_s=now_s)
+            self.model.deny(self._workers[series], stamp_s, np.ones(len(series)), now_s=now_s)
 
     def demand(self, now_s: int) -> Floats:
         """Return each series' mean demand of its policy's evaluation period, ``[series]``."""
         period_s = self._table.replicas.evaluation_s[self.row_of_series]
-        return read_demand(self._model, self._workers, period_s, now_s)
+        return read_demand(self.model, self._workers, period_s, now_s)
 
     def spread_over_replicas(self, now_s: int) -> Workers:
         """Return as many ready workers as there are replicas, with the demand of all series."""
@@ -149,8 +152,10 @@ class ReplayedFleet:
 
         ``workers`` replaces the series as the workers that replicas are decided on.
         """
-        self._model.advance(now_s)
-        usage = read_statistics(self._model, self._rows, self._table, self._state, now_s)
+        self.model.advance(now_s)
+        forecasts = self.model.forecasts
+        forecasts.note_in_force(self.rows, self.workloads)
+        usage = read_statistics(self.model, self.rows, self._table, self._state, now_s)
         if workers is None:
             demand = (
                 self.demand(now_s)
@@ -161,10 +166,11 @@ class ReplayedFleet:
                 workload_row=self.row_of_series, demand=demand, is_ready=self._is_ready
             )
         observation = Observation(
-            resources=self._model.resources,
+            resources=self.model.resources,
             workloads=self.workloads,
             workers=workers,
             usage=usage,
+            forecasts=forecasts.read(self.rows, now_s),
         )
         decisions, self._state = decide(observation, self._table, self._state, now_s, due)
         return decisions

@@ -25,22 +25,28 @@ class Examples:
 
     def __init__(self, day: int) -> None:
         """``day`` is blocks of a day."""
-        self._rows: deque[tuple[Matrix, Floats]] = deque(maxlen=DAYS * day)
-        self._block = 0
+        self.blocks: deque[tuple[Matrix, Floats]] = deque(maxlen=DAYS * day)
+        """Rows and what came, of each block, oldest first."""
+        self.block = 0
 
     def add(self, features: Matrix, outcome: Floats) -> None:
         """Take some rows of one block: ``[S, F]``, and shares of each series' level ``[S]``."""
         known = np.flatnonzero(~np.isnan(outcome))
         row = np.concatenate([outcome[known, None], features[known, :TOLD_APART_BY]], axis=1)
-        self._block += 1
-        known = known[np.argsort(shuffled(row, self._block), kind="stable")][:ROWS_PER_BLOCK]
-        self._rows.append((features[known], outcome[known]))
+        self.block += 1
+        known = known[np.argsort(shuffled(row, self.block), kind="stable")][:ROWS_PER_BLOCK]
+        self.blocks.append((features[known], outcome[known]))
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return sum(len(outcome) for _, outcome in self.blocks)
 
     def table(self) -> tuple[Matrix, Floats]:
         """Return all rows, ``[N, F]`` and ``[N]``; oldest first."""
-        if not self._rows:
+        if not self.blocks:
             return np.empty((0, 0), np.float32), np.empty(0)
         return (
-            np.concatenate([features for features, _ in self._rows]),
-            np.concatenate([outcome for _, outcome in self._rows]),
+            np.concatenate([features for features, _ in self.blocks]),
+            np.concatenate([outcome for _, outcome in self.blocks]),
         )

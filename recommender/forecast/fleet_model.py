@@ -6,7 +6,9 @@ Trained once a day; never required, for calibration and selection go on without 
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +18,7 @@ from recommender.observation import Floats
 
 if TYPE_CHECKING:
     from sklearn.ensemble import HistGradientBoostingRegressor
+    from threadpoolctl import ThreadpoolController
 
 LEVELS = (0.9, 0.96, 0.985)
 TREES = 100
@@ -38,8 +41,28 @@ class FleetModel:
 
     def quantiles(self, features: Matrix) -> Floats:
         """Return shares of each series' level, ``[levels, S]``, rising with the level."""
-        shares = np.stack([one.predict(features) for one in self.regressors])
+        with one_thread():
+            shares = np.stack([one.predict(features) for one in self.regressors])
         return np.asarray(np.maximum.accumulate(np.maximum(shares, 0.0), axis=0), np.float64)
+
+
+def one_thread() -> AbstractContextManager[object]:
+    """Return a context in which the library computes on one thread.
+
+    Its threads wait for one another in a busy loop: beside other work, a millisecond becomes a
+    second.  And sums in another order would give another model on another machine.
+    """
+    limited: AbstractContextManager[object] = _threads().limit(limits=1, user_api="openmp")
+    return limited
+
+
+@cache
+def _threads() -> ThreadpoolController:
+    """Return the thread pools of what is loaded: found once, for looking takes long."""
+    import sklearn.ensemble  # noqa: F401
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def train(features: Matrix, outcome: Floats) -> FleetModel | None:
@@ -56,19 +79,20 @@ def train(features: Matrix, outcome: Floats) -> FleetModel | None:
     x, y = features[known], np.minimum(outcome[known], LARGEST_SHARE)
     # a column without any value cannot be cut into bins
     x = np.where(np.isnan(x).all(axis=0), np.float32(0), x)
-    regressors = tuple(
-        HistGradientBoostingRegressor(
-            loss="quantile",
-            quantile=level,
-            max_iter=TREES,
-            max_leaf_nodes=LEAVES,
-            learning_rate=LEARNING_RATE,
-            max_bins=BINS,
-            min_samples_leaf=LEAST_LEAF_ROWS,
-            l2_regularization=1.0,
-            early_stopping=False,
-            random_state=0,
-        ).fit(x, y)
-        for level in LEVELS
-    )
+    with one_thread():
+        regressors = tuple(
+            HistGradientBoostingRegressor(
+                loss="quantile",
+                quantile=level,
+                max_iter=TREES,
+                max_leaf_nodes=LEAVES,
+                learning_rate=LEARNING_RATE,
+                max_bins=BINS,
+                min_samples_leaf=LEAST_LEAF_ROWS,
+                l2_regularization=1.0,
+                early_stopping=False,
+                random_state=0,
+            ).fit(x, y)
+            for level in LEVELS
+        )
     return FleetModel(regressors=regressors, rows=len(known))

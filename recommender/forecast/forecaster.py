@@ -7,13 +7,14 @@ for is a quantile: the amount that minutes of the next blocks stay below with pr
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
 from recommender.forecast.examples import Examples
-from recommender.forecast.experts.base import Expected
+from recommender.forecast.experts.base import Expected, expected
 from recommender.forecast.experts.boosting import boosting, untrained
+from recommender.forecast.experts.earlier_days import earlier_days
 from recommender.forecast.experts.histogram import histogram
 from recommender.forecast.experts.recent import Volatility, last_block, last_hour
 from recommender.forecast.experts.ridge import Ridge
@@ -24,13 +25,32 @@ from recommender.forecast.gate import Gate, Gates
 from recommender.forecast.outcome import Outcome
 from recommender.forecast.past import Past
 from recommender.forecast.selection import Losses
+from recommender.forecast.series import append, keep
 from recommender.forecast.sketches import ErrorSketches
 from recommender.forecast.standing import Standing
 from recommender.forecast.timing import Timing
-from recommender.observation import Floats, Ints
+from recommender.observation import Bools, Floats, Ints
 
-EXPERTS = ("histogram", "hour", "last", "ridge", "holt-winters", "boosting-low", "boosting-high")
+EXPERTS = (
+    "histogram",
+    "hour",
+    "last",
+    "ridge",
+    "holt-winters",
+    "boosting-low",
+    "boosting-high",
+    "seasonal",
+    "named",
+)
 HISTOGRAM = EXPERTS.index("histogram")
+ON_REQUEST = ("seasonal", "named")
+"""Experts that count only where they are asked for."""
+
+
+def allowed_by_default(series: int) -> Bools:
+    """Return which experts count where none is asked for by name, ``[E, S]``."""
+    asked = np.array([name in ON_REQUEST for name in EXPERTS], np.bool_)
+    return np.repeat(~asked[:, None], series, axis=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +71,7 @@ class Forecast:
 
 
 @dataclass(slots=True, kw_only=True)
-class _Made:
+class Made:
     """What was forecast at one block and waits for what comes."""
 
     values: Floats
@@ -80,35 +100,47 @@ class Forecaster:
         """Trained by whoever finds the time; None: the other experts go on without it."""
         self.examples = Examples(timing.day)
         self.standing = Standing.empty(series)
-        self._volatility = Volatility.empty(series)
-        self._seasonal = Seasonal.empty(series, timing.day)
-        self._ridge = Ridge.empty(series)
-        self._sketches = tuple(ErrorSketches.empty(series) for _ in EXPERTS)
-        self._losses = Losses.empty(len(EXPERTS), series)
-        self._gates = Gates.empty(series)
-        self._made: deque[_Made] = deque()
+        self.volatility = Volatility.empty(series)
+        self.seasonal = Seasonal.empty(series, timing.day)
+        self.ridge = Ridge.empty(series)
+        self.sketches = tuple(ErrorSketches.empty(series) for _ in EXPERTS)
+        self.losses = Losses.empty(len(EXPERTS), series)
+        self.gates = Gates.empty(series)
+        self.made: deque[Made] = deque()
+        """What was forecast and is not judged yet, oldest first."""
 
     def advance(
-        self, past: Past, percentiles: Floats, level: Floats, outcome: Outcome | None
+        self,
+        past: Past,
+        percentiles: Floats,
+        level: Floats,
+        outcome: Outcome | None,
+        *,
+        allowed: Bools | None = None,
+        named: Floats | None = None,
     ) -> Forecast:
         """Take the newest block and return the quantiles at ``level`` ``[S]`` of what comes.
 
         ``percentiles`` are the histogram's, ``[2, S]`` at ``histogram.LEVELS``; ``outcome`` is what
         came of the forecast made ``timing.lead`` blocks ago; None for as long as there was none.
+        ``allowed`` are the experts that count, ``[E, S]`` in the order of ``EXPERTS``; ``named`` is
+        what a model that was fitted elsewhere expects, ``[S]``.
         """
+        allowed = allowed_by_default(past.series) if allowed is None else allowed
+        named = np.full(past.series, np.nan) if named is None else named
         if outcome is not None:
-            self._judge(self._made.popleft(), outcome)
+            self._judge(self.made.popleft(), outcome)
         self.standing.advance(past)
-        self._volatility.advance(past)
-        self._seasonal.advance(past)
-        self._ridge.solve(past.day)
+        self.volatility.advance(past)
+        self.seasonal.advance(past)
+        self.ridge.solve(past.day)
         features = features_of(past, self.standing)
-        inputs = self._ridge.inputs(past, self.standing)
-        experts = self._ask(past, percentiles, features, inputs)
+        inputs = self.ridge.inputs(past, self.standing)
+        experts = self._ask(past, percentiles, features, inputs, allowed, named)
         uppers = self._uppers(experts, level, past.day)
-        mixed = self._mixed(uppers)
-        self._made.append(
-            _Made(
+        mixed = self._mixed(uppers, allowed)
+        self.made.append(
+            Made(
                 values=np.stack([expert.value for expert in experts]),
                 spreads=np.stack([expert.spread for expert in experts]),
                 uppers=uppers,
@@ -119,51 +151,120 @@ class Forecaster:
                 features=features.T,
             )
         )
-        gate = self._gates.state(past, self.standing.seen, self._losses.windows)
+        gate = self.gates.state(past, self.standing.seen, self.losses.windows)
         return Forecast(value=mixed, histogram=uppers[HISTOGRAM], gate=gate)
 
-    def shares(self) -> Floats:
+    def shares(self, allowed: Bools | None = None) -> Floats:
         """Return how much each of ``EXPERTS`` counts, ``[E, S]``; together 1."""
-        return self._losses.shares()
+        series = len(self.standing.peak)
+        allowed = allowed_by_default(series) if allowed is None else allowed
+        share = np.where(allowed, self.losses.shares(), 0.0)
+        return np.asarray(share / np.maximum(share.sum(axis=0), 1e-300), np.float64)
+
+    def append(self, past: Past) -> None:
+        """Take more series, the past of which is given, behind those that are there."""
+        for part, fresh in zip(self._parts(), self._fresh_parts(past), strict=True):
+            append(part, fresh)
+
+    def catch_up(self, past: Past) -> None:
+        """Take blocks that went by without a forecast; what was learned of errors stays."""
+        self.made.clear()
+        self.standing, self.volatility, self.seasonal = self._of_past(past)
+
+    def keep(self, series: Ints) -> None:
+        """Leave only some series, in this order."""
+        for part in self._parts():
+            keep(part, series)
+
+    def _parts(self) -> tuple[object, ...]:
+        """Return what has an array with a column per series."""
+        state = (self.standing, self.volatility, self.seasonal, self.ridge, self.losses, self.gates)
+        return (*state, *self.sketches, *self.made)
+
+    def _fresh_parts(self, past: Past) -> tuple[object, ...]:
+        """Return the same of other series: what their past says, and no forecast yet."""
+        series = past.series
+        return (
+            *self._of_past(past),
+            Ridge.empty(series),
+            Losses.empty(len(EXPERTS), series),
+            Gates.empty(series),
+            *(ErrorSketches.empty(series) for _ in EXPERTS),
+            *(_nothing_made(made, series) for made in self.made),
+        )
+
+    def _of_past(self, past: Past) -> tuple[Standing, Volatility, Seasonal]:
+        """Return what follows from the blocks of some series alone."""
+        volatility = Volatility.empty(past.series)
+        seasonal = Seasonal.empty(past.series, self.timing.day)
+        held = len(past.top.held(0, past.block + 1))
+        seasonal.block = self.seasonal.block - held
+        for ago in range(held - 1, -1, -1):
+            then = replace(past, block=past.block - ago)
+            volatility.advance(then)
+            seasonal.advance(then)
+        return Standing.caught_up(past, self.standing.blocks), volatility, seasonal
 
     def _ask(
-        self, past: Past, percentiles: Floats, features: Matrix, inputs: Floats
+        self,
+        past: Past,
+        percentiles: Floats,
+        features: Matrix,
+        inputs: Floats,
+        allowed: Bools,
+        named: Floats,
     ) -> tuple[Expected, ...]:
         """Return what the experts expect, in the order of ``EXPERTS``."""
         scale, model = self.standing.scale, self.model
+        nothing = np.full(past.series, np.nan)
+        season = Expected(value=nothing, spread=nothing)
+        if allowed[EXPERTS.index("seasonal")].any():
+            season = earlier_days(past, self.volatility, scale, self.timing.lead)
         boosted = untrained(past.series) if model is None else boosting(model, features, scale)
         return (
             histogram(percentiles, scale),
             last_hour(past, scale),
-            last_block(past, self._volatility, scale),
-            self._ridge.forecast(inputs, self._volatility, scale),
-            self._seasonal.forecast(self.timing.lead, self._volatility, scale),
+            last_block(past, self.volatility, scale),
+            self.ridge.forecast(inputs, self.volatility, scale),
+            self.seasonal.forecast(self.timing.lead, self.volatility, scale),
             *boosted,
+            season,
+            expected(named, self.volatility.mean, scale),
         )
 
     def _uppers(self, experts: tuple[Expected, ...], level: Floats, day: int) -> Floats:
         """Return the quantile of each expert, ``[E, S]``; NaN where it knows nothing."""
-        asked = zip(experts, self._sketches, strict=True)
+        asked = zip(experts, self.sketches, strict=True)
         uppers = np.stack([sketch.upper(expert, level) for expert, sketch in asked])
         return np.minimum(uppers, self.standing.ceiling(day))
 
-    def _mixed(self, uppers: Floats) -> Floats:
+    def _mixed(self, uppers: Floats, allowed: Bools) -> Floats:
         """Return the mean of what the experts say, each as much as it counts, ``[S]``."""
-        share = np.where(np.isnan(uppers), 0.0, self._losses.shares())
+        share = np.where(np.isnan(uppers) | ~allowed, 0.0, self.losses.shares())
         total = share.sum(axis=0)
         mixed = (share * np.nan_to_num(uppers)).sum(axis=0)
-        return np.where(total > 0, mixed / np.maximum(total, 1e-12), np.nan)
+        return np.where(total > 0, mixed / np.where(total > 0, total, 1.0), np.nan)
 
-    def _judge(self, made: _Made, outcome: Outcome) -> None:
+    def _judge(self, made: Made, outcome: Outcome) -> None:
         day = self.timing.day
-        for number, sketch in enumerate(self._sketches):
+        for number, sketch in enumerate(self.sketches):
             sketch.add(made.expert(number), outcome, day)
         most = np.fmax.reduce(made.uppers, axis=0)
         # who knew nothing is judged as if it had said the most that anybody did
         uppers = np.where(np.isnan(made.uppers), most, made.uppers)
-        self._losses.add(uppers, made.mixed, outcome, level=made.level, scale=made.scale, day=day)
-        self._gates.judge(self._losses.mixed, self._losses.experts[HISTOGRAM])
-        self._gates.note(outcome.top, most)
+        self.losses.add(uppers, made.mixed, outcome, level=made.level, scale=made.scale, day=day)
+        self.gates.judge(self.losses.mixed, self.losses.experts[HISTOGRAM])
+        self.gates.note(outcome.top, most)
         share = outcome.top / made.scale
-        self._ridge.learn(made.inputs, share, day)
+        self.ridge.learn(made.inputs, share, day)
         self.examples.add(made.features.T, share)
+
+
+def _nothing_made(made: Made, series: int) -> Made:
+    """Return a forecast at the same block of so many other series: none."""
+    columns = {
+        item.name: np.full((*getattr(made, item.name).shape[:-1], series), np.nan)
+        for item in fields(Made)
+    }
+    columns["features"] = columns["features"].astype(np.float32)
+    return Made(**{**columns, "inputs": np.nan_to_num(columns["inputs"])})

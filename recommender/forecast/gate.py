@@ -28,6 +28,8 @@ STEP_BLOCKS = 3
 class Gate(IntEnum):
     """Whether a forecast counts."""
 
+    NOT_ASKED = -1
+    """The policy asks for neither a forecast nor a share of risk."""
     OPEN = 0
     YOUNG = 1
     """Less than six hours of use."""
@@ -38,6 +40,8 @@ class Gate(IntEnum):
     """It costs no less than the histogram."""
     STEP = 5
     """Demand has left everything behind that was expected."""
+    HISTOGRAM = 6
+    """The policy asks for the histogram by name, or only for a share of risk."""
 
 
 @dataclass(slots=True)

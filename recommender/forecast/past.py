@@ -1,7 +1,8 @@
 """What a forecast sees: use in closed blocks of time, newest last.
 
 Arrays have time as their first axis, as the rings that they are read from; ``S`` columns are series
-(a workload and GPU model in one resource).  No calendar is read: blocks are counted back from now.
+(a workload and GPU model in one resource), all of the rings or some.  No calendar is read: blocks
+are counted back from now.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recommender.observation import Floats
+from recommender.observation import Floats, Ints
 from recommender.usage.rings import TimeRing
 from recommender.usage.store import DAY_S
 
@@ -26,11 +27,15 @@ class Past:
     mean: TimeRing
     block: int
     """Number of the newest block."""
+    columns: Ints | None = None
+    """[S] of the rings; None: all of them."""
+    reach: Ints | None = None
+    """[S] how many blocks count, at most; None: all that are held."""
 
     @property
     def series(self) -> int:
         """Number of series."""
-        return int(self.top.values.shape[1])
+        return int(self.top.values.shape[1]) if self.columns is None else len(self.columns)
 
     @property
     def day(self) -> int:
@@ -44,15 +49,29 @@ class Past:
 
     def lag(self, blocks: int) -> Floats:
         """Return the highest use so many blocks ago, ``[S]``; 0 is the newest block."""
-        return self.top.of(self.block - blocks).astype(np.float64)
+        values = self.top.of(self.block - blocks)
+        chosen = values if self.columns is None else values[self.columns]
+        found = chosen.astype(np.float64)
+        return found if self.reach is None else np.where(blocks < self.reach, found, np.nan)
 
     def last(self, blocks: int, *, ago: int = 0) -> Floats:
         """Return the highest use of the blocks up to ``ago`` blocks before now, ``[<=n, S]``."""
-        return _between(self.top, self.block + 1 - ago - blocks, self.block + 1 - ago)
+        return self._between(self.top, self.block + 1 - ago - blocks, self.block + 1 - ago)
 
     def last_means(self, blocks: int) -> Floats:
         """Return the mean use of the last blocks, ``[<=n, S]``."""
-        return _between(self.mean, self.block + 1 - blocks, self.block + 1)
+        return self._between(self.mean, self.block + 1 - blocks, self.block + 1)
+
+    def _between(self, ring: TimeRing, first: int, last: int) -> Floats:
+        slot = ring.held(max(first, 0), max(last, 0))
+        values = ring.values[slot]
+        if self.columns is not None:
+            values = values[:, self.columns]
+        found = np.asarray(values, np.float64)
+        if self.reach is None or not (self.block - max(first, 0) >= self.reach).any():
+            return found
+        ago = self.block - ring.block[slot]
+        return np.where(ago[:, None] < self.reach, found, np.nan)
 
 
 def rings_of(block_s: int, series: int) -> tuple[TimeRing, TimeRing]:
@@ -63,10 +82,6 @@ def rings_of(block_s: int, series: int) -> tuple[TimeRing, TimeRing]:
     for ring in rings:
         ring.grow(series)
     return rings
-
-
-def _between(ring: TimeRing, first: int, last: int) -> Floats:
-    return np.asarray(ring.window(max(first, 0), max(last, 0)), np.float64)
 
 
 def highest(values: Floats) -> Floats:

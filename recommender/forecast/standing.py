@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recommender.forecast.past import DAYS_KEPT, Past, quantiles
+from recommender.forecast.past import DAYS_KEPT, Past, highest, quantiles
 from recommender.observation import Floats
 
 HALF_LIFE_DAYS = 14.0
@@ -54,6 +54,29 @@ class Standing:
             day=np.full((len(DAY_LEVELS), series), np.nan),
             hours=np.full((len(HOUR_LEVELS), series), np.nan),
             hour_tops=np.full((HOURS_KEPT, series), np.nan),
+        )
+
+    @classmethod
+    def caught_up(cls, past: Past, blocks: int) -> Standing:
+        """Return that of series which were advanced with each block of the past that is held.
+
+        ``blocks`` is how many went by for the series beside them.
+        """
+        week = past.last(HOURS_KEPT * past.hour)
+        ages = np.arange(len(week))[::-1]
+        faded = week * (0.5 ** (ages / (HALF_LIFE_DAYS * past.day)))[:, None]
+        hours = (blocks - 1 - ages) // past.hour
+        kept = hours > (blocks - 1) // past.hour - HOURS_KEPT
+        hour_tops = np.full((HOURS_KEPT, past.series), np.nan)
+        np.fmax.at(hour_tops, hours[kept] % HOURS_KEPT, week[kept])
+        return cls(
+            peak=np.nan_to_num(highest(faded)),
+            highest=np.nan_to_num(highest(week)),
+            seen=(~np.isnan(week)).sum(axis=0).astype(np.float64),
+            day=quantiles(past.last(past.day), DAY_LEVELS),
+            hours=quantiles(hour_tops, HOUR_LEVELS),
+            hour_tops=hour_tops,
+            blocks=blocks,
         )
 
     def advance(self, past: Past) -> None:

@@ -12,18 +12,23 @@ BLOCK_S = 300
 MINUTES_PER_BLOCK = BLOCK_S // MINUTE_S
 BLOCKS_KEPT = 7 * 86400 // BLOCK_S
 COUNTS_KEPT = 4
-"""Minutes close in the order of time, so only the newest blocks still take some."""
+"""Minutes close in the order of time, so only the newest blocks still take some; demand of all
+workers together is asked for of compute alone."""
+
+MOST_COUNTED = np.iinfo(np.uint16).max
+"""Minutes of workers in one block: those of 13 000 workers."""
 
 
 class Blocks:
     """5-minute blocks of all workloads in one resource."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_compressible: bool = True) -> None:
         self.top = TimeRing(BLOCK_S, BLOCKS_KEPT, np.float32, np.nan)
         self.mean = TimeRing(BLOCK_S, BLOCKS_KEPT, np.float32, np.nan)
         self.saturated = TimeRing(BLOCK_S, BLOCKS_KEPT, np.uint8, 0)
         """Minutes with a saturated sample."""
-        self.count = TimeRing(BLOCK_S, COUNTS_KEPT, np.float32, 0)
+        counts_kept = BLOCKS_KEPT if is_compressible else COUNTS_KEPT
+        self.count = TimeRing(BLOCK_S, counts_kept, np.uint16, 0)
         """Minutes of workers that the mean is made of."""
 
     def grow(self, workloads: int) -> None:
@@ -48,7 +53,7 @@ class Blocks:
         self.top.put(block, row, np.fmax(self.top.at(block, row), top))
         self.mean.put(block, row, (mean * before + total) / (before + count))
         self.saturated.put(block, row, self.saturated.at(block, row) + saturated)
-        self.count.put(block, row, before + count)
+        self.count.put(block, row, np.minimum(before + count, MOST_COUNTED))
 
     def _rings(self) -> tuple[TimeRing, ...]:
         return self.top, self.mean, self.saturated, self.count

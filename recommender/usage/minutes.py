@@ -7,6 +7,7 @@ is the maximum, and a saturated sample of either saturates it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +32,16 @@ class Minutes:
 
     def __len__(self) -> int:
         return len(self.worker)
+
+    def taken(self, rows: Ints) -> Minutes:
+        """Return some of them."""
+        return Minutes(
+            worker=self.worker[rows],
+            minute=self.minute[rows],
+            top=self.top[rows],
+            mean=self.mean[rows],
+            is_saturated=self.is_saturated[rows],
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +96,21 @@ def minutes_of(
         ),
         _of_samples(worker[rest], ts[rest], value[rest], saturated[rest]),
     )
+
+
+def minutes_until(minutes: Minutes | None, stops_s: Sequence[int]) -> list[Minutes | None]:
+    """Return the minutes before each stop (ascending) and not before an earlier one; None: none."""
+    if minutes is None:
+        return [None for _ in stops_s]
+    if len(stops_s) == 1:
+        return [minutes]
+    order = np.argsort(minutes.minute, kind="stable")
+    ends = np.searchsorted(minutes.minute[order], np.asarray(stops_s) // MINUTE_S)
+    begins = [0, *ends[:-1].tolist()]
+    return [
+        minutes.taken(order[begin:end]) if end > begin else None
+        for begin, end in zip(begins, ends.tolist(), strict=True)
+    ]
 
 
 def _of_samples(worker: Ints, ts: Ints, value: Floats, saturated: Bools) -> Minutes:

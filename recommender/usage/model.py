@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from recommender.forecast.fleet_forecasts import FleetForecasts
 from recommender.observation import Bools, Floats, Ints
 from recommender.resources import Resource
 from recommender.usage.denials import Denials
@@ -33,6 +34,7 @@ class UsageModel:
         self.workers: RowIndex[tuple[int, str]] = RowIndex()
         self.denials = Denials()
         self.counts = SampleCounts()
+        self.forecasts = FleetForecasts(self)
         self.begin_s = -1
         """First stamp ever seen: workers that were there then were running already."""
         # per worker
@@ -160,7 +162,12 @@ class UsageModel:
             read_s = now_s if read_until_s is None else min(now_s, read_until_s[i])
             limit_s = closable_until_s(read_s)
             if limit_s > store.closed_until_s:
-                self.counts.duplicate += store.close(self.row_of_worker, limit_s)
+                stops_s = self.forecasts.stops_s(i, store.closed_until_s, limit_s)
+                for until_s, new in zip(
+                    stops_s, store.closing(self.row_of_worker, stops_s), strict=True
+                ):
+                    self.counts.duplicate += new
+                    self.forecasts.closed(i, until_s)
                 is_later = True
         if is_later:
             self.denials.fold(now_s)
@@ -179,6 +186,7 @@ class UsageModel:
         named = np.array([key is not None for key in self.workers.keys], np.bool_)
         self.drop_workers(np.flatnonzero(gone & named))
         self.workloads.free(rows)
+        self.forecasts.drop(rows)
         self.denials.clear(rows)
         for store in self.stores:
             store.clear_workloads(rows)

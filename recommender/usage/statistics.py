@@ -13,6 +13,7 @@ from recommender.usage.model import UsageModel
 from recommender.usage.peaks import HOUR_S
 from recommender.usage.plateau import OPAQUE_SHARE
 from recommender.usage.quality import STARTUP_WITHOUT_READINESS_S, is_stale
+from recommender.usage.startup import learned_startup_s
 from recommender.usage.store import DAY_S, ResourceUsage
 
 COARSE_STEP_S = 15
@@ -22,7 +23,6 @@ RECENT_S = 300
 VRAM_WINDOW_S = 120
 SETTLING_S = 780
 """A worker's VRAM is watched for so long, once it is loaded, before pressure counts."""
-STARTUP_LEVEL = 0.9
 
 
 def read_statistics(
@@ -35,7 +35,7 @@ def read_statistics(
         for r, store in enumerate(model.stores)
     ]
     stacked = {name: np.stack([c[name] for c in columns], axis=1) for name in columns[0]}
-    return UsageStatistics(**stacked, startup_s=_startup(model, rows))
+    return UsageStatistics(**stacked, startup_s=learned_startup_s(model.startup_s[rows]))
 
 
 def _column(
@@ -153,14 +153,6 @@ def _spread(model: UsageModel, rows: Ints, value: Ints) -> Ints:
     spread = np.full(len(model.workloads), NEVER)
     spread[rows] = value
     return spread
-
-
-def _startup(model: UsageModel, rows: Ints) -> Floats:
-    """Return the 90th percentile of the remembered start-up times, ``[W]``."""
-    times = np.sort(model.startup_s[rows], axis=1)
-    count = (~np.isnan(times)).sum(axis=1)
-    index = np.maximum(np.ceil(STARTUP_LEVEL * count).astype(np.int64) - 1, 0)
-    return np.asarray(times[np.arange(len(rows)), index], np.float64)
 
 
 class _Live:

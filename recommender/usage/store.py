@@ -6,6 +6,7 @@ Per workload: 5-minute blocks of 7 days, the requests and limits histograms.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +18,7 @@ from recommender.usage.blocks import BLOCK_S, Blocks
 from recommender.usage.day import DayCache
 from recommender.usage.histograms import HistogramBank
 from recommender.usage.layout import LEARNED_SPAN, Layout
-from recommender.usage.minutes import MINUTE_S, Minutes, grouped, minutes_of
+from recommender.usage.minutes import MINUTE_S, Minutes, grouped, minutes_of, minutes_until
 from recommender.usage.peaks import HOUR_S, PeakWindows
 from recommender.usage.plateau import Plateaus
 from recommender.usage.recent import GRID_S, KEPT_S, RecentSamples
@@ -57,7 +58,7 @@ class ResourceUsage:
         self.minute_top = TimeRing(MINUTE_S, MINUTES_KEPT, np.float32, np.nan)
         self.minute_mean = TimeRing(MINUTE_S, MINUTES_KEPT, np.float32, np.nan)
         self.minute_saturated = TimeRing(MINUTE_S, MINUTES_KEPT, np.bool_, 0)
-        self.blocks = Blocks()
+        self.blocks = Blocks(is_compressible=resource.is_compressible)
         self.requests = _bank(resource)
         self.limits = _bank(resource)
         self.peaks = PeakWindows()
@@ -191,21 +192,29 @@ class ResourceUsage:
             return 0
         return self.recent.put(worker[rows], slot_s[rows], demand[rows], saturated[rows])
 
-    def close(self, row_of_worker: Ints, limit_s: int) -> int:
-        """Close the minutes before ``limit_s``; return duplicates found by it."""
-        closed_until_s = self.closed_until_s
-        self.closed_until_s = limit_s
-        self.closed_block = limit_s // BLOCK_S
+    def closing(self, row_of_worker: Ints, stops_s: Sequence[int]) -> Iterator[int]:
+        """Close the minutes before each stop (ascending, at least one), one stop after the other.
+
+        Yields the duplicates that were found by it, at the first stop those of all of them.
+        """
+        closed_until_s, limit_s = self.closed_until_s, stops_s[-1]
         if len(self.backlog):
             minutes = self._minutes_with_backlog(closed_until_s, limit_s)
         else:
             minutes = self.recent.closed_minutes(closed_until_s // MINUTE_S, limit_s // MINUTE_S)
-        if minutes is None:
-            return 0
-        self.absorb(minutes, row_of_worker)
-        again = min(self._waiting_again, minutes.duplicates)
-        self._waiting_again -= again
-        return minutes.duplicates - again
+        new = 0
+        if minutes is not None:
+            again = min(self._waiting_again, minutes.duplicates)
+            self._waiting_again -= again
+            new = minutes.duplicates - again
+        parts = minutes_until(minutes, stops_s)
+        for stop_s, part in zip(stops_s, parts, strict=True):
+            self.closed_until_s = stop_s
+            self.closed_block = stop_s // BLOCK_S
+            if part is not None:
+                self.absorb(part, row_of_worker)
+            yield new
+            new = 0
 
     def absorb(self, minutes: Minutes, row_of_worker: Ints) -> None:
         """Take closed minutes (at least one) into rings, histograms and blocks, each once."""

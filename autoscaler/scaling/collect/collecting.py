@@ -30,6 +30,7 @@ from autoscaler.scaling.collect.windows import (
     window_from,
 )
 from autoscaler.sources.source import Metric
+from recommender.forecast.fleet_forecasts import WARM_UP_S
 from recommender.policy.table import policy_table
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ class Collector:
         self._set_readiness(views, rows)
         if self._weighs_since_s is not None:
             table = policy_table([view.policy for view in views], self._model.resources)
+            self._model.forecasts.want(rows, table)
             self._model.set_half_lives(rows, table.requests.half_life_s, self._weighs_since_s)
 
     def want(self, since_s: int) -> None:
@@ -163,6 +165,7 @@ class Collector:
         return [str(metric) for metric in wanted if metric in offered]
 
     def _collect(self, starts: Mapping[str, int], end_s: int) -> Collected:
+        self._model.forecasts.follow_since_s = end_s - WARM_UP_S
         one = Pass(self._source, self.index, starts, self._positions.end_s)
         is_whole = self._positions.is_closing(end_s)
         while one.going_s and (begin_s := min(one.going_s.values())) < end_s:

@@ -39,3 +39,15 @@ def test_a_forecast_may_say_more_of_what_is_new():
     old = standing_of(np.full((7 * DAY, 1), 10.0)).ceiling(DAY)
     assert 18.0 < young[0] < 20.0
     assert old[0] == pytest.approx(12.5, rel=0.01)
+
+
+def test_a_series_that_comes_later_stands_as_if_it_had_been_there_all_the_time():
+    top = np.random.default_rng(3).gamma(2.0, 5.0, (9 * DAY, 3))
+    top[40:60, 1] = np.nan
+    always = standing_of(top[2 * DAY :])
+    past = list(growing(top))[-1]
+    later = Standing.caught_up(past, always.blocks)
+    for name in ("day", "hours", "hour_tops"):
+        np.testing.assert_allclose(getattr(later, name), getattr(always, name), rtol=1e-6)
+    np.testing.assert_allclose(later.peak, always.peak, rtol=1e-6)
+    np.testing.assert_array_equal(later.seen, always.seen)

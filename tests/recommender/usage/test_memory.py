@@ -13,11 +13,12 @@ WORKLOADS, WORKERS_EACH = 2000, 2
 WEEK_BLOCKS = 7 * 288
 PER_WORKLOAD_AND_RESOURCE = (
     WEEK_BLOCKS * (4 + 4 + 1)  # maximum, mean, saturated minutes
-    + 4 * 4  # counts of the newest blocks
     + 64  # saturated minutes of the last hour
     + 2 * (176 * 8 + 4 * 8)  # two histograms and their columns
     + 6 * 8  # first and last sample, points, step, loaded floor
 )
+COUNTS = (WEEK_BLOCKS * 2, 4 * 2)
+"""Minutes of workers in each block: of compute of the week, of VRAM of the newest blocks."""
 PER_WORKER_AND_RESOURCE = (
     64 * (4 + 1)  # recent samples and which were saturated
     + 2 * 64 * 4  # minute maxima and means
@@ -47,14 +48,14 @@ def test_a_fleet_takes_the_expected_bytes_per_row_and_no_more():
         )
     model.advance(now_s + 300)
     held = sum(array.nbytes for _, array, _, _ in _arrays(model))
-    expected = WORKLOADS * (PER_WORKLOAD + 2 * PER_WORKLOAD_AND_RESOURCE) + len(workers) * (
-        PER_WORKER + 2 * PER_WORKER_AND_RESOURCE
-    )
-    labels_of_slots = 2 * 8 * (3 * WEEK_BLOCKS + 4 + 3 * 64 + 2 * 64)
+    per_workload = PER_WORKLOAD + 2 * PER_WORKLOAD_AND_RESOURCE + sum(COUNTS)
+    per_worker = PER_WORKER + 2 * PER_WORKER_AND_RESOURCE
+    labels_of_slots = 8 * (7 * WEEK_BLOCKS + 4 + 2 * 5 * 64)
+    expected = WORKLOADS * per_workload + len(workers) * per_worker
     assert held == expected + labels_of_slots
 
 
 def test_ten_thousand_workloads_of_four_workers_fit_into_600_megabytes():
-    workloads = 10_000 * (PER_WORKLOAD + 2 * PER_WORKLOAD_AND_RESOURCE)
+    workloads = 10_000 * (PER_WORKLOAD + 2 * PER_WORKLOAD_AND_RESOURCE + sum(COUNTS))
     workers = 40_000 * (PER_WORKER + 2 * PER_WORKER_AND_RESOURCE)
     assert workloads + workers < 600e6

@@ -1,0 +1,176 @@
+"""All forecasts of a fleet: which stream each policy asks for, and what the streams say.
+
+It belongs to the usage model, which tells it of every block that closes.  Nothing is computed for
+workloads that ask for no forecast and state no risk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from recommender.decision import Layer
+from recommender.forecast.asked import Judging, StreamKey
+from recommender.forecast.asking import ahead_of_replicas, asked_of_streams
+from recommender.forecast.models import MODELS, Runs
+from recommender.forecast.named_wish import NamedWish
+from recommender.forecast.reading import evidence_of, forecasts_of
+from recommender.forecast.rows import of_rows
+from recommender.forecast.stream import Course, Stream
+from recommender.forecast.training_table import TrainingTable, table_of
+from recommender.forecast.use import LimitsUse, ReplicasUse, RequestsUse
+from recommender.policy.table import MODEL_NAMES
+from recommender.usage.blocks import BLOCK_S
+from recommender.usage.startup import learned_startup_s
+from recommender.usage.store import CLOSE_AFTER_S, DAY_S
+
+if TYPE_CHECKING:
+    from recommender.forecast.fleet_model import FleetModel
+    from recommender.forecast.promises import ForecastEvidence
+    from recommender.observation import Floats, Forecasts, Ints, Workloads
+    from recommender.policy.table import PolicyTable
+    from recommender.usage.model import UsageModel
+
+WARM_UP_S = DAY_S // 2
+"""So much of a history that is read at once is gone through forecast by forecast."""
+
+
+class FleetForecasts:
+    """The streams of one usage model."""
+
+    def __init__(self, model: UsageModel) -> None:
+        self._model = model
+        self.streams: dict[StreamKey, Stream] = {}
+        self.follow_since_s = 0
+        """Blocks that end before it are closed without a forecast."""
+        self._policies: PolicyTable | None = None
+        self._rows: Ints = np.empty(0, np.int64)
+        self._replicas_ahead_s: Ints = np.empty(0, np.int64)
+
+    def want(self, rows: Ints, policies: PolicyTable) -> None:
+        """Say what the policies of usage ``rows`` ask for, in the order of the table."""
+        startup_s = learned_startup_s(self._model.startup_s[rows])
+        ahead_s = ahead_of_replicas(policies.replicas, startup_s)
+        is_same = policies is self._policies and np.array_equal(rows, self._rows)
+        if is_same and np.array_equal(ahead_s, self._replicas_ahead_s):
+            return
+        self._policies, self._rows, self._replicas_ahead_s = policies, rows.copy(), ahead_s
+        first_row = self._first_rows(rows)
+        resources = self._model.resources
+        asking = asked_of_streams(policies, resources, first_row == rows, startup_s)
+        for key in [key for key in self.streams if key not in asking]:
+            del self.streams[key]
+        for key, (position, asked) in asking.items():
+            stream = self.opened(key)
+            if isinstance(stream.use, ReplicasUse):
+                stream.use.group(rows, first_row)
+            order = np.argsort(rows[position], kind="stable")
+            closed_s = self._model.stores[key.resource].closed_block * BLOCK_S
+            stream.ask(rows[position[order]], asked.of(order), closed_s)
+
+    def opened(self, key: StreamKey) -> Stream:
+        """Return a stream; where there is none yet, one without rows."""
+        if key in self.streams:
+            return self.streams[key]
+        if key.layer is Layer.LIMITS:
+            use: LimitsUse | RequestsUse | ReplicasUse = LimitsUse(self._model, key.resource)
+            judging = Judging(delay_s=CLOSE_AFTER_S, ahead_s=key.ahead_s, percentile=1.0)
+        elif key.layer is Layer.REQUESTS:
+            use = RequestsUse(self._model, key.resource)
+            judging = Judging(delay_s=0, ahead_s=key.ahead_s, percentile=0.95)
+        else:
+            use = ReplicasUse(self._model, key.resource)
+            judging = Judging(delay_s=0, ahead_s=key.ahead_s, percentile=1.0)
+        stream = self.streams[key] = Stream(use, judging)
+        return stream
+
+    def stops_s(self, resource: int, closed_until_s: int, limit_s: int) -> list[int]:
+        """Return where closing up to ``limit_s`` has to stop for a forecast; the limit is last."""
+        if not any(key.resource == resource for key in self.streams):
+            return [limit_s]
+        first = max(closed_until_s, self.follow_since_s) // BLOCK_S + 1
+        return [*(block * BLOCK_S for block in range(first, -(-limit_s // BLOCK_S))), limit_s]
+
+    def closed(self, resource: int, until_s: int) -> None:
+        """Forecast from the blocks that ended at ``until_s`` and have just closed."""
+        for key, stream in self.streams.items():
+            is_due = key.resource == resource and until_s % stream.use.block_s == 0
+            if is_due and until_s > max(stream.until_s, self.follow_since_s):
+                stream.advance(until_s)
+
+    def note_in_force(self, rows: Ints, workloads: Workloads) -> None:
+        """Take what is in force now, in the order of usage ``rows``, before anything is decided."""
+        for key, stream in self.streams.items():
+            if key.layer is not Layer.REPLICAS:
+                amounts = workloads.limit if key.layer is Layer.LIMITS else workloads.request
+                stream.note(of_rows(amounts[:, key.resource], rows, stream.rows))
+
+    def drop(self, rows: Ints) -> None:
+        """Forget the rows of workloads that are gone."""
+        for stream in self.streams.values():
+            stream.forget(rows)
+        self._policies = None
+
+    def read(self, rows: Ints, now_s: int) -> Forecasts | None:
+        """Return what is forecast for usage ``rows``; None where nobody asks."""
+        if not self.streams:
+            return None
+        return forecasts_of(self.streams, rows, len(self._model.stores), now_s)
+
+    def evidence(self, rows: Ints) -> ForecastEvidence:
+        """Return what was promised to usage ``rows``, and what came of it."""
+        return evidence_of(self.streams, rows, len(self._model.stores))
+
+    def training_rows(self) -> dict[StreamKey, int]:
+        """Return how many rows each stream has to train its model on."""
+        return {key: stream.forecaster.examples.rows for key, stream in self.streams.items()}
+
+    def training_tables(self, keys: Collection[StreamKey]) -> dict[StreamKey, TrainingTable]:
+        """Return what the models of some streams would be trained on now: copies."""
+        known = [key for key in keys if key in self.streams]
+        return {key: table_of(self.streams[key].forecaster.examples) for key in known}
+
+    def install(self, key: StreamKey, model: FleetModel) -> None:
+        """Forecast with a newly trained model from the next block on."""
+        if key in self.streams:
+            self.streams[key].forecaster.model = model
+
+    def named_wanted(self) -> tuple[NamedWish, ...]:
+        """Return which series ask for a model that is fitted for them alone, and their history."""
+        wishes = []
+        for key, stream in self.streams.items():
+            for column in np.flatnonzero(np.isin(stream.model, _NAMED)).tolist():
+                name = MODEL_NAMES[stream.model[column]]
+                row = int(stream.rows[column])
+                wishes += [
+                    NamedWish(
+                        key=key,
+                        row=row,
+                        model=name,
+                        block=block,
+                        block_s=stream.use.block_s,
+                        values=values,
+                    )
+                    for block, values in stream.history(column)
+                ]
+        return tuple(wishes)
+
+    def install_named(self, wish: NamedWish, course: Floats) -> None:
+        """Take what a model by name expects of the blocks after that of the wish."""
+        stream = self.streams.get(wish.key)
+        if stream is not None and wish.row in stream.rows:
+            stream.courses[wish.row] = Course(first_block=wish.block + 1, use=course)
+
+    def _first_rows(self, rows: Ints) -> Ints:
+        """Return the first usage row of the workload of each row, ``[W]``."""
+        first: dict[object, int] = {}
+        keys = self._model.workloads.keys
+        named = ((row, keys[row]) for row in rows.tolist())
+        return np.array(
+            [row if key is None else first.setdefault(key[:2], row) for row, key in named], np.int64
+        )
+
+
+_NAMED = tuple(number for number, name in enumerate(MODEL_NAMES) if MODELS[name].runs is Runs.NAMED)

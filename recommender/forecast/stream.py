@@ -1,0 +1,313 @@
+"""Forecasts of one layer in one resource, so many blocks ahead, for the series that ask for them.
+
+A stream makes one forecast per block that closes, judges earlier ones on the minutes that came, and
+keeps count of what was promised.  What is asked for, and of which rows, ``fleet_forecasts`` says.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from recommender.forecast.asked import Asked, Judging
+from recommender.forecast.forecaster import EXPERTS, HISTOGRAM, Forecast, Forecaster
+from recommender.forecast.gate import Gate
+from recommender.forecast.in_force import InForce
+from recommender.forecast.outcome import Outcome
+from recommender.forecast.past import DAYS_KEPT, Past
+from recommender.forecast.realised import Realised
+from recommender.forecast.risk import RiskControl
+from recommender.forecast.series import append, keep
+from recommender.forecast.timing import Timing
+from recommender.forecast.use import ClosedMinutes
+from recommender.usage.minutes import MINUTE_S
+from recommender.usage.peaks import HOUR_S
+from recommender.usage.store import CLOSE_AFTER_S
+
+if TYPE_CHECKING:
+    from recommender.forecast.segments import Segments
+    from recommender.forecast.use import Use
+    from recommender.observation import Bools, Floats, Ints
+
+LEAST_DAYS = 3
+"""Before a pattern is one."""
+EXPIRES_BLOCKS = 2
+"""A forecast counts for so many blocks after its own; then use was not measured for too long."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Course:
+    """What a model that was fitted elsewhere expects of the blocks from ``first_block`` on."""
+
+    first_block: int
+    use: Floats
+
+
+class Stream:
+    """The forecasts of some series; ``rows`` are theirs in the usage model, ascending."""
+
+    def __init__(self, use: Use, judging: Judging) -> None:
+        self.use = use
+        self.judging = judging
+        self.rows: Ints = np.empty(0, np.int64)
+        lead = judging.lead(use.block_s)
+        self.forecaster = Forecaster(0, Timing(block_s=use.block_s, lead=lead))
+        self.control = RiskControl.empty(0)
+        self.realised = Realised.empty(0)
+        self.windows: deque[InForce] = deque(maxlen=3)
+        """What was in force after each of the last forecasts, newest last."""
+        self.courses: dict[int, Course] = {}
+        """Usage row to what its model by name expects."""
+        self.current: Forecast | None = None
+        self.until_s = -1
+        """End of the newest block that was seen."""
+        self.asked: Asked | None = None
+        """What the policies of the rows ask for; None before anybody asked."""
+        self.minutes: deque[ClosedMinutes] = deque(maxlen=max(lead, 2))
+        """Of the last blocks, newest last."""
+        self.is_noted = True
+        """What is in force was seen since the newest forecast."""
+        self._segments: Segments | None = None
+        self._segments_of = -1
+
+    def ask(self, rows: Ints, asked: Asked, closed_until_s: int) -> None:
+        """Say which rows (ascending) ask for what; what was learned of those that stay is kept."""
+        self.asked = asked
+        if np.array_equal(rows, self.rows):
+            return
+        stays = np.isin(self.rows, rows)
+        if not stays.all():
+            self._keep(np.flatnonzero(stays))
+        new = np.setdiff1d(rows, self.rows)
+        if len(new):
+            self._append(new, closed_until_s)
+        self._keep(np.argsort(self.rows, kind="stable"))
+
+    def forget(self, rows: Ints) -> None:
+        """Forget some rows."""
+        stays = ~np.isin(self.rows, rows)
+        if not stays.all() and self.asked is not None:
+            self._keep(np.flatnonzero(stays))
+            self.asked = self.asked.of(np.flatnonzero(stays))
+
+    def advance(self, until_s: int) -> None:
+        """Take the block that ends at ``until_s`` and has just closed, and forecast."""
+        asked = self.asked
+        if asked is None or len(self.rows) == 0:
+            return
+        block = until_s // self.use.block_s - 1
+        if until_s != self.until_s + self.use.block_s:
+            self._begin_anew(block - 1)
+        self.minutes.append(self.use.minutes(self.rows, block))
+        self._judge_promise(until_s, asked)
+        past = self.use.past(self.rows, block, asked.reach)
+        has_risk = ~np.isnan(asked.risk)
+        level = np.where(has_risk, self.control.level(np.nan_to_num(asked.risk)), asked.level)
+        named = self._named(block)
+        forecast = self.forecaster.advance(
+            past,
+            self.use.percentiles(self.rows),
+            level,
+            self._outcome(until_s),
+            allowed=self._allowed(asked.allowed, named),
+            named=named,
+        )
+        gate = np.where(asked.predicts, forecast.gate, int(Gate.HISTOGRAM))
+        self.current = Forecast(value=forecast.value, histogram=forecast.histogram, gate=gate)
+        nothing = np.full(len(self.rows), np.nan)
+        self.windows.append(
+            InForce(chosen=self.current.chosen, lowest=nothing, highest=nothing.copy())
+        )
+        self.is_noted = False
+        self.until_s = until_s
+
+    def note(self, amounts: Floats) -> None:
+        """Take what is in force now, ``[S]``.
+
+        What is seen first after a forecast is what was in force before it: nobody has acted yet.
+        """
+        position = -1 if self.is_noted else -2
+        self.is_noted = True
+        if len(self.windows) >= -position:
+            self.windows[position].take(amounts)
+
+    def is_fresh(self, now_s: int) -> bool:
+        """Return whether the newest forecast still counts."""
+        newest_s = self.until_s + CLOSE_AFTER_S + EXPIRES_BLOCKS * self.use.block_s
+        return self.current is not None and now_s <= newest_s
+
+    def shares(self) -> Floats:
+        """Return the weight of each expert, ``[E, S]``."""
+        return self.forecaster.shares(None if self.asked is None else self.asked.allowed)
+
+    @property
+    def risk(self) -> Floats:
+        """Share of minutes that may lie above what is in force, ``[S]``; NaN: not stated."""
+        return np.empty(0) if self.asked is None else self.asked.risk
+
+    @property
+    def model(self) -> Ints:
+        """Which model each series asks for, ``[S]``: index into ``MODEL_NAMES``."""
+        return np.empty(0, np.int64) if self.asked is None else self.asked.model
+
+    @property
+    def loss_ratio(self) -> Floats:
+        """Loss of the forecast over that of the histogram, ``[S]``; NaN: nothing was judged."""
+        losses = self.forecaster.losses
+        of_histogram = losses.experts[HISTOGRAM]
+        judged = (losses.windows > 0) & (of_histogram > 0)
+        return np.where(judged, losses.mixed / np.where(judged, of_histogram, 1.0), np.nan)
+
+    def history(self, column: int) -> Iterator[tuple[int, Floats]]:
+        """Yield the newest block of a series and the use of its week; nothing before the first."""
+        block = self.until_s // self.use.block_s - 1
+        if self.asked is None or block < 0:
+            return
+        past = self.use.past(self.rows, block, self.asked.reach)
+        yield block, past.last(DAYS_KEPT * past.day)[:, column]
+
+    def segments(self, find: Callable[[Floats], Segments]) -> Segments | None:
+        """Return the segments of the days of each series, found once an hour; None before it."""
+        hour = self.until_s // HOUR_S
+        if hour < 1 or self.asked is None:
+            return None
+        if self._segments is None or self._segments_of != hour:
+            past = self.use.past(self.rows, hour - 1, self.asked.reach)
+            self._segments, self._segments_of = find(hours_of_day(past)), hour
+        return self._segments
+
+    def _begin_anew(self, block: int) -> None:
+        """Forget what waits to be judged: blocks up to ``block`` went by without a forecast."""
+        every_block = np.full(len(self.rows), np.iinfo(np.int64).max)
+        self.forecaster.catch_up(self.use.past(self.rows, block, every_block))
+        self.windows.clear()
+        self.minutes.clear()
+        self.is_noted = True
+
+    def _keep(self, series: Ints) -> None:
+        self._segments = None
+        self.rows = self.rows[series]
+        self.forecaster.keep(series)
+        for part in (self.control, self.realised, *self.windows):
+            keep(part, series)
+        slot = np.full(int(series.max(initial=-1)) + 1, -1, np.int64)
+        slot[series] = np.arange(len(series))
+        self.minutes = deque((minutes.kept(slot) for minutes in self.minutes), self.minutes.maxlen)
+        if self.current is not None:
+            columns = {f.name: getattr(self.current, f.name)[series] for f in fields(Forecast)}
+            self.current = Forecast(**columns)
+        stays = set(self.rows.tolist())
+        self.courses = {row: course for row, course in self.courses.items() if row in stays}
+
+    def _append(self, rows: Ints, closed_until_s: int) -> None:
+        count, block = len(rows), closed_until_s // self.use.block_s - 1
+        every_block = np.full(count, np.iinfo(np.int64).max)
+        self.forecaster.append(self.use.past(rows, block, every_block))
+        append(self.control, RiskControl.empty(count))
+        append(self.realised, Realised.empty(count))
+        nothing = np.full(count, np.nan)
+        for window in self.windows:
+            append(window, InForce(chosen=nothing, lowest=nothing, highest=nothing))
+        if self.current is not None:
+            self.current = Forecast(
+                value=np.append(self.current.value, nothing),
+                histogram=np.append(self.current.histogram, nothing),
+                gate=np.append(self.current.gate, np.full(count, int(Gate.YOUNG))),
+            )
+        self.rows = np.append(self.rows, rows)
+
+    def _outcome(self, until_s: int) -> Outcome | None:
+        """Return what came of the oldest forecast, the minutes of which have all closed."""
+        lead = self.forecaster.timing.lead
+        if len(self.forecaster.made) < lead:
+            return None
+        begin_s = until_s - lead * self.use.block_s + self.judging.delay_s
+        minutes = self._between(begin_s, begin_s + self.judging.ahead_s)
+        top = percentile_of_each(minutes, len(self.rows), self.judging.percentile)
+        return Outcome(series=minutes.series, use=minutes.use, top=top)
+
+    def _judge_promise(self, until_s: int, asked: Asked) -> None:
+        """Count the minutes above what was in force between the forecasts of two blocks ago."""
+        if len(self.windows) < 2:
+            return
+        window = self.windows[-2]
+        begin_s = until_s - 2 * self.use.block_s + self.judging.delay_s
+        minutes = self._between(begin_s, begin_s + self.use.block_s)
+        top = np.full(len(self.rows), np.nan)
+        outcome = Outcome(series=minutes.series, use=minutes.use, top=top)
+        is_known = ~np.isnan(window.lowest)
+        above = window.is_above(outcome.series, outcome.use)
+        count = np.where(is_known, outcome.count, 0)
+        violated = np.bincount(outcome.series, above, minlength=len(self.rows))
+        self.realised.take(
+            count.astype(np.float64),
+            np.where(is_known, violated, 0.0),
+            self.forecaster.timing.day,
+        )
+        has_risk = ~np.isnan(asked.risk)
+        self.control.observe(
+            outcome,
+            window.lowest,
+            np.nan_to_num(asked.risk),
+            has_risk & window.is_of_forecast(asked.kept_ratio),
+        )
+
+    def _between(self, begin_s: int, end_s: int) -> ClosedMinutes:
+        """Return the minutes of the last blocks that begin in a span of time."""
+        parts = [
+            minutes.between(begin_s // MINUTE_S, end_s // MINUTE_S) for minutes in self.minutes
+        ]
+        return ClosedMinutes(
+            series=np.concatenate([part.series for part in parts]),
+            minute=np.concatenate([part.minute for part in parts]),
+            use=np.concatenate([part.use for part in parts]),
+        )
+
+    def _named(self, block: int) -> Floats:
+        """Return what models by name expect of the next blocks, ``[S]``; NaN: nothing."""
+        named = np.full(len(self.rows), np.nan)
+        lead = self.forecaster.timing.lead
+        for row, course in self.courses.items():
+            ahead = course.use[max(block + 1 - course.first_block, 0) :][:lead]
+            if len(ahead) == lead:
+                named[np.searchsorted(self.rows, row)] = ahead.max()
+        return named
+
+    def _allowed(self, allowed: Bools, named: Floats) -> Bools:
+        """Let a model by name count alone where it says something."""
+        allowed = allowed.copy()
+        is_named = ~np.isnan(named)
+        allowed[:, is_named] = False
+        allowed[EXPERTS.index("named"), is_named] = True
+        return allowed
+
+
+def percentile_of_each(minutes: ClosedMinutes, series: int, level: float) -> Floats:
+    """Return the nearest-rank percentile of each series' minutes, ``[S]``; NaN: it has none."""
+    top = np.full(series, np.nan)
+    if len(minutes.series) == 0:
+        return top
+    order = np.lexsort((minutes.use, minutes.series))
+    ordered, use = minutes.series[order], minutes.use[order]
+    first = np.flatnonzero(np.append([True], ordered[1:] != ordered[:-1]))
+    count = np.diff(np.append(first, len(ordered)))
+    rank = np.maximum(np.ceil(level * count - 1e-9).astype(np.int64) - 1, 0)
+    top[ordered[first]] = use[first + rank]
+    return top
+
+
+def hours_of_day(past: Past) -> Floats:
+    """Return the highest hour at each hour of the day in the last week, ``[24, S]``.
+
+    NaN where fewer than ``LEAST_DAYS`` days are known.  ``past`` has blocks of an hour.
+    """
+    profile = np.full((24, past.series), np.nan)
+    for ago in range(24):
+        hours = np.stack([past.lag(ago + 24 * day) for day in range(DAYS_KEPT)])
+        known = (~np.isnan(hours)).sum(axis=0) >= LEAST_DAYS
+        profile[(past.block - ago) % 24, known] = np.fmax.reduce(hours, axis=0)[known]
+    return profile

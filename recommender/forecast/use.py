@@ -1,0 +1,217 @@
+"""Where a stream of forecasts reads use from: blocks of the past, percentiles, minutes that closed.
+
+Each layer sees use in its own way: limits the highest of each minute, requests the means of hours,
+replicas the demand of all workers together.  All of it follows from what the usage model holds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from recommender.forecast.experts.histogram import LEVELS
+from recommender.forecast.past import DAYS_KEPT, Past, rings_of
+from recommender.usage.blocks import BLOCK_S, minutes_per_block
+from recommender.usage.histograms import HistogramBank
+from recommender.usage.layout import LEARNED_SPAN, Layout
+from recommender.usage.minutes import MINUTE_S
+from recommender.usage.peaks import HOUR_S
+from recommender.usage.store import LIMITS_HALF_LIFE_S
+
+if TYPE_CHECKING:
+    from recommender.observation import Bools, Floats, Ints
+    from recommender.usage.model import UsageModel
+    from recommender.usage.rings import TimeRing
+
+BLOCKS_PER_HOUR = HOUR_S // BLOCK_S
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosedMinutes:
+    """Use in minutes that have closed, ``[n]`` each, of as many workers as a series has."""
+
+    series: Ints
+    minute: Ints
+    """Number since the epoch."""
+    use: Floats
+
+    def between(self, first: int, last: int) -> ClosedMinutes:
+        """Return the minutes ``first <= minute < last``."""
+        return self._taken((self.minute >= first) & (self.minute < last), self.series)
+
+    def kept(self, slot: Ints) -> ClosedMinutes:
+        """Return those of the series that have a new number in ``slot``; -1, or beyond it: none."""
+        known = self.series < len(slot)
+        series = np.full(len(self.series), -1, np.int64)
+        series[known] = slot[self.series[known]]
+        return self._taken(series >= 0, series)
+
+    def _taken(self, rows: Bools, series: Ints) -> ClosedMinutes:
+        return ClosedMinutes(series=series[rows], minute=self.minute[rows], use=self.use[rows])
+
+
+class Use(Protocol):
+    """Use as one layer sees it; ``rows`` are those of the usage model, one per series."""
+
+    block_s: int
+
+    def past(self, rows: Ints, block: int, reach: Ints) -> Past:
+        """Return the blocks up to ``block``, of which ``reach`` ``[S]`` count."""
+        ...
+
+    def percentiles(self, rows: Ints) -> Floats:
+        """Return the histogram's percentiles, ``[2, S]`` at ``histogram.LEVELS``."""
+        ...
+
+    def minutes(self, rows: Ints, block: int) -> ClosedMinutes:
+        """Return the minutes of a block that has just closed."""
+        ...
+
+
+class LimitsUse:
+    """The highest use of each minute of each worker."""
+
+    block_s = BLOCK_S
+
+    def __init__(self, model: UsageModel, resource: int) -> None:
+        self._model, self._store = model, model.stores[resource]
+
+    def past(self, rows: Ints, block: int, reach: Ints) -> Past:
+        """See ``Use``."""
+        blocks = self._store.blocks
+        return Past(top=blocks.top, mean=blocks.mean, block=block, columns=rows, reach=reach)
+
+    def percentiles(self, rows: Ints) -> Floats:
+        """See ``Use``."""
+        return _percentiles(self._store.limits, rows)
+
+    def minutes(self, rows: Ints, block: int) -> ClosedMinutes:
+        """See ``Use``."""
+        per_block = BLOCK_S // MINUTE_S
+        first = block * per_block
+        return _minutes(self._model, self._store.minute_top, rows, first, first + per_block)
+
+
+class RequestsUse:
+    """Means of the minutes of each worker; of each hour the highest mean of five minutes."""
+
+    block_s = HOUR_S
+
+    def __init__(self, model: UsageModel, resource: int) -> None:
+        self._model, self._store = model, model.stores[resource]
+
+    def past(self, rows: Ints, block: int, reach: Ints) -> Past:
+        """See ``Use``."""
+        top, mean = rings_of(HOUR_S, len(rows))
+        first = max(block + 1 - DAYS_KEPT * 24, 0)
+        ring = self._store.blocks.mean
+        slot = ring.held(first * BLOCKS_PER_HOUR, (block + 1) * BLOCKS_PER_HOUR)
+        hours = ring.block[slot] // BLOCKS_PER_HOUR
+        for hour in np.unique(hours).tolist():
+            means = ring.values[slot[hours == hour]][:, rows].astype(np.float64)
+            known = ~np.isnan(means)
+            count = known.sum(axis=0)
+            total = np.where(known, means, 0.0).sum(axis=0)
+            top.set(hour, np.fmax.reduce(means, axis=0))
+            mean.set(hour, np.where(count, total / np.maximum(count, 1), np.nan))
+        return Past(top=top, mean=mean, block=block, reach=reach)
+
+    def percentiles(self, rows: Ints) -> Floats:
+        """See ``Use``."""
+        return _percentiles(self._store.requests, rows)
+
+    def minutes(self, rows: Ints, block: int) -> ClosedMinutes:
+        """See ``Use``."""
+        first = block * HOUR_S // MINUTE_S
+        last = first + HOUR_S // MINUTE_S
+        return _minutes(self._model, self._store.minute_mean, rows, first, last)
+
+
+class ReplicasUse:
+    """Demand of all workers of a workload together; a block counts as one minute."""
+
+    block_s = BLOCK_S
+
+    def __init__(self, model: UsageModel, resource: int) -> None:
+        self._store = model.stores[resource]
+        self._model = model
+        self._first_row_of: Ints = np.empty(0, np.int64)
+        """Of each row of the usage model, the first row of its workload; -1: nobody asks."""
+        self._rows: Ints = np.empty(0, np.int64)
+        self._total, _ = rings_of(BLOCK_S, 0)
+        self._histograms = HistogramBank(Layout(LEARNED_SPAN))
+
+    def group(self, rows: Ints, first_row: Ints) -> None:
+        """Say which usage rows are of one workload: those with the same first row."""
+        self._first_row_of = np.full(len(self._model.workloads), -1, np.int64)
+        self._first_row_of[rows] = first_row
+
+    def past(self, rows: Ints, block: int, reach: Ints) -> Past:
+        """See ``Use``."""
+        if np.array_equal(rows, self._rows):
+            self._take(block)
+        else:
+            self._begin(rows, block)
+        return Past(top=self._total, mean=self._total, block=block, reach=reach)
+
+    def percentiles(self, rows: Ints) -> Floats:
+        """See ``Use``; of the rows that the past was asked of."""
+        return _percentiles(self._histograms, np.arange(len(rows)))
+
+    def minutes(self, rows: Ints, block: int) -> ClosedMinutes:
+        """See ``Use``."""
+        total = self._total_of(rows, block)
+        known = np.flatnonzero(~np.isnan(total))
+        minute = np.full(len(known), block * BLOCK_S // MINUTE_S)
+        return ClosedMinutes(series=known, minute=minute, use=total[known])
+
+    def _begin(self, rows: Ints, block: int) -> None:
+        self._rows = rows.copy()
+        self._total, _ = rings_of(BLOCK_S, len(rows))
+        self._histograms = HistogramBank(Layout(LEARNED_SPAN))
+        self._histograms.grow(len(rows), LIMITS_HALF_LIFE_S)
+        held = self._store.blocks.mean
+        for each in held.block[held.held(block + 1 - held.length, block + 1)].tolist():
+            self._take(each)
+
+    def _take(self, block: int) -> None:
+        total = self._total_of(self._rows, block)
+        self._total.set(block, total)
+        known = np.flatnonzero(~np.isnan(total))
+        self._histograms.add(known, total[known], np.full(len(known), block * BLOCK_S))
+
+    def _total_of(self, rows: Ints, block: int) -> Floats:
+        blocks, first_row = self._store.blocks, self._first_row_of
+        demand = blocks.mean.of(block)[: len(first_row)].astype(np.float64)
+        demand *= blocks.count.of(block)[: len(first_row)]
+        demand /= minutes_per_block(self._store.step_s)[: len(first_row)]
+        known = np.flatnonzero((first_row >= 0) & ~np.isnan(demand))
+        total = np.full(len(first_row), np.nan)
+        total[first_row[known]] = 0.0
+        np.add.at(total, first_row[known], demand[known])
+        return total[rows]
+
+
+def _percentiles(bank: HistogramBank, rows: Ints) -> Floats:
+    levels = np.broadcast_to(np.array(LEVELS), (len(rows), len(LEVELS)))
+    return np.ascontiguousarray(bank.percentiles(rows, levels).T)
+
+
+def _minutes(model: UsageModel, ring: TimeRing, rows: Ints, first: int, last: int) -> ClosedMinutes:
+    """Return the minutes ``first <= minute < last`` of the workers of ``rows``."""
+    series_of_row = np.full(len(model.workloads), -1, np.int64)
+    series_of_row[rows] = np.arange(len(rows))
+    series_of_worker = np.full(len(model.row_of_worker), -1, np.int64)
+    named = np.array([key is not None for key in model.workers.keys], np.bool_)
+    series_of_worker[named] = series_of_row[model.row_of_worker[named]]
+    workers = np.flatnonzero(series_of_worker >= 0)
+    slot = ring.held(first, last)
+    use = ring.values[slot][:, workers].astype(np.float64)
+    which, worker = np.nonzero(~np.isnan(use))
+    return ClosedMinutes(
+        series=series_of_worker[workers[worker]],
+        minute=ring.block[slot][which],
+        use=use[which, worker],
+    )

@@ -1,0 +1,248 @@
+"""Forecasts of a fleet: who gets which, from when on, and what is promised."""
+
+import numpy as np
+import pytest
+
+from recommender.decision import Layer
+from recommender.forecast.daily_training import train_table
+from recommender.forecast.fleet_forecasts import FleetForecasts
+from recommender.forecast.forecaster import EXPERTS
+from recommender.forecast.gate import Gate
+from recommender.policy.parse import parse_auto_scaling_config
+from recommender.policy.table import policy_table
+from recommender.resources import TFLOPS, VRAM
+from tests.recommender.forecast.fleets import (
+    LIMITS_ALONE,
+    PREDICTS,
+    daily_minutes,
+    fleet,
+    last_of,
+    model_of,
+    show,
+)
+
+NOT_ASKED, HISTOGRAM = int(Gate.NOT_ASKED), int(Gate.HISTOGRAM)
+
+
+def predicting(model, **prediction):
+    return {
+        "autoSetLimits": {
+            "enable": True,
+            "prediction": {"enable": True, "model": model, **prediction},
+        }
+    }
+
+
+def test_nothing_is_computed_where_nobody_asks():
+    replayed = fleet(2, {"autoSetLimits": {"enable": True}})
+    assert last_of(replayed, daily_minutes(1, 2)[:120]) is None
+    assert replayed.model.forecasts.streams == {}
+
+
+def test_each_layer_that_asks_gets_a_stream_of_each_resource_and_replicas_one():
+    replayed = fleet(2, resources=(TFLOPS, VRAM))
+    found = {(key.layer, key.resource, key.ahead_s) for key in replayed.model.forecasts.streams}
+    assert found == {
+        (Layer.LIMITS, 0, 600),
+        (Layer.LIMITS, 1, 600),
+        (Layer.REQUESTS, 0, 3600),
+        (Layer.REQUESTS, 1, 3600),
+        (Layer.REPLICAS, 0, 900),
+    }
+
+
+@pytest.mark.parametrize(
+    ("period", "ahead_s"), [("1m", 300), ("5m", 300), ("6m", 600), ("1h", 3600), ("2d", 3600)]
+)
+def test_a_period_is_rounded_up_to_what_a_stream_can_judge(period, ahead_s):
+    replayed = fleet(1, predicting("auto", predictionPeriod=period))
+    assert {key.ahead_s for key in replayed.model.forecasts.streams} == {ahead_s}
+
+
+def test_a_daily_shape_opens_the_gate_of_limits_and_the_forecast_follows_it():
+    use = daily_minutes(2, 4)
+    replayed = fleet(4, LIMITS_ALONE)
+    forecasts = [found.limit[:, 0] for found in show(replayed, use)]
+    assert (
+        replayed.model.forecasts.read(replayed.rows, 2 * 86400).limit_gate[:, 0] == Gate.OPEN
+    ).all()
+    day = np.array(forecasts[-288:])
+    tops = use[-1440:].reshape(288, 5, 4).max(axis=1)
+    assert (tops[3:] <= day[:-3]).mean() > 0.9
+    assert (day.min(axis=0) < 0.4 * day.max(axis=0)).all()
+
+
+def test_a_risk_alone_calibrates_the_histogram_and_asks_for_no_forecast():
+    replayed = fleet(2, {"autoSetLimits": {"enable": True, "riskTarget": 0.05}})
+    forecasts = last_of(replayed, daily_minutes(1, 2)[:600])
+    assert forecasts.limit_gate.tolist() == [[HISTOGRAM]] * 2
+    assert (forecasts.limit_histogram[:, 0] > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("model", "experts"),
+    [
+        ("seasonal", {"seasonal"}),
+        ("holt-winters", {"holt-winters"}),
+        ("ridge", {"ridge"}),
+        ("gbm", {"boosting-low", "boosting-high"}),
+    ],
+)
+def test_a_model_by_name_is_the_only_one_that_counts(model, experts):
+    replayed = fleet(2, predicting(model))
+    last_of(replayed, daily_minutes(1, 2)[:900])
+    [shares] = replayed.model.forecasts.evidence(replayed.rows).limits.shares[:1, 0]
+    assert experts == {name for name, share in zip(EXPERTS, shares, strict=True) if share > 0}
+
+
+def test_the_histogram_by_name_is_no_forecast():
+    replayed = fleet(1, predicting("histogram"))
+    forecasts = last_of(replayed, daily_minutes(1, 1))
+    assert forecasts.limit_gate[0, 0] == HISTOGRAM
+
+
+def test_a_model_fitted_elsewhere_counts_alone_for_as_long_as_it_says_something():
+    replayed = fleet(1, predicting("ets"))
+    use = daily_minutes(1, 1)
+    last_of(replayed, use[:720])
+    forecasts = replayed.model.forecasts
+    [wish] = forecasts.named_wanted()
+    assert (wish.model, wish.block, wish.block_s) == ("ets", 142, 300)
+    np.testing.assert_allclose(use[710:715].max(), wish.values[-1], rtol=1e-6)
+    forecasts.install_named(wish, np.full(24, 70.0))
+    shares = []
+    for _ in show(replayed, use[720:900], first=720):
+        [stream] = forecasts.streams.values()
+        shares.append(stream.forecaster.made[-1].values[EXPERTS.index("named"), 0])
+    assert shares[0] == 70.0
+    assert np.isnan(shares[-1])
+
+
+def test_workloads_come_and_go_and_those_that_stay_lose_nothing():
+    use = daily_minutes(2, 3)
+    alone, joined = fleet(3, LIMITS_ALONE), fleet(3, LIMITS_ALONE)
+    model = joined.model
+    policy = parse_auto_scaling_config(LIMITS_ALONE)
+    two, three = (policy_table([policy] * n, model.resources) for n in (2, 3))
+    last_of(alone, use)
+    last_of(joined, use[:1440])
+    model.forecasts.want(joined.rows[:2], two)
+    model.forecasts.want(joined.rows, three)
+    last_of(joined, use[1440:], first=1440)
+    own, other = (f.model.forecasts.evidence(f.rows).limits.minutes[:, 0] for f in (alone, joined))
+    np.testing.assert_allclose(own[:2], other[:2])
+    [stream] = model.forecasts.streams.values()
+    assert joined.rows.tolist() == stream.rows.tolist()
+    assert stream.forecaster.standing.seen[2] == 2 * 288 - 1
+    assert stream.forecaster.losses.windows[2] < stream.forecaster.losses.windows[0]
+
+
+def test_the_order_of_workloads_changes_no_forecast():
+    use, order = daily_minutes(1, 4), [2, 0, 3, 1]
+    ordered = last_of(fleet(4, LIMITS_ALONE), use)
+    shuffled = last_of(fleet(4, LIMITS_ALONE), use[:, order])
+    np.testing.assert_array_equal(ordered.limit[order], shuffled.limit)
+
+
+def test_a_workload_that_is_gone_leaves_nothing_to_the_next_one_in_its_row():
+    replayed = fleet(2, LIMITS_ALONE)
+    last_of(replayed, daily_minutes(1, 2))
+    model = replayed.model
+    model.drop_workloads(replayed.rows[:1])
+    [stream] = model.forecasts.streams.values()
+    assert replayed.rows[1:].tolist() == stream.rows.tolist()
+    rows = model.workload_rows([("team", "new", ""), ("team", "w1", "")])
+    policy = parse_auto_scaling_config(LIMITS_ALONE)
+    model.forecasts.want(rows, policy_table([policy] * 2, model.resources))
+    assert stream.forecaster.standing.seen[0] == 0.0
+
+
+def test_a_forecast_expires_when_use_is_measured_no_more():
+    replayed = fleet(1, LIMITS_ALONE)
+    last_of(replayed, daily_minutes(1, 1)[:480])
+    forecasts = replayed.model.forecasts
+    assert forecasts.read(replayed.rows, 480 * 60).limit_gate[0, 0] != Gate.GAPS
+    late = forecasts.read(replayed.rows, 480 * 60 + 1800)
+    assert late.limit_gate[0, 0] == Gate.GAPS
+    assert np.isnan(late.limit[0, 0])
+
+
+def test_a_history_read_at_once_is_gone_through_only_in_its_last_hours():
+    use = daily_minutes(2, 2)
+    model = model_of(use[:1])
+    policy = parse_auto_scaling_config(LIMITS_ALONE)
+    rows = model.workload_rows([("team", "w0", ""), ("team", "w1", "")])
+    model.forecasts.want(rows, policy_table([policy] * 2, model.resources))
+    model.forecasts.follow_since_s = 36 * 3600
+    minute, series = np.nonzero(use[1:])
+    end_s = 2 * 86400
+    workers = model.worker_rows(rows, ["0", "1"])
+    model.ingest(
+        0, workers[series], 60 * (minute + 1), use[minute + 1, series], now_s=end_s, step_s=60
+    )
+    model.advance(end_s + 120)
+    [stream] = model.forecasts.streams.values()
+    assert stream.until_s == end_s
+    lead = stream.forecaster.timing.lead
+    assert stream.forecaster.losses.windows.tolist() == [144 - 2 * lead] * 2
+    assert stream.forecaster.standing.blocks == 144
+    assert stream.forecaster.standing.seen.tolist() == [2 * 288] * 2
+
+
+def test_what_was_promised_is_compared_with_what_was_in_force():
+    replayed = fleet(1, {"autoSetLimits": {"enable": True, "riskTarget": 0.2}})
+    use = np.tile([[10.0], [10.0], [10.0], [10.0], [50.0]], (288, 1))
+    last_of(replayed, use, limits=lambda *_: 20.0)
+    evidence = replayed.model.forecasts.evidence(replayed.rows).limits
+    assert evidence.promised[0, 0] == 0.2
+    assert evidence.realised[0, 0] == pytest.approx(0.2, abs=0.01)
+    assert evidence.minutes[0, 0] > 1000
+
+
+def test_the_risk_is_steered_to_the_promise_where_the_forecast_is_in_force():
+    risk = 0.04
+    config = {"autoSetLimits": {"enable": True, "riskTarget": risk, "prediction": {"enable": True}}}
+    replayed = fleet(6, config)
+
+    def chosen(_, forecasts):
+        value = np.where(
+            forecasts.limit_gate == Gate.OPEN, forecasts.limit, forecasts.limit_histogram
+        )
+        return value[:, 0]
+
+    last_of(replayed, daily_minutes(3, 6, noise=5.0), limits=chosen)
+    realised = replayed.model.forecasts.evidence(replayed.rows).limits.realised[:, 0]
+    assert 0.5 * risk < realised.mean() < 1.5 * risk
+
+
+def test_a_model_of_the_fleet_is_trained_on_tables_and_counts_from_then_on():
+    replayed = fleet(4, LIMITS_ALONE)
+    use = daily_minutes(2, 4)
+    last_of(replayed, use[:1440])
+    forecasts = replayed.model.forecasts
+    [key] = forecasts.streams
+    tables = forecasts.training_tables([key])
+    assert len(tables[key].outcome) == forecasts.training_rows()[key] > 500
+    assert tables[key].version == forecasts.training_tables([key])[key].version
+    forecasts.install(key, train_table(tables[key]))
+    last_of(replayed, use[1440:], first=1440)
+    [shares] = forecasts.evidence(replayed.rows).limits.shares[:1, 0]
+    assert sum(shares[EXPERTS.index(f"boosting-{which}")] for which in ("low", "high")) > 0.05
+
+
+def test_the_demand_for_replicas_is_of_all_workers_together():
+    replayed = fleet(4, {"autoSetReplicas": PREDICTS}, workloads=[0, 0, 0, 1])
+    use = daily_minutes(1, 4)
+    forecasts = last_of(replayed, use)
+    assert forecasts.replica_demand.shape == (2,)
+    total = use[-60:, :3].sum(axis=1).mean()
+    assert 0.8 * total < forecasts.replica_demand[0] < 2.0 * total
+
+
+def test_forecasts_are_empty_where_there_are_no_workloads():
+    model = model_of(daily_minutes(1, 1)[:10])
+    forecasts = FleetForecasts(model)
+    forecasts.want(np.empty(0, np.int64), policy_table([], model.resources))
+    assert forecasts.read(np.empty(0, np.int64), 600) is None
+    rows = model.workload_rows([("a", "b", "")])
+    assert forecasts.evidence(rows).limits.gate.tolist() == [[NOT_ASKED]]
