@@ -13,6 +13,7 @@ import numpy as np
 
 from recommender.decide import ALL_LAYERS, decide
 from recommender.decision import Decisions, Layer
+from recommender.forecast.daily_training import TrainingTimes, train_due
 from recommender.observation import Bools, Floats, Ints, Observation, Workers, Workloads
 from recommender.policy.model import Policy
 from recommender.policy.table import policy_table
@@ -86,6 +87,7 @@ class ReplayedFleet:
         self.model.forecasts.want(self.rows, self._table)
         self.model.set_half_lives(self.rows, self._table.requests.half_life_s, begin_s)
         self._state: DecisionState = empty_state(workloads.uid, len(self.model.resources))
+        self._training = TrainingTimes()
         self._is_ready: Bools = np.ones(len(row_of_series), np.bool_)
 
     def see(
@@ -154,6 +156,7 @@ class ReplayedFleet:
         """
         self.model.advance(now_s)
         forecasts = self.model.forecasts
+        train_due(forecasts, self._training, now_s)
         forecasts.note_in_force(self.rows, self.workloads)
         usage = read_statistics(self.model, self.rows, self._table, self._state, now_s)
         if workers is None:

@@ -43,6 +43,8 @@ EXPERTS = (
     "named",
 )
 HISTOGRAM = EXPERTS.index("histogram")
+SERIES_AT_ONCE = 1024
+"""Whose week is gone through together, so that it needs little memory."""
 ON_REQUEST = ("seasonal", "named")
 """Experts that count only where they are asked for."""
 
@@ -195,14 +197,23 @@ class Forecaster:
 
     def _of_past(self, past: Past) -> tuple[Standing, Volatility, Seasonal]:
         """Return what follows from the blocks of some series alone."""
+        found = self._of_few(past.of(np.arange(0)))
+        for begin in range(0, past.series, SERIES_AT_ONCE):
+            few = np.arange(begin, min(begin + SERIES_AT_ONCE, past.series))
+            for part, more in zip(found, self._of_few(past.of(few)), strict=True):
+                append(part, more)
+        return found
+
+    def _of_few(self, past: Past) -> tuple[Standing, Volatility, Seasonal]:
         volatility = Volatility.empty(past.series)
         seasonal = Seasonal.empty(past.series, self.timing.day)
         held = len(past.top.held(0, past.block + 1))
         seasonal.block = self.seasonal.block - held
-        for ago in range(held - 1, -1, -1):
+        for ago in range(held - 1, -1, -1) if past.series else ():
             then = replace(past, block=past.block - ago)
             volatility.advance(then)
             seasonal.advance(then)
+        seasonal.block = self.seasonal.block
         return Standing.caught_up(past, self.standing.blocks), volatility, seasonal
 
     def _ask(

@@ -7,7 +7,7 @@ are counted back from now.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -46,6 +46,14 @@ class Past:
     def hour(self) -> int:
         """Blocks of an hour; 1 where they are longer."""
         return max(1, self.day // 24)
+
+    def of(self, series: Ints) -> Past:
+        """Return the same of some series."""
+        return replace(
+            self,
+            columns=series if self.columns is None else self.columns[series],
+            reach=None if self.reach is None else self.reach[series],
+        )
 
     def lag(self, blocks: int) -> Floats:
         """Return the highest use so many blocks ago, ``[S]``; 0 is the newest block."""

@@ -207,6 +207,8 @@ class Stream:
         count, block = len(rows), closed_until_s // self.use.block_s - 1
         every_block = np.full(count, np.iinfo(np.int64).max)
         self.forecaster.append(self.use.past(rows, block, every_block))
+        if len(self.rows) == 0:
+            self.until_s = (block + 1) * self.use.block_s
         append(self.control, RiskControl.empty(count))
         append(self.realised, Realised.empty(count))
         nothing = np.full(count, np.nan)
