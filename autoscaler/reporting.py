@@ -17,6 +17,8 @@ from recommender.backtest.lookback import what_if
 from recommender.decide import ALL_LAYERS, decide
 from recommender.report.blocks import HistoryEntry, ItemError
 from recommender.report.build import build_report
+from recommender.report.diagnosing import NO_DIAGNOSES, Diagnoses, diagnosed
+from recommender.report.hours import Hours, LongMemory
 from recommender.report.model import Meta, Report, Window
 from recommender.report.subject import Subject
 from recommender.report.thresholds import Thresholds
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from autoscaler.sources.source import MetricsSource
     from recommender.backtest.whatif import WhatIf
     from recommender.decision import Decisions
+    from recommender.forecast.promises import ForecastEvidence
     from recommender.observation import Observation
     from recommender.resources import Resource
     from recommender.usage.evidence import Evidence
@@ -52,6 +55,9 @@ class Analysis:
     observation: Observation
     decisions: Decisions
     evidence: Evidence
+    forecasts: ForecastEvidence | None = None
+    hours: Hours | None = None
+    """Of more than the week of the evidence, where a longer history was read."""
     start_s: int
     now_s: int
     errors: tuple[ItemError, ...] = ()
@@ -97,7 +103,7 @@ def analyse(
     ``CollectionError`` where nothing could be read.
     """
     views = tuple(cluster.snapshot())
-    model = UsageModel(resources)
+    model = LongMemory(resources)
     collector = Collector(source, model, step_s=step_s)
     collector.see(views)
     collected = _collected(collector, start_s, now_s)
@@ -112,6 +118,8 @@ def analyse(
         observation=observed.observation,
         decisions=decisions,
         evidence=read_evidence(model, observed.usage_rows, now_s),
+        forecasts=model.forecasts.evidence(observed.usage_rows),
+        hours=model.hours(observed.usage_rows),
         start_s=start_s,
         now_s=now_s,
         errors=_all_errors(errors, _read_errors(collected)),
@@ -120,7 +128,12 @@ def analyse(
     )
 
 
-def report_of(analysis: Analysis, text: ReportText, whatif: WhatIf | None = None) -> Report:
+def report_of(
+    analysis: Analysis,
+    text: ReportText,
+    whatif: WhatIf | None = None,
+    diagnoses: Diagnoses = NO_DIAGNOSES,
+) -> Report:
     """Return the report of an analysis."""
     window = Window(start_s=analysis.start_s, end_s=analysis.now_s, step_s=text.step_s)
     meta = Meta(
@@ -131,7 +144,7 @@ def report_of(analysis: Analysis, text: ReportText, whatif: WhatIf | None = None
         currency=text.currency,
         scanned_workloads=len(analysis.views),
         skipped={**text.skipped, **analysis.skipped},
-        notes=(*text.notes, *analysis.notes),
+        notes=(*text.notes, *analysis.notes, *diagnoses.notes),
     )
     return build_report(
         meta=meta,
@@ -144,6 +157,31 @@ def report_of(analysis: Analysis, text: ReportText, whatif: WhatIf | None = None
         history=analysis.history,
         errors=analysis.errors,
         thresholds=text.thresholds,
+        forecasts=analysis.forecasts,
+        diagnoses=diagnoses,
+    )
+
+
+def look_into_days(
+    analysis: Analysis,
+    *,
+    clock: Callable[[], float] | None = None,
+    workload: str | None = None,
+) -> Diagnoses:
+    """Return the patterns of what asks for forecasts, or of one ``namespace/workload``.
+
+    With a ``clock`` models that are asked for by name are fitted too, in processes of their own.
+    """
+    rows = None
+    if workload is not None:
+        rows = [i for i, view in enumerate(analysis.views) if "/".join(view.key) == workload]
+    return diagnosed(
+        [view.policy for view in analysis.views],
+        analysis.observation.resources,
+        analysis.evidence,
+        clock=clock,
+        rows=rows,
+        hours=analysis.hours,
     )
 
 

@@ -67,6 +67,18 @@ class Code(Enum):
     RecentVram = (19, "VRAM in use now and p99 of the 1-h histogram are at most {after}")
     DayPeakReplicas = (20, "a fixed count has to last a day: {transition}")
     Contended = (21, "its GPU gave it less than its limit and hid its demand: {transition}")
+    Forecast = (22, "demand to come is forecast to stay below {after}")
+    ForecastFloor = (23, "not below the forecast with its margin: {transition}")
+    LastSamples = (
+        24,
+        "samples are {arg:duration} apart: the last three and the forecast give {after}",
+    )
+    SegmentFloor = (25, "not below the highest hour of this part of the day: {transition}")
+    ReplicaForecast = (
+        26,
+        "forecast demand is {arg:ratio} of the target per worker: {transition}",
+    )
+    SaturationRoom = (27, "a worker counts as held down from 98 % of its limit on: {transition}")
     # bounds of the target
     Floor = (30, "smallest amount is {after}: {transition}")
     MinAllowed = (31, "minAllowed: {transition}")
@@ -77,6 +89,13 @@ class Code(Enum):
     MinReplicas = (36, "minReplicas: {transition}")
     MaxReplicas = (37, "maxReplicas: {transition}")
     GpuBudget = (38, "the GPU budget allows {after} replicas: {transition}")
+    # why a forecast that is asked for does not count
+    ForecastYoung = (40, "no forecast yet: less than 6 h of use are known")
+    ForecastGaps = (41, "no forecast: less than 70 % of the last 6 h are known")
+    ForecastUnproven = (42, "no forecast yet: fewer than 100 of its outcomes are known")
+    ForecastNoGain = (43, "no forecast: it is no better than the histogram")
+    ForecastStep = (44, "no forecast: demand has left all that was expected behind")
+    ForecastNotMade = (45, "no forecast: prediction.model asks for the histogram")
     # what may be written now
     RatioBound = (
         50,
@@ -130,6 +149,7 @@ class Code(Enum):
     )
     NotEvaluated = (78, "evaluated every {arg:duration}: stays at {after}")
     CronWindowEnded = (77, "the cron window is over: {transition}")
+    SegmentBegins = (80, "a part of the day begins that it is planned for: {transition}")
     UseNotFollowed = (79, "only cron rules and the external scaler are enrolled: {instead}")
     # no value at all
     NotEnoughHistory = (90, "less than 30 min or 12 samples: no recommendation")

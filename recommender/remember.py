@@ -47,11 +47,14 @@ def reconciled(tick: Tick) -> DecisionState:
     limit_s, limit_before = _still_lowered(
         tick, state.limit_decrease_s, state.limit_before_decrease, workloads.limit
     )
+    unplanned = state.segment_change_before == workloads.request
+    unplanned &= tick.now_s - state.segment_change_s > SETTLES_S
     limit_started = _started_lower(tick, state.seen_limit, workloads.limit, state.start_limit)
     state = replace(
         state,
         request_change_s=at,
         request_change_before=before,
+        segment_change_s=np.where(unplanned, NEVER, state.segment_change_s),
         request_decrease_s=np.where(started, tick.now_s, request_s),
         request_before_decrease=np.where(started, state.seen_request, request_before),
         limit_decrease_s=np.where(limit_started, tick.now_s, limit_s),
@@ -127,12 +130,17 @@ def _with_requests(
     targets: RequestTargets,
     proposed: NextRequests,
 ) -> DecisionState:
-    """Note changes of requests; what a cron rule moves is neither counted nor watched."""
+    """Note changes of requests; what a cron rule moves is neither counted nor watched.
+
+    What a learned part of the day moves is not counted, but it may be wrong, so it is watched.
+    """
     current, now_s = tick.workloads.request, tick.now_s
     if Layer.REQUESTS not in tick.due:
         return state
     is_own = ~proposed.is_planned
-    at, before = _with_newest(state, changed(value, current) & is_own, now_s, current)
+    is_learned = targets.segment_begins & changed(value, current) & is_own
+    is_counted = changed(value, current) & is_own & ~is_learned
+    at, before = _with_newest(state, is_counted, now_s, current)
     decrease_s, before_decrease = _watched(
         tick, (value < current) & is_own, current, state.request_decrease_s,
         state.request_before_decrease,
@@ -144,6 +152,8 @@ def _with_requests(
         state,
         request_change_s=at,
         request_change_before=before,
+        segment_change_s=np.where(is_learned, now_s, state.segment_change_s),
+        segment_change_before=np.where(is_learned, current, state.segment_change_before),
         request_decrease_s=decrease_s,
         request_before_decrease=before_decrease,
         request_before_cron=np.where(begins, current, np.where(returned, np.nan, before_cron)),

@@ -44,6 +44,9 @@ class DecisionState:
     request_change_before: Floats
     request_before_cron: Floats
     """In force when a cron rule raised it; NaN: no cron rule did."""
+    segment_change_s: Ints
+    """When a request was changed because a learned part of the day began; NEVER: not yet."""
+    segment_change_before: Floats
     # pace of limits: value at the start of the running minute of decreases
     limit_anchor_s: Ints
     limit_anchor: Floats
@@ -87,6 +90,7 @@ class DecisionState:
 _TIMES = {
     "request_evaluated_s",
     "limit_evaluated_s",
+    "segment_change_s",
     "limit_anchor_s",
     "limit_raise_s",
     "request_decrease_s",

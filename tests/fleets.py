@@ -14,7 +14,8 @@ import numpy as np
 
 from recommender.decide import ALL_LAYERS, decide
 from recommender.decision import Code, Decisions, Layer
-from recommender.observation import Observation, UsageStatistics, Workers, Workloads
+from recommender.forecast.gate import Gate
+from recommender.observation import Forecasts, Observation, UsageStatistics, Workers, Workloads
 from recommender.policy.model import Policy
 from recommender.policy.table import policy_table
 from recommender.resources import TFLOPS, VRAM, Resource
@@ -84,6 +85,21 @@ def statistics(rows: int, resources: int, now_s: int, **columns: object) -> Usag
     return UsageStatistics(**base)  # type: ignore[arg-type]
 
 
+def forecasts(rows: int, resources: int, **columns: object) -> Forecasts:
+    """Return forecasts behind open gates, of nothing; keyword columns replace the defaults.
+
+    Numbers are spread over all workloads; ``[R]`` sequences over the workloads.
+    """
+    spread: dict[str, object] = {}
+    for item in fields(Forecasts):
+        shape = (rows,) if item.name.startswith("replica_") else (rows, resources)
+        default = {"gate": int(Gate.OPEN), "s": 0}.get(item.name.rpartition("_")[2], np.nan)
+        value = np.asarray(columns.get(item.name, default))
+        dtype = np.float64 if np.isnan(default) else np.int64
+        spread[item.name] = np.broadcast_to(value, shape).astype(dtype)
+    return Forecasts(**spread)  # type: ignore[arg-type]
+
+
 class StatedFleet:
     """Workloads whose statistics a test states, decided on with a virtual time."""
 
@@ -94,14 +110,19 @@ class StatedFleet:
         demand: Sequence[Sequence[float]] | None = None,
         is_ready: Sequence[Sequence[bool]] | None = None,
         usage: dict[str, object] | None = None,
+        foreseen: dict[str, object] | None = None,
         **columns: object,
     ) -> None:
-        """``demand`` and ``is_ready`` list the workers of each workload; default: one each."""
+        """``demand`` and ``is_ready`` list the workers of each workload; default: one each.
+
+        ``foreseen`` are columns of ``Forecasts``; None: there are none.
+        """
         rows, self.shape = len(policies), (len(policies), len(resources))
         self.resources = resources
         self.table = policy_table(policies, resources)
         self.now_s = BEGIN_S
         self.usage = dict(usage or {})
+        self.foreseen = foreseen
         self.workloads = workloads(rows, len(resources), **self._spread(columns))
         self.demand = [[np.nan]] * rows if demand is None else demand
         self.is_ready = [[True] * len(w) for w in self.demand] if is_ready is None else is_ready
@@ -123,6 +144,7 @@ class StatedFleet:
             workloads=self.workloads,
             workers=workers,
             usage=statistics(*self.shape, self.now_s, **self.usage),
+            forecasts=None if self.foreseen is None else forecasts(*self.shape, **self.foreseen),
         )
 
     def decide(

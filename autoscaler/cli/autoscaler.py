@@ -23,6 +23,7 @@ from autoscaler.cli.autoscaler_options import (
     ScalerTokenFileOption,
     StateFileOption,
     TickOption,
+    TrainEveryOption,
     WebhookUrlOption,
     WritersOption,
 )
@@ -79,6 +80,7 @@ def command(
     step: RawStepOption = "15s",
     state_file: StateFileOption = None,
     checkpoint_every: CheckpointEveryOption = "5m",
+    train_every: TrainEveryOption = "24h",
     write_rate: WriteRateOption = 200.0,
     workers: WritersOption = 8,
     external_scaler_allow: ScalerAllowOption = None,
@@ -136,6 +138,7 @@ def command(
             step=step,
             state_file=state_file,
             checkpoint_every=checkpoint_every,
+            train_every=train_every,
             write_rate_per_s=write_rate,
             writers=workers,
             scaler_allow=tuple(external_scaler_allow or ()),

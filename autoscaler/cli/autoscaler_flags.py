@@ -36,6 +36,7 @@ class AutoscalerFlags:
     step: str
     state_file: Path | None
     checkpoint_every: str
+    train_every: str
     write_rate_per_s: float
     writers: int
     scaler_allow: tuple[str, ...]
@@ -76,6 +77,7 @@ class AutoscalerFlags:
                 state_path=self.state_file,
                 checkpoint_every_s=parse_duration_s(self.checkpoint_every, "--checkpoint-every"),
                 page_every_s=parse_duration_s(self.page_every, "--page-every"),
+                train_every_s=parse_duration_s(self.train_every, "--train-every"),
             ),
             stated=stated,
             webhook=self._webhook(),

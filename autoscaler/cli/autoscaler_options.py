@@ -103,6 +103,13 @@ StateFileOption = Annotated[
 CheckpointEveryOption = Annotated[
     str, _duration("--checkpoint-every", "How often the state file is written.")
 ]
+TrainEveryOption = Annotated[
+    str,
+    _duration(
+        "--train-every",
+        "How often the models that forecast for the whole fleet are trained; 1m and longer.",
+    ),
+]
 WritersOption = Annotated[
     int,
     typer.Option(

@@ -37,7 +37,9 @@ def run_explain(
     if saved is not None:
         report = load_report(saved)
     else:
-        report = compute_report(options, has_what_if=has_what_if, terminal=terminal)
+        report = compute_report(
+            options, has_what_if=has_what_if, terminal=terminal, workload=full_name(workload)
+        )
     own = workload_report(report, workload)
     for destination in destinations:
         if destination.format is Format.TABLE:
@@ -65,7 +67,7 @@ def _explain_live(
 def workload_report(report: Report, workload: str) -> Report:
     """Return the report of one workload.  Raises ``UsageError`` with names like it."""
     known = sorted({item.name for item in report.items})
-    name = workload if "/" in workload else f"default/{workload}"
+    name = full_name(workload)
     failed = [error for error in report.errors if f"{error.namespace}/{error.workload}" == name]
     if name not in known:
         if failed:
@@ -73,6 +75,11 @@ def workload_report(report: Report, workload: str) -> Report:
         raise UsageError(f"no workload {name!r}; {names_like(name, known)}")
     chosen = selected(report, Selection(workloads=(_literal(name),)))
     return replace(chosen, errors=tuple(failed))
+
+
+def full_name(workload: str) -> str:
+    """Return ``namespace/workload``: one without a namespace is in ``default``, as with kubectl."""
+    return workload if "/" in workload else f"default/{workload}"
 
 
 def names_like(name: str, known: Sequence[str]) -> str:

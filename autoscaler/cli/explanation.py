@@ -10,6 +10,7 @@ from itertools import groupby
 
 from autoscaler.cli.plot import text_plot
 from recommender.report.blocks import NextSize, RecommendedSize, WhatIfScore
+from recommender.report.forecast_wording import forecast_head, forecast_lines, pattern_lines
 from recommender.report.model import REPLICAS, Item, Meta
 from recommender.report.window import window_text
 from recommender.report.wording import (
@@ -55,6 +56,8 @@ def _item(item: Item, meta: Meta) -> Iterator[str]:
     yield from _plot(item, None if meta.window is None else meta.window.end_s)
     yield from _section("why", _reasons(item))
     yield from _section("had it been in force", _what_if(item))
+    yield from _section("forecast", _forecast(item))
+    yield from _section("pattern of the days", _pattern(item))
     yield from _section("money", _money(item, meta))
     yield from _section("policy", _policy(item))
     yield from _section("changes so far", _history(item))
@@ -195,6 +198,17 @@ def _what_if(item: Item) -> Iterator[str]:
         if share is not None:
             blocks = f"{percent(share)} of the 5-minute blocks"
             yield f"in hindsight, {blocks} were above the recommended {name}"
+
+
+def _forecast(item: Item) -> Iterator[str]:
+    for forecast in item.forecasts:
+        yield forecast_head(forecast)
+        yield from (f"  {line}" for line in forecast_lines(item, forecast))
+
+
+def _pattern(item: Item) -> Iterator[str]:
+    if item.pattern is not None:
+        yield from pattern_lines(item, item.pattern)
 
 
 def _score(score: WhatIfScore, word: str) -> str:

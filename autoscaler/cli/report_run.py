@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -15,7 +16,7 @@ from autoscaler.cli.rendering import Look, write_report
 from autoscaler.cli.report_input import ReportOptions, opened
 from autoscaler.cli.terminal import Terminal
 from autoscaler.errors import UsageError
-from autoscaler.reporting import look_back, report_of
+from autoscaler.reporting import look_back, look_into_days, report_of
 from autoscaler.sources.live_server import LiveServer
 from recommender.report import select
 from recommender.report.blocks import Severity
@@ -84,8 +85,18 @@ def _tell_unmatched(report: Report, globs: Sequence[str], terminal: Terminal) ->
             )
 
 
-def compute_report(options: ReportOptions, *, has_what_if: bool, terminal: Terminal) -> Report:
-    """Return the report of all workloads of a file or server, or that of an autoscaler."""
+def compute_report(
+    options: ReportOptions,
+    *,
+    has_what_if: bool,
+    terminal: Terminal,
+    workload: str | None = None,
+) -> Report:
+    """Return the report of all workloads of a file or server, or that of an autoscaler.
+
+    The days of ``workload`` are looked into whether it asks for forecasts or not, and those of no
+    other.
+    """
     if isinstance(options, LiveServer):
         return live_report(options, terminal)
     with terminal.progress("report") as advance, opened(options, terminal) as given:
@@ -94,7 +105,8 @@ def compute_report(options: ReportOptions, *, has_what_if: bool, terminal: Termi
         whatif = None
         if has_what_if:
             whatif = look_back(analysis, lambda done: advance(share + (1.0 - share) * done))
-        return report_of(analysis, given.text(), whatif)
+        diagnoses = look_into_days(analysis, clock=time.monotonic, workload=workload)
+        return report_of(analysis, given.text(), whatif, diagnoses)
 
 
 def code_of_report(report: Report, fail_on: FailOn) -> ExitCode:

@@ -94,6 +94,7 @@ def _report(
         observation=result.observation,
         decisions=result.decisions,
         evidence=result.evidence,
+        forecasts=result.forecasts,
         start_s=result.start_s,
         now_s=result.now_s,
         history=result.history,

@@ -1,7 +1,8 @@
 """Checkpoints of the loop: usage model, decision state, history and reading positions as bytes.
 
 Sealed, without pickled objects.  A checkpoint that is damaged or of another version is refused; the
-usage model is then built from the source again.
+usage model is then built from the source again.  Of forecasts it holds what they have learned and
+what their models are trained on, never a model; where these do not fit, forecasts begin anew.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import orjson
 from autoscaler.scaling.collect.collecting import Position
 from autoscaler.scaling.observing import FleetState
 from recommender.errors import CheckpointError
+from recommender.forecast.checkpoint import forecasts_to_arrays, restore_forecasts
 from recommender.report.blocks import HistoryEntry
 from recommender.state import DecisionState
 from recommender.usage.archive import packed, unpacked
@@ -26,9 +28,9 @@ if TYPE_CHECKING:
     from recommender.resources import Resource
     from recommender.usage.model import UsageModel
 
-VERSION = 3
+VERSION = 4
 _MAGIC = b"tfa-state\0"
-_STATE = "state."
+_STATE, _FORECASTS = "state.", "forecasts."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,11 +43,14 @@ class Checkpoint:
     ticked_s: Mapping[int, int]
     """Layer to the time of its last tick."""
     history: Mapping[tuple[str, str], tuple[HistoryEntry, ...]]
+    forgotten: str = ""
+    """Why what forecasts had learned could not be read; empty: it was."""
 
 
 def to_bytes(checkpoint: Checkpoint) -> bytes:
     """Return a checkpoint as bytes."""
     fleet = checkpoint.fleet
+    learned, arrays = forecasts_to_arrays(checkpoint.model.forecasts)
     header = {
         "version": VERSION,
         "keys": None if fleet is None else fleet.keys,
@@ -55,12 +60,14 @@ def to_bytes(checkpoint: Checkpoint) -> bytes:
             (key, [asdict(entry) for entry in entries])
             for key, entries in checkpoint.history.items()
         ],
+        "forecasts": learned,
     }
     columns = {"model": np.frombuffer(model_to_bytes(checkpoint.model), np.uint8)}
     if fleet is not None:
         for item in fields(DecisionState):
             columns[_STATE + item.name] = getattr(fleet.state, item.name)
-    return packed(_MAGIC, orjson.dumps(header), columns)
+    columns |= {_FORECASTS + name: array for name, array in arrays.items()}
+    return packed(_MAGIC, orjson.dumps(header, option=orjson.OPT_SERIALIZE_NUMPY), columns)
 
 
 def from_bytes(data: bytes, resources: Sequence[Resource]) -> Checkpoint:
@@ -76,6 +83,7 @@ def from_bytes(data: bytes, resources: Sequence[Resource]) -> Checkpoint:
         )
     try:
         model = model_from_bytes(columns.pop("model").tobytes(), resources)
+        forgotten = _restore_forecasts(model, header["forecasts"], columns)
         return Checkpoint(
             model=model,
             fleet=_fleet(header["keys"], columns),
@@ -85,9 +93,26 @@ def from_bytes(data: bytes, resources: Sequence[Resource]) -> Checkpoint:
                 tuple(key): tuple(HistoryEntry(**entry) for entry in entries)
                 for key, entries in header["history"]
             },
+            forgotten=forgotten,
         )
     except (KeyError, TypeError) as error:
         raise CheckpointError(f"the checkpoint lacks a part: {error}") from error
+
+
+def _restore_forecasts(
+    model: UsageModel, header: Mapping[str, Any], columns: Mapping[str, Any]
+) -> str:
+    """Let the forecasts of a model go on; return why they begin anew, empty if they do not."""
+    arrays = {
+        name.removeprefix(_FORECASTS): array
+        for name, array in columns.items()
+        if name.startswith(_FORECASTS)
+    }
+    try:
+        restore_forecasts(model.forecasts, header, arrays)
+    except CheckpointError as error:
+        return str(error)
+    return ""
 
 
 def _fleet(keys: list[list[str]] | None, columns: Mapping[str, Any]) -> FleetState | None:

@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
 _SAME_AMOUNT = 1e-3
 """Steps are told before amounts are rounded."""
-_ORIGINS = tuple(code for code in Code if code.number < 10)
+_ORIGINS = (
+    *(code for code in Code if code.number < 10),
+    Code.Forecast,
+    Code.ReplicaForecast,
+)
 _TURNS = (
     Code.RolledBack,
     Code.VramDenied,
@@ -28,6 +32,8 @@ _TURNS = (
     Code.CronFloor,
     Code.ExternalRecommendation,
     Code.SafeLimit,
+    Code.SegmentBegins,
+    Code.ForecastFloor,
     Code.DayFloor,
 )
 """Steps that turn a decision, the strongest first."""

@@ -1,7 +1,8 @@
 """Days of a fleet in seconds: the loop over a cluster in memory with a virtual clock.
 
 Layers 1 and 2 tick every minute, and every 15 s in one hour that is shown closely; layer 3 every
-ten minutes.  Nothing here decides anything: it moves time and calls the loop.
+ten minutes.  Nothing here decides anything: it moves time, calls the loop, and has the models of
+the fleet trained daily in that time.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from autoscaler.scaling.loop import Loop, LoopSettings
 from autoscaler.simulate.cluster import SAMPLE_S, SimulatedCluster
 from autoscaler.simulate.fleet import RESOURCES, Fleet
 from recommender.decision import Layer
+from recommender.forecast.daily_training import TrainingTimes, train_due
 from recommender.policy.model import Mode
 from recommender.usage.model import UsageModel
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from autoscaler.scaling.cluster import WorkloadView
     from autoscaler.scaling.loop import Tick
     from recommender.decision import Decisions
+    from recommender.forecast.promises import ForecastEvidence
     from recommender.observation import Observation
     from recommender.policy.model import Policy
     from recommender.report.blocks import HistoryEntry
@@ -56,6 +59,7 @@ class SimulationResult:
     """What all layers would decide at the end; not applied."""
     policies: tuple[Policy, ...]
     evidence: Evidence
+    forecasts: ForecastEvidence
     history: Mapping[tuple[str, str], Sequence[HistoryEntry]]
     start_s: int
     now_s: int
@@ -95,11 +99,12 @@ def simulate(
         LoopSettings(mode=mode, period_s=_periods(), step_s=SAMPLE_S),
     )
     end_s = start_s + length_s
-    ticks = 0
+    ticks, trainings = 0, TrainingTimes()
     while clock.now_s() < end_s:
         run_once(
             loop, cluster, clock, min(clock.now_s() + _step_s(clock, start_s, burst_hour), end_s)
         )
+        train_due(loop.model.forecasts, trainings, clock.now_s())
         ticks += 1
         if progress is not None:
             progress(clock.now_s() - start_s, length_s)
@@ -142,6 +147,7 @@ def _result(
         decisions=last.decisions,
         policies=tuple(view.policy for view in last.views),
         evidence=evidence,
+        forecasts=loop.model.forecasts.evidence(last.observed.usage_rows),
         history=loop.records.histories(),
         start_s=start_s,
         now_s=now_s,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from autoscaler.telemetry.family import Kind, family
+from autoscaler.telemetry.forecast_families import FORECAST_FAMILIES
 
 TICKS = family("ticks_total", Kind.COUNTER, "Looks at the whole fleet")
 DECISIONS = family(
@@ -53,8 +54,8 @@ WRITE_BACKLOG = family(
 CYCLE_DURATION = family(
     "cycle_duration_seconds",
     Kind.HISTOGRAM,
-    "Time of each stage: snapshot, collect, observe, decide, plan, validate, apply, show, "
-    "checkpoint",
+    "Time of each stage: upkeep (of forecasts), snapshot, collect, observe, decide, plan, "
+    "validate, apply, show, checkpoint",
     "stage",
 )
 CYCLE_ERRORS = family(
@@ -132,4 +133,5 @@ AUTOSCALER_FAMILIES = (
     QUESTIONS,
     WARMING,
     WARMING_PROGRESS,
+    *FORECAST_FAMILIES,
 )

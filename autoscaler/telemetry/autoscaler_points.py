@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from autoscaler.telemetry import autoscaler_families as families
 from autoscaler.telemetry.family import Distribution, Point
+from autoscaler.telemetry.forecast_points import named_points, promise_points, training_points
 
 if TYPE_CHECKING:
     from autoscaler.scaling.running.counts.autoscaler_snapshot import AutoscalerSnapshot
@@ -36,6 +37,9 @@ def autoscaler_points(autoscaler: AutoscalerSnapshot) -> Iterator[Point | Distri
     yield Point(family=families.WARMING, value=progress_ratio is not None)
     if progress_ratio is not None:
         yield Point(family=families.WARMING_PROGRESS, value=progress_ratio)
+    yield from promise_points(autoscaler.promises)
+    yield from training_points(autoscaler.upkeep.training)
+    yield from named_points(autoscaler.upkeep.named)
 
 
 def _ticked(ticks: TickSnapshot) -> Iterator[Point | Distribution]:

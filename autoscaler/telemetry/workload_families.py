@@ -47,6 +47,21 @@ REPLICAS = family("workload_replicas", Kind.GAUGE, "Replicas that are wanted now
 RECOMMENDED_REPLICAS = family(
     "recommended_replicas", Kind.GAUGE, "Recommended replicas", *WORKLOAD_LABELS
 )
+RISK_PROMISED = family(
+    "workload_risk_promised_ratio",
+    Kind.GAUGE,
+    "Share of minutes that may lie above what is in force, by layer (requests, limits); absent "
+    "without a riskTarget",
+    *AMOUNT_LABELS,
+    "layer",
+)
+RISK_REALISED = family(
+    "workload_risk_realised_ratio",
+    Kind.GAUGE,
+    "Share of minutes that did lie above what was in force; half of it is of the last 7 days",
+    *AMOUNT_LABELS,
+    "layer",
+)
 
 WORKLOAD_FAMILIES = (
     REQUEST,
@@ -59,4 +74,6 @@ WORKLOAD_FAMILIES = (
     AGE,
     REPLICAS,
     RECOMMENDED_REPLICAS,
+    RISK_PROMISED,
+    RISK_REALISED,
 )

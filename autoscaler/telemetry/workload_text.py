@@ -51,7 +51,24 @@ def workload_text(table: FleetTable, now_s: float) -> bytes:
     ):
         lines += _beginning(family)
         lines += _lines(family, heads, "} ", np.where(is_own_row, replicas, np.nan))
+    lines += _risks(table, heads)
     return "".join(lines).encode()
+
+
+def _risks(table: FleetTable, heads: Sequence[str]) -> Iterator[str]:
+    """Return what was promised to workloads that state a risk, and what came of it."""
+    evidence = table.evidence
+    layers = (
+        () if evidence is None else (("requests", evidence.requests), ("limits", evidence.limits))
+    )
+    for family in (families.RISK_PROMISED, families.RISK_REALISED):
+        yield from _beginning(family)
+        for layer, of in layers:
+            shares = of.promised if family is families.RISK_PROMISED else of.realised
+            shares = np.where(np.isnan(of.promised), np.nan, shares)
+            for column, resource in enumerate(table.resources):
+                end = f',resource="{resource.translate(_ESCAPES)}",layer="{layer}"}} '
+                yield from _lines(family, heads, end, shares[:, column])
 
 
 def _head(view: WorkloadView) -> str:

@@ -24,7 +24,7 @@ from recommender.forecast.use import LimitsUse, ReplicasUse, RequestsUse
 from recommender.policy.table import MODEL_NAMES
 from recommender.usage.blocks import BLOCK_S
 from recommender.usage.startup import learned_startup_s
-from recommender.usage.store import CLOSE_AFTER_S, DAY_S
+from recommender.usage.store import CLOSE_AFTER_S
 
 if TYPE_CHECKING:
     from recommender.forecast.fleet_model import FleetModel
@@ -33,8 +33,9 @@ if TYPE_CHECKING:
     from recommender.policy.table import PolicyTable
     from recommender.usage.model import UsageModel
 
-WARM_UP_S = DAY_S // 2
-"""So much of a history that is read at once is gone through forecast by forecast."""
+WARM_UP_BLOCKS = 168
+"""So many of the newest blocks of a history that is read at once are gone through one by one, each
+with its forecast: a gate wants the outcome of a hundred."""
 
 
 class FleetForecasts:
@@ -43,8 +44,8 @@ class FleetForecasts:
     def __init__(self, model: UsageModel) -> None:
         self._model = model
         self.streams: dict[StreamKey, Stream] = {}
-        self.follow_since_s = 0
-        """Blocks that end before it are closed without a forecast."""
+        self.history_end_s = 0
+        """Of a history that is read at once: its older blocks are closed without a forecast."""
         self._policies: PolicyTable | None = None
         self._rows: Ints = np.empty(0, np.int64)
         self._replicas_ahead_s: Ints = np.empty(0, np.int64)
@@ -88,17 +89,23 @@ class FleetForecasts:
 
     def stops_s(self, resource: int, closed_until_s: int, limit_s: int) -> list[int]:
         """Return where closing up to ``limit_s`` has to stop for a forecast; the limit is last."""
-        if not any(key.resource == resource for key in self.streams):
-            return [limit_s]
-        first = max(closed_until_s, self.follow_since_s) // BLOCK_S + 1
-        return [*(block * BLOCK_S for block in range(first, -(-limit_s // BLOCK_S))), limit_s]
+        stops = {limit_s}
+        for key, stream in self.streams.items():
+            if key.resource == resource:
+                block_s = stream.use.block_s
+                first_s = max(closed_until_s, self._since_s(stream), self._model.begin_s)
+                stops.update(range((first_s // block_s + 1) * block_s, limit_s, block_s))
+        return sorted(stops)
 
     def closed(self, resource: int, until_s: int) -> None:
         """Forecast from the blocks that ended at ``until_s`` and have just closed."""
         for key, stream in self.streams.items():
             is_due = key.resource == resource and until_s % stream.use.block_s == 0
-            if is_due and until_s > max(stream.until_s, self.follow_since_s):
+            if is_due and until_s > max(stream.until_s, self._since_s(stream)):
                 stream.advance(until_s)
+
+    def _since_s(self, stream: Stream) -> int:
+        return self.history_end_s - WARM_UP_BLOCKS * stream.use.block_s
 
     def note_in_force(self, rows: Ints, workloads: Workloads) -> None:
         """Take what is in force now, in the order of usage ``rows``, before anything is decided."""

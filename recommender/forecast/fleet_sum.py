@@ -7,6 +7,7 @@ one bucket to the next.  Sums of whole numbers do not.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recommender.observation import Floats
 
@@ -16,7 +17,7 @@ LARGEST = 2.0**12
 """What is more counts as so much; a sum over two million series then fits into 63 bits."""
 
 
-def fleet_sum(values: Floats, axis: int) -> Floats:
+def fleet_sum(values: Floats | NDArray[np.float32], axis: int) -> Floats:
     """Return the sum over the axis of series; NaN counts as 0."""
     whole = np.rint(np.minimum(np.nan_to_num(values), LARGEST) * PARTS).astype(np.int64)
     return np.asarray(whole.sum(axis=axis) / PARTS, np.float64)

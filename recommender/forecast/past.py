@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recommender.observation import Floats, Ints
 from recommender.usage.rings import TimeRing
@@ -110,7 +111,7 @@ def deviation(values: Floats) -> Floats:
     return np.sqrt(np.maximum(average(values * values) - average(values) ** 2, 0.0))
 
 
-def quantiles(values: Floats, levels: tuple[float, ...]) -> Floats:
+def quantiles(values: Floats | NDArray[np.float32], levels: tuple[float, ...]) -> Floats:
     """Return quantiles over time, ``[levels, S]``: the value at rank ``level * (n - 1)``.
 
     NaN where nothing was measured.

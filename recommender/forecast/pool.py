@@ -28,6 +28,8 @@ from recommender.observation import Floats
 LIMIT_S = 20.0
 START_LIMIT_S = 120.0
 """To start a process and load its libraries; no part of the limit of a fit."""
+LOOK_S = 0.5
+"""Between two looks at whether the answers are still wanted."""
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -59,12 +61,14 @@ def fit_all(
     clock: Callable[[], float],
     limit_s: float = LIMIT_S,
     processes: int = 2,
+    is_wanted: Callable[[], bool] = lambda: True,
 ) -> list[NamedForecast]:
     """Return the forecasts in the order of ``fits``.
 
     ``clock`` gives seconds that never run backwards (``time.monotonic``).  A fit that takes longer
-    than ``limit_s`` has the reason ``TIMED_OUT``, one whose process died ``ENDED``.  Raises as
-    ``fit_forecast`` does, before any process is started.
+    than ``limit_s`` has the reason ``TIMED_OUT``, one whose process died ``ENDED``, and so have all
+    that are not done when they are no longer wanted.  Raises as ``fit_forecast`` does, before any
+    process is started.
     """
     for fit in fits:
         check(
@@ -74,7 +78,15 @@ def fit_all(
             horizon_blocks=fit.horizon_blocks,
             levels=fit.levels,
         )
-    done = run_each(_fit, fits, clock=clock, limit_s=limit_s, processes=processes, prepare=load)
+    done = run_each(
+        _fit,
+        fits,
+        clock=clock,
+        limit_s=limit_s,
+        processes=processes,
+        prepare=load,
+        is_wanted=is_wanted,
+    )
     return [
         replace(
             without_value(each.reason or Reason.ENDED, fit.horizon_blocks, len(fit.levels))
@@ -94,11 +106,13 @@ def run_each(
     limit_s: float,
     processes: int,
     prepare: Callable[[], None] | None = None,
+    is_wanted: Callable[[], bool] = lambda: True,
 ) -> list[Done[Answer]]:
     """Return what became of ``task(item)`` for each item, in their order.
 
     ``task`` is a function of a module, items and answers can be pickled; ``prepare`` is called
-    once in each process, before the time of its first item begins.
+    once in each process, before the time of its first item begins.  Once the answers are no longer
+    wanted, what is not done has the reason ``ENDED``.
     """
     if limit_s <= 0 or processes < 1:
         raise ContractError(f"limit_s {limit_s}, processes {processes}; allowed: above 0")
@@ -106,7 +120,7 @@ def run_each(
     done: dict[int, Done[Answer]] = {}
     workers: list[_Worker[Item, Answer]] = []
     try:
-        while len(done) < len(items):
+        while len(done) < len(items) and is_wanted():
             while waiting and len(workers) < processes:
                 workers.append(_Worker(task, prepare, waiting.popleft(), clock()))
             _wait(workers, clock())
@@ -123,7 +137,8 @@ def run_each(
     finally:
         for worker in workers:
             worker.end()
-    return [done[position] for position in range(len(items))]
+    ended: Done[Answer] = Done(answer=None, reason=Reason.ENDED, seconds=0.0)
+    return [done.get(position, ended) for position in range(len(items))]
 
 
 def _fit(fit: NamedFit) -> NamedForecast:
@@ -194,9 +209,10 @@ class _Worker(Generic[Item, Answer]):
 
 
 def _wait(workers: Sequence[_Worker[Item, Answer]], now_s: float) -> None:
-    """Wait for an answer, the end of a process or the first deadline."""
+    """Wait for an answer, the end of a process or the first deadline, at most ``LOOK_S``."""
     first_s = min(worker.deadline_s for worker in workers)
-    wait([worker.connection for worker in workers], timeout=max(0.0, first_s - now_s))
+    left_s = min(max(0.0, first_s - now_s), LOOK_S)
+    wait([worker.connection for worker in workers], timeout=left_s)
 
 
 def _serve(

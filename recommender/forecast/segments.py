@@ -18,6 +18,8 @@ HOURS = 24
 MOST_SEGMENTS = 4
 LEAST_SAVING = 0.1
 """Less than this share of one level for all day is not worth the changes."""
+SEGMENT_PRICE = 0.02
+"""A further segment saves at least this share of one level for all day."""
 _BATCH = 256
 """Series at once: what is kept for each of them fits into a cache."""
 
@@ -35,8 +37,8 @@ class Segments:
 def daily_segments(profile: Floats) -> Segments:
     """Return the segments of days with these hours, ``[24, S]``; NaN: nothing is known of an hour.
 
-    The sum of their levels over the hours is the smallest that up to four of them have.  An hour
-    that is not known may be the highest of all.
+    The sum of their levels over the hours, with a price for each segment, is the smallest that up
+    to four of them have.  An hour that is not known may be the highest of all.
     """
     level = np.full(profile.shape, np.nan)
     known = np.flatnonzero(~np.isnan(profile).all(axis=0))
@@ -57,7 +59,8 @@ def _levels(hours: Floats) -> Floats:
     A day of four segments is two arcs of two segments each, so that only arcs need be tried.
     """
     highest = _highest(hours)
-    cost = highest * np.arange(HOURS + 1)[:, None, None]
+    price = SEGMENT_PRICE * HOURS * highest[HOURS, 0]
+    cost = highest * np.arange(HOURS + 1)[:, None, None] + price
     pair, cut = _pairs(cost)
     best, length = pair[HOURS], np.full(hours.shape, HOURS, np.int64)
     for first in range(1, HOURS):

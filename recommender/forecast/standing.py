@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recommender.forecast.past import DAYS_KEPT, Past, highest, quantiles
 from recommender.observation import Floats
@@ -40,7 +41,7 @@ class Standing:
     """[L, S] quantiles at ``DAY_LEVELS`` of the blocks of the last day."""
     hours: Floats
     """[L, S] quantiles at ``HOUR_LEVELS`` of the hours' highest use in the last 7 days."""
-    hour_tops: Floats
+    hour_tops: NDArray[np.float32]
     """[HOURS_KEPT, S] highest use of each hour; a ring."""
     blocks: int = 0
 
@@ -53,7 +54,7 @@ class Standing:
             seen=np.zeros(series),
             day=np.full((len(DAY_LEVELS), series), np.nan),
             hours=np.full((len(HOUR_LEVELS), series), np.nan),
-            hour_tops=np.full((HOURS_KEPT, series), np.nan),
+            hour_tops=np.full((HOURS_KEPT, series), np.nan, np.float32),
         )
 
     @classmethod
@@ -67,7 +68,7 @@ class Standing:
         faded = week * (0.5 ** (ages / (HALF_LIFE_DAYS * past.day)))[:, None]
         hours = (blocks - 1 - ages) // past.hour
         kept = hours > (blocks - 1) // past.hour - HOURS_KEPT
-        hour_tops = np.full((HOURS_KEPT, past.series), np.nan)
+        hour_tops = np.full((HOURS_KEPT, past.series), np.nan, np.float32)
         np.fmax.at(hour_tops, hours[kept] % HOURS_KEPT, week[kept])
         return cls(
             peak=np.nan_to_num(highest(faded)),

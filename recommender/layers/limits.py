@@ -11,6 +11,7 @@ from recommender.decision import Code, Layer
 from recommender.layers.bounds import asked_for, at_most, bounded_limit, raised_to
 from recommender.layers.confidence import reason_of_kept, unknown_reason
 from recommender.layers.context import Tick
+from recommender.layers.forecasts import LayerForecast, explain_gate, forecast_of
 from recommender.observation import Bools, Floats
 from recommender.resources import GIB
 from recommender.usage.quality import SATURATED_SHARE
@@ -18,6 +19,8 @@ from recommender.usage.statistics import COARSE_STEP_S
 
 LAYER = Layer.LIMITS
 SATURATED_RAISE = 1.5
+SATURATION_ROOM = 1.001 / SATURATED_SHARE
+"""The share of minutes that a risk allows is that of saturated ones; rounding makes none."""
 PRESSURE_SHARE = 0.9
 PRESSURE_RAISE = 1.2
 PRESSURE_LEAST_BYTES = GIB
@@ -84,31 +87,58 @@ def kept_targets(tick: Tick) -> LimitTargets:
 def _base(tick: Tick, unknown: NDArray[np.int16]) -> Floats:
     """Return use with its margin: bursts of the last minute, or what the histograms say.
 
-    A burst needs no history; the upper percentile of a long time does.
+    A burst needs no history; the upper percentile of a long time does.  A forecast that counts
+    takes the histograms' place; of VRAM it only raises, unless a risk is stated for it.
     """
     usage, rule = tick.usage, tick.policies.limits
+    forecast = forecast_of(tick, LAYER)
+    has_risk = ~np.isnan(rule.risk_target)
+    replaces = forecast.counts & (has_risk | ~tick.is_vram)
     coarse = (usage.step_s > COARSE_STEP_S) | np.isnan(usage.burst)
     recent = np.where(coarse, usage.last_three, usage.burst)
-    has_risk = ~np.isnan(rule.risk_target)
-    by_percentile = coarse | has_risk | tick.is_vram
-    value = np.where(by_percentile, np.fmax(recent, usage.limit_percentile), recent)
+    quantile = np.where(has_risk, forecast.calibrated, np.where(replaces, forecast.value, np.nan))
+    quantile = np.where(np.isnan(quantile), usage.limit_percentile, quantile)
+    by_quantile = coarse | has_risk | tick.is_vram
+    value = np.where(by_quantile, np.fmax(recent, quantile), recent)
     upper = np.where(unknown == 0, usage.request_upper, np.nan)
     value = np.where(rule.is_upper_percentile, upper, value)
-    _explain_source(tick, value, coarse, has_risk)
-    buffered = np.maximum(value * rule.factor, value + rule.least)
-    after = np.where(has_risk, value, buffered)
-    value = tick.log.changed(LAYER, Code.Buffer, value, after)
-    floor = np.where(has_risk | rule.is_upper_percentile, np.nan, usage.day_percentile)
+    explain_gate(tick, LAYER, forecast, value)
+    _explain_source(tick, value, coarse, np.where(replaces, forecast.value, np.nan))
+    value = _with_margin(tick, value)
+    floor = np.where(has_risk | rule.is_upper_percentile | replaces, np.nan, usage.day_percentile)
     value = raised_to(tick, LAYER, Code.DayFloor, value, floor)
+    value = _above_forecast(tick, value, forecast)
     value = raised_to(tick, LAYER, Code.LoadedModelFloor, value, usage.loaded_floor)
     return _keep_opaque(tick, value)
 
 
-def _explain_source(tick: Tick, value: Floats, coarse: Bools, has_risk: Bools) -> None:
+def _with_margin(tick: Tick, value: Floats) -> Floats:
+    """Add the margin; with a risk target no more than keeps use at the quantile from saturation."""
+    has_risk = ~np.isnan(tick.policies.limits.risk_target)
+    room = np.where(has_risk & ~tick.is_vram, value * SATURATION_ROOM, value)
+    value = tick.log.changed(LAYER, Code.SaturationRoom, value, room)
+    buffered = np.where(has_risk, value, _buffered(tick, value))
+    return tick.log.changed(LAYER, Code.Buffer, value, buffered)
+
+
+def _buffered(tick: Tick, value: Floats) -> Floats:
+    rule = tick.policies.limits
+    return np.maximum(value * rule.factor, value + rule.least)
+
+
+def _above_forecast(tick: Tick, value: Floats, forecast: LayerForecast) -> Floats:
+    """Raise a limit to what is forecast and its margin; a risk target needs neither."""
+    has_risk = ~np.isnan(tick.policies.limits.risk_target)
+    floor = np.where(has_risk, np.nan, _buffered(tick, forecast.value))
+    return raised_to(tick, LAYER, Code.ForecastFloor, value, floor)
+
+
+def _explain_source(tick: Tick, value: Floats, coarse: Bools, forecast: Floats) -> None:
     rule, nothing = tick.policies.limits, np.full(value.shape, np.nan)
-    known = ~np.isnan(value)
+    known, is_forecast = ~np.isnan(value), ~np.isnan(forecast)
+    tick.log.add(LAYER, Code.Forecast, known & is_forecast, nothing, forecast)
     upper = known & rule.is_upper_percentile
-    risk = known & ~upper & has_risk
+    risk = known & ~upper & ~np.isnan(rule.risk_target)
     vram = known & ~upper & ~risk & tick.is_vram
     compute = known & ~upper & ~risk & ~vram
     step_s = tick.usage.step_s.astype(np.float64)
@@ -116,7 +146,8 @@ def _explain_source(tick: Tick, value: Floats, coarse: Bools, has_risk: Bools) -
         (Code.UpperPercentile, upper, tick.policies.requests.upper_percentile),
         (Code.RiskTarget, risk, rule.risk_target),
         (Code.RecentVram, vram, np.nan),
-        (Code.CoarseSteps, compute & coarse, step_s),
+        (Code.CoarseSteps, compute & coarse & ~is_forecast, step_s),
+        (Code.LastSamples, compute & coarse & is_forecast, step_s),
         (Code.Burst, compute & ~coarse, np.nan),
     )
     for code, where, arg in sources:

@@ -17,6 +17,7 @@ from recommender.decision import Code, Layer
 from recommender.layers.bounds import at_most
 from recommender.layers.confidence import reason_of_kept
 from recommender.layers.context import Tick
+from recommender.layers.forecasts import explain_gate, forecast_of
 from recommender.observation import Bools, Floats
 from recommender.usage.quality import SATURATED_SHARE
 
@@ -63,6 +64,7 @@ def replica_targets(tick: Tick, cron_floor: Floats, limit: Floats) -> ReplicaTar
     desired = np.where(unknown == 0, _desired(tick, census, current), np.nan)
     desired = _not_fewer_while_held_down(tick, desired, current)
     desired = _lasting_a_day(tick, census, desired, limit)
+    desired = _ahead(tick, desired)
     raw = _asked(tick, desired, unknown, cron_floor)
     known = ~np.isnan(raw)
     reason = np.where(known, 0, unknown).astype(np.int16)
@@ -186,6 +188,20 @@ def _lasting_a_day(tick: Tick, census: _Census, desired: Floats, limit: Floats) 
     needed = _ceil(demand / (size * rule.target_of_limit))
     lasting = np.where(~rule.acts & (desired < needed), needed, desired)
     return _changed(tick, Code.DayPeakReplicas, desired, lasting)
+
+
+def _ahead(tick: Tick, desired: Floats) -> Floats:
+    """Add the workers now that the demand will need once they are up; a forecast removes none.
+
+    The tolerance is that of the demand of now, or a demand between two counts would go to and fro.
+    """
+    forecast, target = forecast_of(tick, LAYER), tick.policies.replicas.target_of_limit
+    explain_gate(tick, LAYER, forecast, desired)
+    workers = forecast.value / (_stated_limit(tick) * target)
+    ratio = workers / tick.workloads.replicas
+    needed = np.where(_tolerated(tick, ratio), tick.workloads.replicas, _ceil(workers))
+    raised = np.where(desired < needed, needed, desired)
+    return tick.log.changed(LAYER, Code.ReplicaForecast, desired, raised, ratio)
 
 
 def _with_doubtful_workers(tick: Tick, census: _Census, ratio: Floats) -> tuple[Floats, Floats]:

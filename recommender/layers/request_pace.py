@@ -1,7 +1,8 @@
 """From a request's target to what may be written now: bounds, confidence, threshold, pace, safety.
 
 What an active cron rule asks for is planned: it comes at once, and it goes at once when the window
-ends, back to what the rule had found (or to what use asks for by then, where that is more).
+ends, back to what the rule had found (or to what use asks for by then, where that is more).  So is
+one change when a learned part of the day begins; that one is watched like any of ours.
 """
 
 from __future__ import annotations
@@ -62,10 +63,12 @@ def next_requests(
     small = np.abs(value - current) <= rule.update_threshold * current
     small &= ~rule.is_asked_only
     value = _keep(tick, Code.InsideUpdateThreshold, value, small, rule.update_threshold)
-    value = _paced(tick, value)
+    value = _paced(tick, value, targets.segment_begins)
     period_s = rule.evaluation_s.astype(np.float64)
     value = _keep(tick, Code.NotEvaluated, value, ~tick.is_evaluated(LAYER), period_s)
     value = np.where(is_same(value, current), current, value)
+    begins = targets.segment_begins & (value != current)
+    tick.log.add(LAYER, Code.SegmentBegins, begins, current, value)
     value = _planned(tick, value, wanted, targets, acts)
     is_planned = _at_edge(tick, value, targets.planned)
     value = _keep(tick, Code.Paused, value, tick.is_paused)
@@ -173,7 +176,8 @@ def _trusted(
     return value
 
 
-def _paced(tick: Tick, value: Floats) -> Floats:
+def _paced(tick: Tick, value: Floats, is_free: Bools) -> Floats:
+    """Change step by step and four times a day, where it is not free; never after trouble."""
     current, state, rule = tick.workloads.request, tick.state, tick.policies.requests
     acts = rule.acts & ~rule.is_asked_only
     blocked = (value < current) & (state.no_decrease_until_s > tick.now_s)
@@ -183,6 +187,7 @@ def _paced(tick: Tick, value: Floats) -> Floats:
     is_short = tick.is_vram & (tick.usage.resident_peak > current)
     # and four careful decreases must not stand in the way of a jump in demand
     is_short |= (value > current) & (tick.usage.saturated_minutes > 0)
+    acts &= ~is_free
     tired = acts & ((age_s < DAY_S).sum(axis=2) >= CHANGES_PER_DAY) & ~is_short
     value = _keep(tick, Code.ChangesPerDay, value, tired, float(CHANGES_PER_DAY))
     before = state.request_change_before

@@ -11,7 +11,14 @@ from recommender.decision import Code, Layer
 from recommender.layers.bounds import asked_for, at_most, bounded_request, raised_to
 from recommender.layers.confidence import reason_of_kept, unknown_reason
 from recommender.layers.context import Tick
-from recommender.observation import Floats
+from recommender.layers.forecasts import (
+    LayerForecast,
+    explain_gate,
+    forecast_of,
+    segment_begins,
+    segment_floor,
+)
+from recommender.observation import Bools, Floats
 
 LAYER = Layer.REQUESTS
 
@@ -29,16 +36,21 @@ class RequestTargets:
     """What the external scaler or a cron rule asks for, whatever is known of use."""
     planned: Floats
     """What an active cron rule asks for: changes at its edges are free of pace."""
+    segment_begins: Bools
+    """A learned part of the day begins: one change towards the target is free of pace."""
     unknown: NDArray[np.int16]
 
 
 def request_targets(tick: Tick, cron_floor: Floats) -> RequestTargets:
-    """Return percentile (or peak), margin, floors and bounds of every request."""
-    usage = tick.usage
+    """Return percentile (or peak, or forecast), margin, floors and bounds of every request."""
+    usage, forecast = tick.usage, forecast_of(tick, LAYER)
     unknown = unknown_reason(tick, usage.request_target)
-    value = np.where(unknown == 0, usage.request_target, np.nan)
-    _explain_source(tick, value)
+    value = np.where(unknown == 0, _quantile(tick, forecast), np.nan)
+    explain_gate(tick, LAYER, forecast, value)
+    _explain_source(tick, value, forecast)
     value = tick.log.changed(LAYER, Code.Buffer, value, _buffered(tick, value))
+    value = raised_to(tick, LAYER, Code.ForecastFloor, value, _buffered(tick, forecast.value))
+    value = raised_to(tick, LAYER, Code.SegmentFloor, value, segment_floor(tick, forecast))
     value = raised_to(tick, LAYER, Code.LoadedModelFloor, value, usage.loaded_floor)
     value = _keep_opaque(tick, value)
     refused = tick.is_vram & ((usage.denials > 0) | (usage.new_denials > 0))
@@ -56,6 +68,7 @@ def request_targets(tick: Tick, cron_floor: Floats) -> RequestTargets:
         upper=np.fmax(np.where(known, _buffered(tick, usage.request_upper), np.nan), target),
         asked=at_most(np.fmax(external, cron_floor), target),
         planned=at_most(cron_floor, target),
+        segment_begins=segment_begins(tick, forecast, target),
         unknown=np.where(np.isnan(target), unknown, 0).astype(np.int16),
     )
 
@@ -72,8 +85,20 @@ def kept_targets(tick: Tick) -> RequestTargets:
         upper=state.upper_request,
         asked=nothing,
         planned=nothing,
+        segment_begins=np.zeros(nothing.shape, np.bool_),
         unknown=reason_of_kept(state.target_request, reason),
     )
+
+
+def _quantile(tick: Tick, forecast: LayerForecast) -> Floats:
+    """Return what use stays below: the forecast where it counts, else the policy's percentile.
+
+    A VRAM forecast only raises, and later, unless a risk is stated for it.
+    """
+    has_risk = ~np.isnan(tick.policies.requests.risk_target)
+    foreseen = np.where(tick.is_vram, np.nan, forecast.value)
+    quantile = np.where(has_risk, forecast.calibrated, foreseen)
+    return np.where(np.isnan(quantile), tick.usage.request_target, quantile)
 
 
 def _buffered(tick: Tick, value: Floats) -> Floats:
@@ -83,12 +108,15 @@ def _buffered(tick: Tick, value: Floats) -> Floats:
     return np.where(np.isnan(rule.risk_target), buffered, value)
 
 
-def _explain_source(tick: Tick, value: Floats) -> None:
+def _explain_source(tick: Tick, value: Floats, forecast: LayerForecast) -> None:
     rule, known = tick.policies.requests, ~np.isnan(value)
     nothing = np.full(value.shape, np.nan)
     has_risk = ~np.isnan(rule.risk_target)
+    replaces = forecast.counts & (has_risk | ~tick.is_vram)
+    tick.log.add(LAYER, Code.Forecast, known & replaces, nothing, forecast.value)
     is_maximum = rule.percentile >= 1.0
-    compute, vram = ~tick.is_vram & ~has_risk, tick.is_vram & ~has_risk
+    compute = ~tick.is_vram & ~has_risk & ~forecast.counts
+    vram = tick.is_vram & ~has_risk
     sources = (
         (Code.RiskTarget, has_risk, rule.risk_target),
         (Code.LoadWeightedPercentile, compute & rule.is_load_weighted, rule.percentile),

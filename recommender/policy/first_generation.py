@@ -73,16 +73,16 @@ def _allowed(block: str, lands: str) -> tuple[Field, ...]:
     return tuple(fields)
 
 
-def _risk(block: str, lands: str) -> Field:
+def _risk(block: str, lands: str, accepted: str) -> Field:
     return Field(
         path=f"{block}.riskTarget",
         kind=Kind.SHARE,
         lowest=0,
         highest=0.5,
         is_open=True,
-        lands=both(f"{lands}.risk_target"),
-        meaning="Accepted risk that use exceeds the recommendation; it replaces the percentile "
-        "and the buffer by the quantile 1 - risk of use.",
+        lands=(f"{lands}.compute.risk_target",),
+        meaning=f"Share of minutes in which {accepted}; of TFLOPS only. It replaces the percentile "
+        "and the buffer.",
     )
 
 
@@ -115,7 +115,7 @@ REQUESTS = (
         lands=both("requests.buffer"),
         meaning="Margin on top of the percentile: 0.15 and 15% add 15 %, 1.15 multiplies by it.",
     ),
-    _risk("autoSetRequests", "requests"),
+    _risk("autoSetRequests", "requests", "use may exceed the request"),
     Field(
         path="autoSetRequests.evaluationPeriod",
         kind=Kind.DURATION,
@@ -171,7 +171,7 @@ LIMITS = (
         meaning="Margin of the TFLOPS limit above the burst: 0.2 and 20% add 20 %, 1.2 "
         "multiplies by it.",
     ),
-    _risk("autoSetLimits", "limits"),
+    _risk("autoSetLimits", "limits", "a worker may be held down by its limit"),
     Field(
         path="autoSetLimits.ignoredDeltaRange",
         kind=Kind.SHARE,

@@ -82,7 +82,8 @@ class RequestRule:
     """Percentile of the work served instead of time; never for Jobs."""
     buffer: Buffer
     risk_target: float | None
-    """Replaces percentile and buffer: the quantile 1 - risk of use."""
+    """Share of minutes with use above the request, in place of percentile and buffer; of compute
+    only."""
     history_s: int
     """The requests histogram's half-life is half of it."""
     update_threshold: float

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from recommender.policy.generations import LIMITS, REQUESTS, RESOURCES, Governing
@@ -16,6 +15,7 @@ from recommender.policy.model import (
     RequestRule,
 )
 from recommender.policy.predicting import prediction_of
+from recommender.policy.risk import risk_target
 from recommender.resources import MIB, TFLOPS, VRAM
 from recommender.sentences import amount
 
@@ -38,13 +38,6 @@ INITIAL_DELAY_S = 1800
 MIN_RATIO = {Dimension.COMPUTE: 0.1, Dimension.VRAM: 0.2}
 MAX_RATIO = {Dimension.COMPUTE: 10.0, Dimension.VRAM: 5.0}
 UNBOUNDED = math.inf
-RISK_REPLACES = MappingProxyType(
-    {
-        REQUESTS: (f"{REQUESTS}.percentileForAutoRequests", f"{REQUESTS}.extraBufferRatio"),
-        LIMITS: (f"{LIMITS}.extraTFlopsBufferRatio",),
-    }
-)
-"""Block to the settings that its ``riskTarget`` replaces, unless a higher layer set one of them."""
 _SPELLING = {Dimension.COMPUTE: "Compute", Dimension.VRAM: "VRAM"}
 
 
@@ -116,7 +109,7 @@ def _first_request(
     if taking.is_set(percentile_field) and not is_vram:
         taking.take(percentile_field, f"{at}.is_load_weighted")
     buffer = _buffer(taking, f"{REQUESTS}.extraBufferRatio", f"{at}.buffer", is_vram=is_vram)
-    risk = _risk(taking, REQUESTS, at)
+    risk = risk_target(taking, REQUESTS, dimension)
     if risk is not None:
         percentile, buffer, is_load_weighted = 1 - risk, NO_BUFFER, False
     low, high = _allowed(taking, REQUESTS, at, dimension)
@@ -146,7 +139,7 @@ def _first_limit(taking: Taking, dimension: Dimension, chosen: Governing) -> Lim
     is_vram = dimension is Dimension.VRAM
     buffer_field = f"{LIMITS}.extraTFlopsBufferRatio"
     buffer = VRAM_BUFFER if is_vram else _buffer(taking, buffer_field, f"{at}.buffer")
-    risk = _risk(taking, LIMITS, at)
+    risk = risk_target(taking, LIMITS, dimension)
     if risk is not None:
         buffer = NO_BUFFER
     low, high = _allowed(taking, LIMITS, at, dimension)
@@ -243,22 +236,6 @@ def _buffer(taking: Taking, field_path: str, land: str, *, is_vram: bool = False
 
 def _margin(taking: Taking, land: str) -> Buffer:
     return Buffer(factor=1 + _number(taking, f"{RESOURCES}.marginFraction", land))
-
-
-def _risk(taking: Taking, block: str, at: str) -> float | None:
-    """Return the risk target, unless a layer of higher precedence set what it would replace."""
-    field_path, replaced = f"{block}.riskTarget", RISK_REPLACES[block]
-    if not taking.is_set(field_path) or taking.rank(*replaced) > taking.rank(field_path):
-        return None
-    if taking.rank(*replaced) == taking.rank(field_path):
-        taking.problem(
-            taking.where(*replaced),
-            f"has no effect, because {taking.where(field_path)} replaces percentile and buffer",
-            is_warning=True,
-        )
-    lands = ["risk_target", "percentile", "buffer"]
-    lands += ["is_load_weighted"] if at == "requests.compute" else []
-    return _number(taking, field_path, *(f"{at}.{name}" for name in lands))
 
 
 def _allowed(

@@ -18,10 +18,11 @@ from recommender.policy.fields import FIELD
 from recommender.policy.generations import LIMITS, REQUESTS, RESOURCES, acts, governing
 from recommender.policy.horizontal import REPLICAS, replica_rule
 from recommender.policy.model import Dimension, Mode
+from recommender.policy.risk import REPLACED_BY_RISK, is_of_vram_alone
 from recommender.policy.settings import EVERYTHING, Item, Setting, Settings
 from recommender.policy.taking import Taking
 from recommender.policy.values import quantity_text
-from recommender.policy.vertical import RISK_REPLACES, crossed_bounds, hold_crossed_bounds
+from recommender.policy.vertical import crossed_bounds, hold_crossed_bounds
 
 _RULES = "cronScalingRules"
 
@@ -120,14 +121,18 @@ def _write_bounds(writing: _Writing, settings: Settings, least_replicas: int) ->
 
 
 def _write_risks(writing: _Writing, taking: Taking) -> None:
-    """Leave out a risk target that does not count, or what it replaces of lower layers."""
-    for block, replaced in RISK_REPLACES.items():
+    """Leave out a risk target that does not count, or what it replaces of lower layers.
+
+    What it replaces for TFLOPS but not for VRAM stays: beside each other the risk target counts.
+    """
+    for block, replaced in REPLACED_BY_RISK.items():
         risk = f"{block}.riskTarget"
-        if taking.rank(*replaced) > taking.rank(risk):
+        if is_of_vram_alone(taking, block) or taking.rank(*replaced) > taking.rank(risk):
             writing.drop(risk)
             continue
         for path in replaced:
-            if taking.rank(path) < taking.rank(risk):
+            is_of_compute = all(".compute" in land for land in FIELD[path].lands)
+            if is_of_compute and taking.rank(path) < taking.rank(risk):
                 writing.drop(path)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from recommender.errors import ContractError
 from recommender.report.blocks import Severity
+from recommender.report.diagnosing import NO_DIAGNOSES, Diagnoses
 from recommender.report.items import ReportInput, replica_item, size_item
 from recommender.report.model import Item, Report
 from recommender.report.money import fleet_money, held_shares, workers_of
@@ -24,6 +25,7 @@ from recommender.report.window import measured_window
 if TYPE_CHECKING:
     from recommender.backtest.whatif import WhatIf
     from recommender.decision import Decisions
+    from recommender.forecast.promises import ForecastEvidence
     from recommender.observation import Bools, Observation
     from recommender.policy.model import Policy
     from recommender.report.blocks import HistoryEntry, ItemError
@@ -48,6 +50,8 @@ def build_report(
     history: Mapping[tuple[str, str], Sequence[HistoryEntry]],
     errors: Sequence[ItemError],
     thresholds: Thresholds,
+    forecasts: ForecastEvidence | None = None,
+    diagnoses: Diagnoses = NO_DIAGNOSES,
 ) -> Report:
     """Return the report of a fleet, workloads in row order, resources in column order.
 
@@ -68,6 +72,8 @@ def build_report(
         decisions=decisions,
         evidence=evidence,
         whatif=whatif,
+        forecasts=forecasts,
+        diagnoses=diagnoses,
         history=history,
         thresholds=thresholds,
         steps=StepIndex(decisions.steps),

@@ -24,6 +24,7 @@ from recommender.report.blocks import (
     Severity,
 )
 from recommender.report.confidence import confidence
+from recommender.report.forecasts import item_pattern, replica_forecasts, size_forecasts
 from recommender.report.measured import item_evidence, item_what_if
 from recommender.report.model import REPLICAS, Item
 from recommender.report.patches import annotation_name, replicas_patch, size_patch
@@ -40,9 +41,11 @@ from recommender.report.severity import SizeFacts, replica_findings, size_findin
 if TYPE_CHECKING:
     from recommender.backtest.whatif import WhatIf
     from recommender.decision import Decisions
+    from recommender.forecast.promises import ForecastEvidence
     from recommender.observation import Floats, Observation
     from recommender.policy.model import Policy
     from recommender.report.blocks import HistoryEntry, ItemEvidence
+    from recommender.report.diagnosing import Diagnoses
     from recommender.report.reasoning import StepIndex
     from recommender.report.subject import Subject
     from recommender.report.thresholds import Thresholds
@@ -62,6 +65,8 @@ class ReportInput:
     decisions: Decisions
     evidence: Evidence
     whatif: WhatIf | None
+    forecasts: ForecastEvidence | None
+    diagnoses: Diagnoses
     history: Mapping[tuple[str, str], Sequence[HistoryEntry]]
     thresholds: Thresholds
     steps: StepIndex
@@ -100,6 +105,13 @@ def size_item(source: ReportInput, i: int, r: int) -> Item:
             has_recommendation=recommended.request is not None or recommended.limit is not None,
         ),
         what_if=item_what_if(source.whatif, source.evidence, i, r, recommended),
+        forecasts=size_forecasts(
+            source.policies[i], resource, source.forecasts, source.diagnoses, (i, r)
+        ),
+        pattern=item_pattern(
+            source.diagnoses.patterns.get((i, r)),
+            span_s=min(measured.span_s, source.diagnoses.span_s),
+        ),
         history=_history(source, i, resource.name),
         promql=tuple(subject.promql[resource.name]) if resource.name in subject.promql else None,
         patch=size_patch(resource.name, identity.owner, recommended.request, recommended.limit)
@@ -142,6 +154,7 @@ def replica_item(source: ReportInput, i: int) -> Item:
         confidence=confidence(
             _certainty(decisions, i, r), measured, has_recommendation=right is not None
         ),
+        forecasts=replica_forecasts(source.policies[i], source.forecasts, i),
         history=_history(source, i, REPLICAS),
         patch=replicas_patch(source.subjects[i].owner, right)
         if right is not None and _asks_for_change(findings)

@@ -46,7 +46,8 @@ def compact_json(report: Report) -> str:
     """Return valid but short JSON for the page, which shows the rest anyway.
 
     Fields at their default are absent.  Left out are labels, plots, most of the evidence, bounds,
-    relative changes, reasoning, what-if, enrolment, settings, history, queries and patches.
+    relative changes, reasoning, what-if, forecasts, enrolment, settings, history, queries and
+    patches.
     """
     items = tuple(_shortened(item) for item in report.items)
     brief = _brief(replace(report, items=items))
@@ -114,6 +115,8 @@ def _shortened(item: Item) -> Item:
         ),
         reasoning=(),
         what_if=None,
+        forecasts=(),
+        pattern=None,
         enrolment={},
         settings={},
         history=(),

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from recommender.report.forecast_wording import forecast_head, outcome_text
 from recommender.report.grouping import grouped
 from recommender.report.options import RenderOptions
 from recommender.report.select import visible
-from recommender.report.wording import headline, item_change, saving_text, utc
+from recommender.report.wording import UNSET_TEXT, headline, item_change, saving_text, utc
 from recommender.sentences import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from recommender.report.model import Item, Report
 
 MOST_ROWS = 50
@@ -33,6 +36,7 @@ def render_markdown(report: Report, options: RenderOptions | None = None) -> str
     for title, items in grouped(shown.items, options.group_by):
         lines += ["", f"#### {_escaped(title)}"] if title else []
         lines += ["", *_table(items, meta.currency)]
+    lines += _forecasts(shown.items)
     lines += [""]
     if shown.beyond_limit:
         are = "item is" if shown.beyond_limit == 1 else "items are"
@@ -66,6 +70,26 @@ def _table(items: tuple[Item, ...], currency: str) -> list[str]:
             cells.insert(5, saving_text(item.money))
         lines.append(_line(cells))
     return lines
+
+
+def _forecasts(items: Sequence[Item]) -> list[str]:
+    """Return how the forecasts of the shown items stand; nothing where none is asked for."""
+    rows = [
+        _line(
+            [
+                _escaped(f"{item.name} {item.resource}"),
+                _escaped(forecast_head(forecast)),
+                _escaped(forecast.sentence),
+                _escaped(outcome_text(forecast)) or UNSET_TEXT,
+            ]
+        )
+        for item in items
+        for forecast in item.forecasts
+    ]
+    if not rows:
+        return []
+    heads = ["Workload", "Forecast", "Does it count", "Promised and realised"]
+    return ["", "#### Forecasts", "", _line(heads), _line(["---"] * len(heads)), *rows]
 
 
 def _line(cells: list[str]) -> str:

@@ -28,6 +28,7 @@ from recommender.report.blocks import (
     Setting,
     Severity,
 )
+from recommender.report.forecast_blocks import ItemForecast, ItemPattern
 from recommender.report.thresholds import Thresholds
 
 SCHEMA = "tensorfusion-report/v1"
@@ -56,6 +57,10 @@ class Item:
     reasoning: tuple[ReasonStep, ...] = ()
     confidence: Confidence
     what_if: ItemWhatIf | None = None
+    forecasts: tuple[ItemForecast, ...] = ()
+    """Of each layer that asks for one, or that promises a share of minutes above."""
+    pattern: ItemPattern | None = None
+    """None where nobody looked for one: no layer asks for a forecast."""
     money: Money | None = None
     history: tuple[HistoryEntry, ...] = ()
     """Newest first."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from recommender.report.confidence import is_stale
+from recommender.report.forecast_wording import forecast_head, forecast_lines, pattern_lines
 from recommender.report.model import REPLICAS
 from recommender.report.svg import plot
 from recommender.report.wording import (
@@ -45,6 +46,9 @@ class ItemView:
     plot: Any
     facts: Sequence[tuple[str, str]]
     what_if: Sequence[str]
+    forecasts: Sequence[tuple[str, Sequence[str]]]
+    """Head and sentences of each layer."""
+    pattern: Sequence[str]
     settings: str
     layers: str
     next: str
@@ -60,6 +64,8 @@ def item_view(item: Item) -> ItemView:
         plot=Markup(plot(item)),  # noqa: S704  numbers and escaped text only
         facts=_facts(item),
         what_if=_what_if(item, item.what_if) if item.what_if is not None else (),
+        forecasts=[(forecast_head(each), [*forecast_lines(item, each)]) for each in item.forecasts],
+        pattern=[*pattern_lines(item, item.pattern)] if item.pattern is not None else (),
         settings=_settings(item),
         layers=_layers(item),
         next=_next(item),

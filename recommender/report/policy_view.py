@@ -9,7 +9,13 @@ from recommender.policy.table import dimension_of
 from recommender.report.blocks import Setting
 
 if TYPE_CHECKING:
-    from recommender.policy.model import LimitRule, Policy, ReplicaRule, RequestRule
+    from recommender.policy.model import (
+        LimitRule,
+        Policy,
+        Prediction,
+        ReplicaRule,
+        RequestRule,
+    )
     from recommender.resources import Resource
 
 OFF = "off"
@@ -33,7 +39,7 @@ def size_settings(policy: Policy, resource: Resource) -> dict[str, Setting]:
     """Return the values that shape request and limit of a resource, by their policy path."""
     dimension = dimension_of(resource)
     request, limit = policy.requests[dimension], policy.limits[dimension]
-    values: dict[str, float | None] = {}
+    values: dict[str, float | str | None] = {}
     level = "percentile" if request.risk_target is None else "risk_target"
     values[f"requests.{dimension}.{level}"] = getattr(request, level)
     if request.risk_target is None:
@@ -47,6 +53,8 @@ def size_settings(policy: Policy, resource: Resource) -> dict[str, Setting]:
         values[f"limits.{dimension}.buffer"] = limit.buffer.factor
     values[f"limits.{dimension}.max_ratio_to_requests"] = limit.max_ratio_to_requests
     values[f"limits.{dimension}.max_allowed"] = limit.max_allowed
+    values |= _prediction(f"requests.{dimension}", request.prediction)
+    values |= _prediction(f"limits.{dimension}", limit.prediction)
     return _with_sources(policy, values)
 
 
@@ -61,15 +69,29 @@ def replica_settings(policy: Policy) -> dict[str, Setting]:
             "replicas.tolerance_down": rule.tolerance_down,
             "replicas.min_replicas": rule.min_replicas,
             "replicas.max_replicas": rule.max_replicas,
+            **_prediction("replicas", rule.prediction),
         },
     )
 
 
-def _with_sources(policy: Policy, values: dict[str, float | None]) -> dict[str, Setting]:
+def _prediction(at: str, prediction: Prediction) -> dict[str, float | str | None]:
+    """Return what a forecast is asked for; empty where none is."""
+    if not prediction.enabled:
+        return {}
     return {
-        path: Setting(value=float(value), source=policy.source_of(path))
+        f"{at}.prediction.model": str(prediction.model),
+        f"{at}.prediction.history_s": prediction.history_s,
+        f"{at}.prediction.period_s": prediction.period_s,
+    }
+
+
+def _with_sources(policy: Policy, values: dict[str, float | str | None]) -> dict[str, Setting]:
+    return {
+        path: Setting(
+            value=value if isinstance(value, str) else float(value), source=policy.source_of(path)
+        )
         for path, value in values.items()
-        if value is not None and math.isfinite(value)
+        if isinstance(value, str) or (value is not None and math.isfinite(value))
     }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from recommender.report.blocks import Severity
+from recommender.report.forecast_wording import forecasts_summary
 from recommender.report.grouping import grouped, lacks_statement
 from recommender.report.model import Item, Report
 from recommender.report.options import RenderOptions
@@ -137,7 +138,7 @@ def _summary(report: Report, shown: Visible, columns: Sequence[_Column]) -> list
     if shown.items and wide_only:
         lines.append(f"columns left out for the width: {', '.join(wide_only)} (--wide shows them)")
     whole = headline(totals, report.meta.currency)
-    lines += [whole] if whole else []
+    lines += [text for text in (whole, forecasts_summary(report.items)) if text]
     lines += [f"note: {note}" for note in report.meta.notes]
     return lines + [f"failed: {_error_text(report, i)}" for i in range(len(report.errors))]
 

@@ -1,13 +1,15 @@
 import pytest
 
-from autoscaler.reporting import ReportText, analyse, report_of
+from autoscaler.reporting import ReportText, analyse, look_into_days, report_of
 from autoscaler.scaling.collect.collecting import CollectionError
 from autoscaler.sources.source import Samples
 from recommender.report.blocks import ItemError
 from recommender.resources import TFLOPS, VRAM
-from tests.autoscaler.scaling.builders import START, ListSource, StandingCluster, view
+from tests.autoscaler.scaling.builders import START, ListSource, StandingCluster, policy, view
 
-HOUR_S = 3600
+HOUR_S, DAY_S = 3600, 86_400
+FORECAST = {"autoSetLimits": {"enable": True, "prediction": {"enable": True}}}
+ASKING = policy(profile={"autoScalingConfig": FORECAST})
 
 
 @pytest.fixture
@@ -106,3 +108,49 @@ def test_queries_stand_at_the_resource_that_they_repeat(source):
     items = {item.resource: item for item in report(analysed(source), queries=queries).items}
     assert items["tflops"].promql == ("max_over_time(x[60s])",)
     assert items["vram_bytes"].promql is None
+
+
+@pytest.fixture(scope="module")
+def two_weeks():
+    """Return the analysis of two weeks, of which the week-ends are quiet."""
+    source = ListSource("tflops")
+    for ts in range(START, START + 14 * DAY_S, 900):
+        source.put("tflops", ts, 3.0 if ts // DAY_S % 7 < 2 else 30.0)
+    return analyse(
+        source=source,
+        cluster=StandingCluster(view(policy=ASKING)),
+        resources=(TFLOPS, VRAM),
+        start_s=START,
+        now_s=START + 14 * DAY_S,
+        step_s=900,
+    )
+
+
+def test_the_week_shows_in_a_history_of_two(two_weeks):
+    diagnoses = look_into_days(two_weeks)
+    item = report_of(
+        two_weeks,
+        ReportText(generated_s=0, tool_version="1", source="test"),
+        diagnoses=diagnoses,
+    ).items[0]
+
+    assert item.pattern.regime == "weekly"
+    assert item.pattern.week_strength_ratio > 0.9
+    assert item.pattern.span_s == 14 * DAY_S - 900
+
+
+def test_how_a_forecast_stands_is_part_of_a_report(source):
+    item = report(analysed(source, view(policy=ASKING))).items[0]
+
+    assert [(f.layer, f.gate, f.realised_share) for f in item.forecasts] == [
+        ("limits", "YOUNG", None)
+    ]
+    assert item.pattern is None
+
+
+def test_only_the_days_of_the_workload_that_is_explained_are_looked_into(source):
+    analysis = analysed(source, view(policy=ASKING), view("search"))
+
+    assert list(look_into_days(analysis).patterns) == [(0, 0), (0, 1)]
+    assert list(look_into_days(analysis, workload="team/chat").patterns) == [(0, 0), (0, 1)]
+    assert list(look_into_days(analysis, workload="team/search").patterns) == []

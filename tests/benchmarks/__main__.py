@@ -18,6 +18,7 @@ from tests.benchmarks.enforcement.agent import AgentSizes, node_agent
 from tests.benchmarks.enforcement.launches import LaunchSizes, launch_overhead
 from tests.benchmarks.enforcement.patches import PatchSizes, patches_in_force
 from tests.benchmarks.enforcement.shares import ShareSizes, real_shares
+from tests.benchmarks.forecast_goals import forecast_goals
 from tests.benchmarks.limiter_laws import limiter_shares
 from tests.benchmarks.live import LiveSizes, on_a_live_cluster
 from tests.benchmarks.live_cells import WORKLOADS_OF_A_CELL
@@ -43,6 +44,10 @@ def subjects(
         "page": ("the HTML page of a report", report_page),
         "start-up": ("of tfa", start_up),
         "backtest": ("back-tests", replays),
+        "forecast": (
+            "forecasts on recorded demand, where there is some, ten minutes",
+            forecast_goals,
+        ),
         "limiter": ("shares of a card in virtual time, half a minute", limiter_shares),
         "launches": (
             "what the limiter adds to a launch, half a minute",

@@ -44,6 +44,16 @@ def decision_tick() -> Iterator[Measured]:
     )
     for stage, seconds in large["ordinary"].items():
         yield Measured(what=f"  of it: {stage}", value=seconds, unit="s")
+    predicting = answer_of("tests.benchmarks.tick", FLEET, "forecasts")
+    seconds = sum(predicting["closing"].values())
+    yield Measured(
+        what="closes a 5-minute block, with forecasts of both resources",
+        value=seconds,
+        unit="s",
+        target=TICK_S,
+    )
+    peak_mib = predicting["peak_bytes"] / MIB
+    yield Measured(what="its peak memory", value=peak_mib, unit="MiB", target=TICK_MIB)
 
 
 def report_page() -> Iterator[Measured]:

@@ -2,7 +2,8 @@
 
 Run as ``python -m tests.benchmarks.tick WORKLOADS`` in a process of its own, so that its peak
 memory is the tick's: it prints one line of JSON.  A day of history is made first, so that every
-ring and histogram holds what it would hold.
+ring and histogram holds what it would hold.  With ``forecasts`` behind it, limits of both resources
+are forecast, by the trained model of the fleet, too.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from dataclasses import replace
 import numpy as np
 
 from recommender.decide import decide
-from recommender.observation import Observation, Workers, Workloads
+from recommender.forecast.daily_training import TrainingTimes, train_due
+from recommender.observation import Forecasts, Observation, Workers, Workloads
 from recommender.policy.parse import parse_auto_scaling_config
 from recommender.policy.table import policy_table
 from recommender.resources import GIB, TFLOPS, VRAM
@@ -42,6 +44,9 @@ ENROLLED = {
     "autoSetLimits": {"enable": True},
     "autoSetReplicas": {"enable": True},
 }
+PREDICTING = {"autoSetLimits": {"enable": True, "prediction": {"enable": True}}}
+FORECAST_BLOCKS = 12
+"""Of the history, that are forecast: more of them change nothing but how well it is learned."""
 
 
 class Stages:
@@ -60,7 +65,7 @@ class Stages:
 class LargeFleet:
     """A fleet with generated use, decided on by the numeric core alone."""
 
-    def __init__(self, rows: int) -> None:
+    def __init__(self, rows: int, *, predicts: bool = False) -> None:
         self._rng = np.random.default_rng(7)
         self._model = UsageModel(RESOURCES)
         keys = [(f"team{i % 50}", f"w{i}", "H100") for i in range(rows)]
@@ -69,7 +74,8 @@ class LargeFleet:
         names = [f"w{i}-{j}" for i in range(rows) for j in range(WORKERS)]
         self._workers = self._model.worker_rows(self._rows[self._worker_row], names)
         self._base = np.array([[30.0], [20 * GIB]]) * self._rng.uniform(0.2, 2.0, (2, rows))
-        kinds = [parse_auto_scaling_config(config) for config in ({}, ENROLLED)]
+        configs = ({}, ENROLLED) if not predicts else (PREDICTING, {**ENROLLED, **PREDICTING})
+        kinds = [parse_auto_scaling_config(config) for config in configs]
         self._table = policy_table([kinds[i % 2] for i in range(rows)], RESOURCES)
         self._workloads = self._stated(rows)
         self._state = empty_state(self._workloads.uid, len(RESOURCES))
@@ -107,6 +113,14 @@ class LargeFleet:
         with stages.stage("minutes, histograms and blocks"):
             self._model.advance(self.now_s)
 
+    def forecast(self) -> None:
+        """Forecast from now on."""
+        self._model.forecasts.want(self._rows, self._table)
+
+    def train(self) -> None:
+        """Train the fleet's models, as a day's job does."""
+        train_due(self._model.forecasts, TrainingTimes(), self.now_s)
+
     def decide(self, stages: Stages) -> int:
         """Observe and decide all layers; return the number of workloads with a request."""
         now_s = self.now_s
@@ -120,7 +134,11 @@ class LargeFleet:
                 is_ready=np.ones(len(self._workers), np.bool_),
             )
             observation = Observation(
-                resources=RESOURCES, workloads=self._workloads, workers=workers, usage=usage
+                resources=RESOURCES,
+                workloads=self._workloads,
+                workers=workers,
+                usage=usage,
+                forecasts=self._forecasts(),
             )
         with stages.stage("three layers and decisions"):
             decisions, self._state = decide(observation, self._table, self._state, now_s)
@@ -129,17 +147,28 @@ class LargeFleet:
         )
         return int((~np.isnan(decisions.target_request[:, 0])).sum())
 
+    def _forecasts(self) -> Forecasts | None:
+        forecasts = self._model.forecasts
+        forecasts.note_in_force(self._rows, self._workloads)
+        return forecasts.read(self._rows, self.now_s)
 
-def measure(rows: int, *, advance: Callable[[float], None] | None = None) -> dict[str, object]:
+
+def measure(
+    rows: int, *, predicts: bool = False, advance: Callable[[float], None] | None = None
+) -> dict[str, object]:
     """Return CPU seconds of an ordinary tick and of one that closes a block, and peak memory."""
-    fleet = LargeFleet(rows)
+    fleet = LargeFleet(rows, predicts=predicts)
     for begin_s in range(0, HISTORY_S, HISTORY_STEP_S):
+        if predicts and begin_s == HISTORY_S - FORECAST_BLOCKS * HISTORY_STEP_S:
+            fleet.forecast()
         fleet.pass_time(HISTORY_STEP_S, HISTORY_STEP_S, Stages())
         if advance is not None:
             advance(begin_s / HISTORY_S)
     for _ in range(5):
         fleet.pass_time(MINUTE_S, STEP_S, Stages())
         fleet.decide(Stages())
+    if predicts:
+        fleet.train()
     ticks: dict[bool, list[dict[str, float]]] = {False: [], True: []}
     for _ in range(TICKS):
         stages = Stages()
@@ -159,4 +188,4 @@ def measure(rows: int, *, advance: Callable[[float], None] | None = None) -> dic
 
 if __name__ == "__main__":
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    print(json.dumps(measure(int(sys.argv[1]))))
+    print(json.dumps(measure(int(sys.argv[1]), predicts="forecasts" in sys.argv[2:])))

@@ -33,6 +33,7 @@ PROFILES: Mapping[str, Mapping[str, Any]] = {
     "scaled": {"autoSetReplicas": SCALED},
     "steadier": {"autoSetReplicas": STEADIER},
     "sized": {"autoSetRequests": OFTEN, "autoSetLimits": OFTEN},
+    "foreseen": {"autoSetLimits": {**OFTEN, "prediction": {"enable": True}}},
     "initial": {"mode": "initial", "autoSetRequests": OFTEN, "autoSetLimits": OFTEN},
 }
 """Seconds for what is minutes elsewhere."""

@@ -35,6 +35,7 @@ PASTS = [
     past("burst", daily(30.0, 5.0)),
     past("hungry", constant(35.0), 3.0),
     past("later", constant(60.0), 3.0),
+    past("foreseen", daily(100.0, 5.0), 3.0),
     past(MIXED, constant(50.0)),
     past(MIXED, constant(65.0), gpu_model=H100),
 ]
@@ -62,6 +63,7 @@ def live(world):
         made.want("service", tflops=FITTING_TFLOPS, is_shared=True)
         made.want("hungry", tflops=100.0, vram_bytes=10 * GIB, shown_ratio=0.3)
         made.want("later", tflops=60.0, vram_bytes=3 * GIB)
+        made.want("foreseen", tflops=30.0, vram_bytes=3 * GIB)
         made.want(MIXED, tflops=40.0)
         large = {"vram_request": "4Gi", "vram_limit": "16Gi"}
         made.space.apply(
@@ -71,6 +73,7 @@ def live(world):
             made.deployment("service", workload_profile="scaled"),
             made.deployment("hungry", workload_profile="sized", **large),
             made.deployment("later", workload_profile="initial"),
+            made.deployment("foreseen", workload_profile="foreseen"),
             made.deployment("mixed", kind="DaemonSet", workload_profile="sized"),
         ).well()
         yield made
@@ -186,9 +189,19 @@ def test_metrics_that_lie_low_bring_a_smaller_worker_and_that_is_taken_back(live
     )
 
 
+def test_a_limit_is_raised_to_the_forecast_before_demand_comes(live, autoscaler, tfa):
+    request, limit, *_ = live.has("foreseen", lambda has: has[1] > 95.0, what="limit")
+    # A daily wave of 95 to 105 TFLOPS, and a margin of 20 %.
+    assert (request, limit <= 135.0) == (40.0, True)
+
+    ended = tfa("explain", f"{NAMESPACE}/foreseen", "--autoscaler", autoscaler.page_url)
+
+    assert "demand to come is forecast to stay below" in ended.out
+
+
 def test_every_change_is_explained_from_the_record(live, autoscaler, tfa):
     changed = {name for name, _ in live.ledger.statements}
-    assert changed == {"burst", "steady", "memory", "hungry", "later", MIXED}
+    assert changed == {"burst", "steady", "memory", "hungry", "later", "foreseen", MIXED}
     for name in sorted(changed):
         ended = tfa("explain", f"{NAMESPACE}/{name}", "--autoscaler", autoscaler.page_url)
         assert (ended.code, ended.err) == (0, ""), name

@@ -13,6 +13,13 @@ from autoscaler.telemetry.agent_families import AGENT_FAMILIES
 from autoscaler.telemetry.families import FAMILIES
 from autoscaler.telemetry.family import Family
 from recommender.decision import Code
+from recommender.forecast.models import (
+    MODELS,
+    MOST_NAMED_IN_THE_LOOP,
+    Model,
+    ModelName,
+    Runs,
+)
 from recommender.policy.fields import BLOCK_ANNOTATIONS, STATEMENTS, TARGET_ANNOTATIONS
 from recommender.policy.schema import field_rows
 from recommender.sentences import NOTHING
@@ -39,6 +46,7 @@ def settings_page() -> str:
     lines = [MADE, "# Settings\n", "## `autoScalingConfig`\n", *_fields_below("")]
     for block, title in LAYERS.items():
         lines += [f"## `{block}`: {title}\n", *_fields_below(block)]
+    lines += ["## Models of `prediction.model`\n", *_models()]
     lines += ["## What a workload declares\n", *_statements()]
     lines += ["## Annotations that enrol\n", *_annotations()]
     lines += ["## Settings of the process (`--config`)\n", *_process_settings()]
@@ -106,6 +114,17 @@ def _fields_below(block: str) -> Iterator[str]:
             name += " (also " + ", ".join(f"`{alias}`" for alias in field.aliases) + ")"
         rows.append((name, default or NOTHING, allowed, field.meaning))
     return table(("field", "default", "allowed", "meaning"), rows)
+
+
+def _models() -> Iterator[str]:
+    rows = ((f"`{model.name}`", _where(model), model.meaning) for model in MODELS.values())
+    return table(("model", "in the live loop", "meaning"), rows)
+
+
+def _where(model: Model) -> str:
+    if model.runs is Runs.BATCHED:
+        return "for every workload"
+    return f"for {MOST_NAMED_IN_THE_LOOP} workloads at most, `{ModelName.AUTO}` for the others"
 
 
 def _statements() -> Iterator[str]:

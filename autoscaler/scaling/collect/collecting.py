@@ -30,7 +30,6 @@ from autoscaler.scaling.collect.windows import (
     window_from,
 )
 from autoscaler.sources.source import Metric
-from recommender.forecast.fleet_forecasts import WARM_UP_S
 from recommender.policy.table import policy_table
 
 if TYPE_CHECKING:
@@ -165,7 +164,7 @@ class Collector:
         return [str(metric) for metric in wanted if metric in offered]
 
     def _collect(self, starts: Mapping[str, int], end_s: int) -> Collected:
-        self._model.forecasts.follow_since_s = end_s - WARM_UP_S
+        self._model.forecasts.history_end_s = end_s
         one = Pass(self._source, self.index, starts, self._positions.end_s)
         is_whole = self._positions.is_closing(end_s)
         while one.going_s and (begin_s := min(one.going_s.values())) < end_s:

@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from autoscaler.reporting import Analysis, ReportText, report_of
+from autoscaler.reporting import Analysis, ReportText, look_into_days, report_of
 from autoscaler.scaling.page.back_test import BackTest, BackTested
 from autoscaler.scaling.page.encoded import Encoded, encoded
 from autoscaler.scaling.page.formats import CHARSET, HTML_TYPE, JSON_TYPE
 from autoscaler.scaling.page.look import Look, analysis_of
+from recommender.report.diagnosing import NO_DIAGNOSES, Diagnoses
 from recommender.report.jsonform import render_json
 from recommender.report.options import RenderOptions
 from recommender.report.page import render_page
@@ -52,21 +53,27 @@ class Builder:
     def build(self, look: Look, live: str, looked_s: float) -> Iterator[Built]:
         """Yield what is served of a look; takes seconds for a large fleet.
 
-        Where the back-test is still to be made, the report appears without it first.
+        Where the back-test is still to be made, the report appears without it and patterns first.
         """
         analysis = analysis_of(look, self._about.since_s)
         tested = self._back_test.known(analysis)
         if tested is None:
             yield self._built(look, analysis, BackTested(None, TO_COME), live, looked_s)
             tested = self._back_test.make(analysis)
-        yield self._built(look, analysis, tested, live, looked_s)
+        yield self._built(look, analysis, tested, live, looked_s, look_into_days(analysis))
 
     def _built(
-        self, look: Look, analysis: Analysis, tested: BackTested, live: str, looked_s: float
+        self,
+        look: Look,
+        analysis: Analysis,
+        tested: BackTested,
+        live: str,
+        looked_s: float,
+        diagnoses: Diagnoses = NO_DIAGNOSES,
     ) -> Built:
         if tested.note:
             analysis = replace(analysis, notes=(*analysis.notes, tested.note))
-        report = report_of(analysis, self._text(analysis, look), tested.whatif)
+        report = report_of(analysis, self._text(analysis, look), tested.whatif, diagnoses)
         report = replace(report, meta=replace(report.meta, cluster=self._about.cluster))
         report = ordered(_honest(report, has_all=look.has_all), SortKey.RISK)
         return Built(

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from autoscaler.scaling.loop import Loop, Tick
     from autoscaler.scaling.observing import Observed
     from autoscaler.scaling.records import Records
+    from recommender.forecast.promises import ForecastEvidence
     from recommender.usage.evidence import Evidence
 
 CHANGES_SHOWN = 20
@@ -37,13 +38,14 @@ LESS_URGENT = "less urgent than those shown; ask for them by name"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """One moment of the loop.  ``rows`` are those of the report, and those of ``evidence``."""
+    """One moment of the loop.  ``rows`` are those of the report, and of both evidences."""
 
     now_s: int
     views: Sequence[WorkloadView]
     observed: Observed
     rows: Ints
     evidence: Evidence
+    forecasts: ForecastEvidence
     records: Records
     queries: Found
     errors: tuple[ItemError, ...]
@@ -79,6 +81,7 @@ def look_at(
         observed=observed,
         rows=rows,
         evidence=read_evidence(loop.model, observed.usage_rows[rows], tick.now_s),
+        forecasts=loop.model.forecasts.evidence(observed.usage_rows[rows]),
         records=loop.records,
         queries=queries.of(
             dict.fromkeys([*wanted, *(tick.views[row].key for row in rows.tolist())]),
@@ -102,6 +105,7 @@ def analysis_of(look: Look, since_s: int) -> Analysis:
         observation=observation_of(observed.observation, rows),
         decisions=decisions_of(decisions, rows),
         evidence=look.evidence,
+        forecasts=look.forecasts,
         start_s=look.now_s - since_s,
         now_s=look.now_s,
         errors=look.errors,

@@ -31,6 +31,7 @@ def observation_of(observation: Observation, rows: Ints) -> Observation:
             is_ready=observation.workers.is_ready[is_kept],
         ),
         usage=_sliced(observation.usage, rows),
+        forecasts=None if observation.forecasts is None else _sliced(observation.forecasts, rows),
     )
 
 

@@ -117,6 +117,9 @@ class Checkpoints:
             reason = str(error)
         else:
             if not reason:
+                if checkpoint.forgotten:
+                    told = "what forecasts had learned is not in the state file %s: %s"
+                    _log.warning(told, path, checkpoint.forgotten)
                 return checkpoint
         text = "the state file %s cannot be used: %s; it was kept%s, and the history is read again"
         _log.warning(text, path, reason, _aside(path))

@@ -16,6 +16,7 @@ from autoscaler.scaling.running.counts.autoscaler_snapshot import AutoscalerSnap
 from autoscaler.scaling.running.counts.exported import Exported
 from autoscaler.scaling.running.counts.tick_counts import TickCounts
 from autoscaler.scaling.running.decision_log import DecisionLog
+from autoscaler.scaling.running.forecasts.upkeep import ForecastUpkeep
 from autoscaler.scaling.running.health_gate import HealthGate, longest_without_metrics_s
 from autoscaler.scaling.running.tick_source import TickSource
 from autoscaler.scaling.running.ticking import Ticking
@@ -104,12 +105,14 @@ class Process:
         )
         self.exported = Exported(loop, checkpoints)
         self.board = Board(around.about, every_s=rules.page_every_s, absence=around.absence)
+        self._upkeep = ForecastUpkeep(loop, clock, train_every_s=int(rules.train_every_s))
         self._ticking = Ticking(
             loop,
             self._gate,
             self._counts,
             control=around.control,
             begins=(source.begin,),
+            upkeep=self._upkeep.step,
             shows=(
                 self.exported,
                 ChangeLines(loop.records),
@@ -129,7 +132,7 @@ class Process:
                 open_history=access.opened,
                 caches=around.caches,
                 election=around.election,
-                services=around.services,
+                services=(*around.services, self._upkeep),
                 jobs=around.jobs,
             )
         )
@@ -149,6 +152,8 @@ class Process:
             if queue is None
             else sum(queue.backlog.values()) + queue.delayed + queue.in_hand,
             questions=self._around.questions(),
+            promises=self.exported.promises(),
+            upkeep=self._upkeep.snapshot(),
         )
 
     @property

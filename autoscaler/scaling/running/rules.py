@@ -13,6 +13,7 @@ from autoscaler.errors import UsageError
 from autoscaler.scaling.periods import REQUESTS_LOOK_S, TICK_S
 from autoscaler.scaling.running.profile import Profile
 from recommender.decision import Layer
+from recommender.forecast.daily_training import EVERY_S
 
 INSTANCE = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 _KEY, _VALUE = r"[A-Za-z0-9./_-]+", r"[A-Za-z0-9._-]*"
@@ -27,6 +28,7 @@ SHORTEST_STEP_S, LONGEST_STEP_S = 1, 60
 LONGEST_REQUESTS_S = 86400.0
 SHORTEST_CHECKPOINT_S = 10.0
 SHORTEST_PAGE_S = 5.0
+SHORTEST_TRAIN_S = 60.0
 LEAST_SINCE_S = 60
 
 
@@ -54,6 +56,8 @@ class AutoscalerRules:
     """None: the history is read at every start."""
     checkpoint_every_s: float = 300.0
     page_every_s: float = 300.0
+    train_every_s: float = EVERY_S
+    """Between two trainings of the models that forecast for the whole fleet."""
 
     def __post_init__(self) -> None:
         _check(self.tick_s, "--tick", SHORTEST_TICK_S, LONGEST_TICK_S)
@@ -62,6 +66,7 @@ class AutoscalerRules:
         _check(self.since_s, "--since", LEAST_SINCE_S, math.inf)
         _check(self.checkpoint_every_s, "--checkpoint-every", SHORTEST_CHECKPOINT_S, math.inf)
         _check(self.page_every_s, "--page-every", SHORTEST_PAGE_S, math.inf)
+        _check(self.train_every_s, "--train-every", SHORTEST_TRAIN_S, math.inf)
         if bool(self.namespace_selector) is not bool(self.instance):
             raise UsageError(
                 "--namespace-selector and --instance: give both, or none of them; without a name "

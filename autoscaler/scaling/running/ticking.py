@@ -14,7 +14,7 @@ from autoscaler.api.control import Control, ProcessMode
 from autoscaler.api.names import CONTROL_CONFIG_MAP
 from autoscaler.errors import AutoscalerError
 from autoscaler.scaling.holding import Hold
-from autoscaler.scaling.running.counts.tick_counts import SHOW
+from autoscaler.scaling.running.counts.tick_counts import SHOW, UPKEEP
 from autoscaler.scaling.stage_times import SNAPSHOT
 from recommender.decision import Layer
 from recommender.policy.model import Mode
@@ -43,11 +43,16 @@ class Ticking:
         *,
         control: Callable[[], Control],
         begins: Sequence[Callable[[], None]] = (),
+        upkeep: Callable[[], None] | None = None,
         shows: Sequence[Shows] = (),
         monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``begins`` are called before each tick, ``shows`` after it."""
+        """``begins`` and ``upkeep`` are called before each tick, ``shows`` after it.
+
+        ``upkeep`` makes forecasts better, and no tick is lost where it cannot.
+        """
         self._begins = tuple(begins)
+        self._upkeep = upkeep
         self._loop = loop
         self._gate = gate
         self._counts = counts
@@ -81,6 +86,8 @@ class Ticking:
         self._loop.hold = self._hold()
         for begin in self._begins:
             begin()
+        if self._upkeep is not None:
+            self._keep_up(self._upkeep)
         tick = self._loop.tick(self._loop.due() | EVERY_TICK)
         if self._warming is not None and SNAPSHOT not in tick.errors:
             self._warming.see(tick.views)
@@ -123,6 +130,17 @@ class Ticking:
         if self._gate.problems():
             return Hold.UNHEALTHY
         return None if self._warming is None else Hold.WARMING
+
+    def _keep_up(self, upkeep: Callable[[], None]) -> None:
+        begin_s = self._monotonic_s()
+        failed: Exception | None = None
+        try:
+            upkeep()
+        except Exception as error:  # noqa: BLE001 - what makes forecasts better must cost no tick
+            failed = error
+        self._counts.stage(UPKEEP, self._monotonic_s() - begin_s, failed)
+        text = "" if failed is None else f"forecasts stay as they are, a defect: {failed!r}"
+        self._tell(UPKEEP, text, defect=failed)
 
     def _show(self, tick: Tick) -> None:
         begin_s = self._monotonic_s()

@@ -27,6 +27,7 @@ def flags(**changes):
         "step": "15s",
         "state_file": None,
         "checkpoint_every": "5m",
+        "train_every": "24h",
         "write_rate_per_s": 200.0,
         "writers": 8,
         "scaler_allow": (),
@@ -52,6 +53,7 @@ def test_durations_become_seconds_and_the_history_is_that_of_the_settings():
 
     assert (rules.tick_s, rules.requests_every_s, rules.page_every_s) == (2.0, 180.0, 30.0)
     assert (rules.step_s, rules.since_s, rules.checkpoint_every_s) == (15, 14 * 86400, 3600.0)
+    assert rules.train_every_s == 86400.0
 
 
 def test_the_history_may_be_shorter():

@@ -280,6 +280,17 @@ def test_a_turn_is_the_cause_of_a_change():
     assert decisive_steps(steps, 12.0) == [steps[1]]
 
 
+def test_a_forecast_in_place_of_the_last_day_is_the_cause_of_a_change():
+    steps = [
+        Step(Code.Forecast, np.nan, 20.0, np.nan),
+        Step(Code.Burst, np.nan, 10.0, np.nan),
+        Step(Code.Buffer, 10.0, 12.0, np.nan),
+        Step(Code.ForecastFloor, 12.0, 24.0, np.nan),
+    ]
+
+    assert decisive_steps(steps, 24.0) == [steps[3]]
+
+
 @given(st.floats(0.001, 1e4))
 def test_tflops_are_rounded_up_to_milli_and_stay_when_read_again(value):
     result = rounded("tflops", value)

@@ -9,6 +9,8 @@ from autoscaler.simulate.demo_fleet import ROLL_BACK, demo_fleet
 from autoscaler.simulate.families import DiurnalServing
 from autoscaler.simulate.fleet import CardGroup, Fleet
 from autoscaler.simulate.simulation import START_S, simulate
+from recommender.forecast.fleet_model import LEAST_ROWS
+from recommender.forecast.gate import Gate
 from recommender.policy.model import Dimension, Mode
 from recommender.resources import GIB
 
@@ -17,15 +19,16 @@ LOAD = DiurnalServing(
 )
 
 
+AMOUNTS = {
+    "tflops-request": "60",
+    "tflops-limit": "100",
+    "vram-request": "12Gi",
+    "vram-limit": "16Gi",
+}
+
+
 def _fleet(**enrolled):
-    annotations = {
-        "tflops-request": "60",
-        "tflops-limit": "100",
-        "vram-request": "12Gi",
-        "vram-limit": "16Gi",
-        "replicas": "2",
-        **enrolled,
-    }
+    annotations = {**AMOUNTS, "replicas": "2", **enrolled}
     chat = declared("team/chat", LOAD, pool="p", gpu_model="A100", annotations=annotations)
     return Fleet(cards=(CardGroup(pool="p", gpu_model="A100", count=3),), workloads=(chat,))
 
@@ -143,3 +146,29 @@ def test_every_worker_of_the_demonstration_fleet_is_placed():
     assert min(running.values()) >= 1
     stated = {(w.namespace, w.workload): w.replicas for w in fleet.workloads}
     assert all(running[key] == stated[key] for key in stated if key not in result.history)
+
+
+def test_the_models_of_the_fleet_are_trained_in_the_time_that_is_simulated():
+    asked = {"autoSetLimits": {"enable": True, "prediction": {"enable": True}}}
+    workloads = tuple(
+        declared(
+            f"team/w{number}",
+            LOAD,
+            pool="p",
+            gpu_model="A100",
+            annotations={**AMOUNTS, "replicas": "1"},
+            profile={"autoScalingConfig": asked},
+        )
+        for number in range(60)
+    )
+    fleet = Fleet(cards=(CardGroup(pool="p", gpu_model="A100", count=60),), workloads=workloads)
+
+    one, same = (simulate(fleet, days=1.5 / 24) for _ in range(2))
+
+    [compute, _] = one.loop.model.forecasts.streams.values()
+    [same_compute, _] = same.loop.model.forecasts.streams.values()
+    assert compute.forecaster.model.rows >= LEAST_ROWS
+    assert compute.current.value.tobytes() == same_compute.current.value.tobytes()
+    gates = one.forecasts.limits.gate
+    assert len(one.views) == len(gates)
+    assert set(gates.ravel().tolist()) <= {Gate.YOUNG, Gate.UNPROVEN, Gate.NO_GAIN, Gate.OPEN}

@@ -22,7 +22,15 @@ from autoscaler.scaling.running.counts.duration_counts import (
     DurationCounts,
 )
 from autoscaler.scaling.running.counts.fleet_table import FleetTable
+from autoscaler.scaling.running.counts.forecast_counts import (
+    NamedSnapshot,
+    TrainedModel,
+    TrainingFailure,
+    TrainingSnapshot,
+    UpkeepSnapshot,
+)
 from autoscaler.scaling.running.counts.job_counts import JobOutcome, JobSnapshot
+from autoscaler.scaling.running.counts.promise_counts import Promise, PromiseSnapshot
 from autoscaler.scaling.running.counts.tick_counts import (
     ChangeDirection,
     DecisionMode,
@@ -43,6 +51,9 @@ from autoscaler.workloads.counts import (
 )
 from autoscaler.workloads.placement.placement_problems import WaitingSnapshot
 from autoscaler.workloads.work import WorkKind
+from recommender.forecast.gate import Gate
+from recommender.forecast.named.reason import Reason
+from recommender.forecast.promises import ForecastEvidence, LayerEvidence
 from tests.autoscaler.workloads.entries import amounts
 
 
@@ -188,8 +199,51 @@ def autoscaler(**changes):
         "writes": {**dict.fromkeys(WriteOutcome, 0), **writes},
         "write_backlog": 7,
         "questions": {ExternalReason.ANSWERED: 5, ExternalReason.FAILED: 1},
+        "promises": promises(),
+        "upkeep": UpkeepSnapshot(training=training(), named=named()),
     }
     return AutoscalerSnapshot(**{**values, **changes})
+
+
+def promises():
+    return PromiseSnapshot(
+        gates={("limits", "tflops", gate): int(gate) + 1 for gate in Gate if gate >= 0},
+        promises={("limits", "tflops"): Promise(promised=0.01, realised=0.012)},
+    )
+
+
+def training():
+    model = TrainedModel(rows=60_000, took_s=4.5, trained_s=7, version="af31")
+    return TrainingSnapshot(
+        models={("limits", "tflops", 600): model},
+        failures={**dict.fromkeys(TrainingFailure, 0), TrainingFailure.TOO_LONG: 2},
+    )
+
+
+def named():
+    failures = {**dict.fromkeys(Reason, 0), Reason.TOO_SHORT: 3}
+    return NamedSnapshot(fitted=5, failing=1, busy=2, left_out=4, failures=failures)
+
+
+def evidence(workloads=1, *, promised=0.01, realised=0.02):
+    """Return evidence in which limits of the first of two resources state a risk."""
+    nothing = np.full((workloads, 2), np.nan)
+    stated = nothing.copy()
+    stated[:, 0] = promised
+
+    def layer(columns, promised):
+        return LayerEvidence(
+            gate=np.full((workloads, columns), int(Gate.OPEN)),
+            promised=promised,
+            realised=np.full((workloads, columns), realised),
+            minutes=np.full((workloads, columns), 1000.0),
+            loss_ratio=np.full((workloads, columns), 0.8),
+            shares=np.zeros((workloads, columns, 1)),
+        )
+
+    return ForecastEvidence(
+        limits=layer(2, stated), requests=layer(2, nothing), replicas=layer(1, nothing[:, :1])
+    )
 
 
 def workload(**changes):
@@ -215,6 +269,7 @@ def table(*views, **changes):
         "replicas": np.full(len(views), 3.0),
         "recommended_replicas": np.full(len(views), 4.0),
         "replica_row": np.arange(len(views)),
+        "evidence": evidence(len(views)),
     }
     return FleetTable(**{**values, **changes})
 

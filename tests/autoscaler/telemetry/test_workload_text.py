@@ -48,6 +48,17 @@ def test_what_is_in_force_and_what_is_recommended_have_the_same_labels():
     assert found["recommended_replicas", *of_chat] == 4.0
 
 
+def test_a_risk_shows_what_was_promised_and_kept():
+    found = exported(table())
+
+    of_chat = ("team", "chat", "pool", "A100", "tflops", "limits")
+    risks = {name: value for name, value in found.items() if name[0].startswith("workload_risk")}
+    assert risks == {
+        ("workload_risk_promised_ratio", *of_chat): 0.01,
+        ("workload_risk_realised_ratio", *of_chat): 0.02,
+    }
+
+
 def test_what_is_not_known_is_absent():
     found = exported(
         table(

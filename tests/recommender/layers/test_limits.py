@@ -76,8 +76,8 @@ def test_a_demand_above_one_and_a_half_times_the_limit_counts_for_more():
 def test_a_risk_target_takes_the_place_of_percentiles_and_margin():
     config = {"autoSetLimits": {"riskTarget": "1%"}}
     made = fleet(config, usage={"limit_percentile": 14.0, "day_percentile": 50.0})
-    assert target(made) == 14.0
-    assert list(made.steps(LAYER)) == [Code.RiskTarget]
+    assert target(made) == pytest.approx(14.0 * 1.001 / 0.98)
+    assert list(made.steps(LAYER)) == [Code.RiskTarget, Code.SaturationRoom]
 
 
 def test_auto_set_resources_takes_the_upper_percentile():

@@ -38,10 +38,10 @@ def test_a_buffer_ratio_from_one_on_is_a_factor():
     assert target(fleet) == pytest.approx(15.0)
 
 
-def test_a_risk_target_needs_no_margin():
+def test_a_risk_target_needs_no_margin_and_leaves_that_of_vram():
     fleet = StatedFleet(policy({"autoSetRequests": {"riskTarget": "1%"}}), usage=USE)
     assert target(fleet) == 10.0
-    assert target(fleet, 1) == 4 * GIB
+    assert target(fleet, 1) == 4.5 * GIB
     assert Code.RiskTarget in fleet.steps(LAYER)
 
 

@@ -247,10 +247,35 @@ def test_a_risk_target_replaces_percentile_and_buffer():
     assert (rule.percentile, rule.buffer, rule.is_load_weighted) == (0.95, Buffer(1.0), False)
 
 
-def test_a_risk_target_beside_a_percentile_warns():
-    policy = parse({"autoSetRequests": {"riskTarget": 0.05, "percentileForAutoRequests": 0.9}})
+@pytest.mark.parametrize(
+    ("target", "effect"), [("all", "counts for VRAM only"), ("compute", "has no effect")]
+)
+def test_a_percentile_beside_a_risk_target_is_no_longer_of_tflops(target, effect):
+    block = {"riskTarget": 0.05, "percentileForAutoRequests": 0.9, "targetResource": target}
+    policy = parse({"autoSetRequests": block})
     assert policy.requests[COMPUTE].percentile == 0.95
-    assert "has no effect" in warnings(policy)[0]
+    assert policy.requests[MEMORY].percentile == 0.9
+    assert f"autoSetRequests.percentileForAutoRequests: {effect}" in warnings(policy)[0]
+
+
+@pytest.mark.parametrize("block", ["autoSetRequests", "autoSetLimits"])
+def test_a_risk_target_leaves_the_rules_of_vram_alone(block):
+    without, policy = (
+        parse({block: {"enable": True}}),
+        parse({block: {"enable": True, "riskTarget": "1%"}}),
+    )
+    assert policy.requests[MEMORY] == without.requests[MEMORY]
+    assert policy.limits[MEMORY] == without.limits[MEMORY]
+
+
+@pytest.mark.parametrize("block", ["autoSetRequests", "autoSetLimits"])
+def test_a_risk_target_in_a_block_of_vram_alone_is_a_problem(block):
+    policy = parse({block: {"enable": True, "targetResource": "vram", "riskTarget": "1%"}})
+    [problem] = errors(policy)
+    assert f"autoScalingConfig.{block}.riskTarget: has no effect" in problem
+    assert "a risk is of TFLOPS only" in problem
+    rules = policy.requests if block == "autoSetRequests" else policy.limits
+    assert [rules[dimension].risk_target for dimension in (COMPUTE, MEMORY)] == [None, None]
 
 
 @pytest.mark.parametrize("risk", [0, 0.5, "50%", 0.9, -0.1, "0%"])

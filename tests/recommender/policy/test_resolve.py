@@ -521,6 +521,17 @@ def test_amounts_are_found_by_the_key_of_their_statement():
     assert [stated.amount_of(key) for key in keys] == [50.0, 50.0, 4 * GIB, None]
 
 
+def test_a_target_resource_of_a_higher_layer_takes_the_effect_of_a_risk_with_a_warning():
+    found = resolve(
+        pool_rule={"autoScalingConfig": {"autoSetLimits": {"riskTarget": "1%"}}},
+        profile={"autoScalingConfig": {"autoSetLimits": {"targetResource": "vram"}}},
+    )
+    assert found.policy.limits[COMPUTE].risk_target is None
+    [problem] = [each for each in found.policy.problems if each.path.endswith("riskTarget")]
+    assert problem.is_warning
+    assert "targetResource is vram" in problem.message
+
+
 def test_a_buffer_of_a_higher_layer_replaces_the_risk_target_of_the_whole_block():
     found = resolve(
         pool_rule={"autoScalingConfig": {"autoSetLimits": {"riskTarget": "1%"}}},

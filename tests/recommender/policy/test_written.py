@@ -246,9 +246,22 @@ def test_fewest_replicas_are_never_more_than_the_most():
 
 
 def test_a_risk_target_and_what_it_replaces_do_not_stand_beside_each_other():
+    risk = {"autoSetLimits": {"riskTarget": "1%"}}
+    buffer = {"autoSetLimits": {"extraTFlopsBufferRatio": 0.3}}
+    assert (written(risk, buffer), written(buffer, risk)) == (buffer, risk)
+
+
+def test_a_buffer_that_counts_for_vram_stays_below_a_risk_target():
     risk = {"autoSetRequests": {"riskTarget": "1%"}}
     buffer = {"autoSetRequests": {"extraBufferRatio": 0.3}}
-    assert (written(risk, buffer), written(buffer, risk)) == (buffer, risk)
+    both = {"autoSetRequests": {"extraBufferRatio": 0.3, "riskTarget": "1%"}}
+    assert (written(risk, buffer), written(buffer, risk)) == (buffer, both)
+
+
+def test_a_risk_target_of_a_block_that_comes_to_set_vram_alone_is_left_out():
+    risk = {"autoSetLimits": {"enable": True, "riskTarget": "1%"}}
+    vram = {"autoSetLimits": {"targetResource": "vram"}}
+    assert written(risk, vram) == {"autoSetLimits": {"enable": True, "targetResource": "vram"}}
 
 
 def test_a_rule_with_a_value_that_cannot_be_read_is_disabled_and_the_others_are_kept():

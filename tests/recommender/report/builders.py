@@ -19,6 +19,7 @@ from recommender.policy.model import (
 )
 from recommender.report.blocks import HistoryEntry
 from recommender.report.build import build_report
+from recommender.report.diagnosing import NO_DIAGNOSES
 from recommender.report.model import Meta, Window
 from recommender.report.subject import Subject
 from recommender.report.thresholds import Thresholds
@@ -103,6 +104,8 @@ class Row:
     gpu_count: int = 1
     span_s: int = 7 * 86_400
     is_enrolled: bool = False
+    policy: Policy | None = None
+    """In place of the defaults of the project."""
     subject: Subject = field(
         default_factory=lambda: Subject(
             owner="Deployment/chat",
@@ -353,20 +356,30 @@ def what_if(rows) -> WhatIf:
     )
 
 
-def report(*rows, history=None, errors=(), with_what_if=True, **meta_overrides):
+def report(
+    *rows,
+    history=None,
+    errors=(),
+    with_what_if=True,
+    forecasts=None,
+    diagnoses=NO_DIAGNOSES,
+    **meta_overrides,
+):
     """Build the report of some rows (one workload that fits, where none is given)."""
     rows = rows or (Row(),)
     return build_report(
         meta=meta(**{"scanned_workloads": len(rows), **meta_overrides}),
         subjects=[row.subject for row in rows],
         observation=observation(rows),
-        policies=[policy(is_enrolled=row.is_enrolled) for row in rows],
+        policies=[row.policy or policy(is_enrolled=row.is_enrolled) for row in rows],
         decisions=decisions(rows),
         evidence=evidence(rows),
         whatif=what_if(rows) if with_what_if else None,
         history=history or {},
         errors=errors,
         thresholds=Thresholds(),
+        forecasts=forecasts,
+        diagnoses=diagnoses,
     )
 
 

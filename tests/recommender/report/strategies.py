@@ -25,6 +25,12 @@ from recommender.report.blocks import (
     UsageSeries,
     WhatIfScore,
 )
+from recommender.report.forecast_blocks import (
+    FittedModel,
+    ItemForecast,
+    ItemPattern,
+    PatternStep,
+)
 from recommender.report.model import Item, Meta, Report, Window
 from recommender.report.totals import totals_of
 
@@ -79,6 +85,47 @@ findings = st.builds(
     Finding, severity=st.sampled_from(Severity), code=st.just("TF-A-CODE"), sentence=texts
 )
 scores = st.none() | st.builds(WhatIfScore, slack_ratio=shares, violated_share=shares)
+weights = st.dictionaries(names, st.floats(0.01, 1), max_size=2)
+fitted = st.builds(
+    FittedModel,
+    model=st.just("ets"),
+    period_s=st.integers(60, 10**6),
+    level=st.floats(0.5, 0.999),
+    mean=amounts,
+    highest=amounts,
+    reason=st.none() | names,
+    sentence=texts,
+)
+forecasts = st.builds(
+    ItemForecast,
+    layer=st.sampled_from(["requests", "limits", "replicas"]),
+    is_asked=st.booleans(),
+    model=st.sampled_from(["auto", "ets"]),
+    period_s=st.integers(60, 10**6),
+    gate=st.none() | st.sampled_from(["OPEN", "YOUNG"]),
+    sentence=texts,
+    promised_share=shares,
+    realised_share=shares,
+    judged_minutes=st.none() | st.floats(0.1, 1e6),
+    gain_ratio=st.none() | st.floats(-5, 1),
+    weights=weights,
+    fitted=st.none() | fitted,
+)
+patterns = st.builds(
+    ItemPattern,
+    span_s=seconds,
+    regime=st.none() | st.sampled_from(["daily", "weekly", "steady"]),
+    figure=shares,
+    rests_on=texts,
+    day_strength_ratio=shares,
+    week_strength_ratio=shares,
+    trend_per_day=st.none() | st.floats(-1e6, 1e6),
+    steps=st.lists(
+        st.builds(PatternStep, at_s=seconds, before=amounts, after=amounts), max_size=4
+    ).map(tuple),
+    reason=st.none() | names,
+    sentence=texts,
+)
 common = {
     "identity": identities,
     "change_ratio": st.none() | st.floats(-1, 10),
@@ -105,6 +152,8 @@ common = {
     ),
     "what_if": st.none()
     | st.builds(ItemWhatIf, start_s=seconds, end_s=seconds, request=scores, limit=scores),
+    "forecasts": st.lists(forecasts, max_size=2).map(tuple),
+    "pattern": st.none() | patterns,
     "history": st.lists(
         st.builds(
             HistoryEntry, time_s=st.integers(0, 2**32), resource=names, layer=names, after=amounts

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from autoscaler.scaling.running.counts.forecast_counts import UpkeepSnapshot
+from autoscaler.scaling.running.counts.promise_counts import PromiseSnapshot
+
 if TYPE_CHECKING:
     from autoscaler.api.condition_reasons import ExternalReason
     from autoscaler.scaling.live.writing.write_results import WriteOutcome
@@ -31,3 +34,6 @@ class AutoscalerSnapshot:
     """Workloads whose status waits to be written, or is being written."""
     questions: Mapping[ExternalReason, int] = field(default_factory=lambda: MappingProxyType({}))
     """How questions to external scalers ended, since the process started."""
+    promises: PromiseSnapshot = field(default_factory=PromiseSnapshot)
+    upkeep: UpkeepSnapshot = field(default_factory=UpkeepSnapshot)
+    """Of forecasts."""

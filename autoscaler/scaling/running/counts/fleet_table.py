@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from autoscaler.scaling.cluster import WorkloadView
     from autoscaler.scaling.loop import Tick
+    from recommender.forecast.promises import ForecastEvidence
     from recommender.observation import Floats, Ints
 
 
@@ -39,10 +40,12 @@ class FleetTable:
     recommended_replicas: Floats
     replica_row: Ints
     """The row that stands for the replicas of its workload."""
+    evidence: ForecastEvidence | None = None
+    """Of forecasts; None: nobody asks for any."""
 
 
-def fleet_table(tick: Tick) -> FleetTable | None:
-    """Return what a tick decided; None where it decided nothing."""
+def fleet_table(tick: Tick, evidence: ForecastEvidence | None = None) -> FleetTable | None:
+    """Return what a tick decided, with the evidence of forecasts; None: it decided nothing."""
     if tick.observed is None or tick.decisions is None:
         return None
     observation, decisions = tick.observed.observation, tick.decisions
@@ -61,4 +64,5 @@ def fleet_table(tick: Tick) -> FleetTable | None:
         replicas=workloads.replicas,
         recommended_replicas=decisions.target_replicas,
         replica_row=workloads.replica_row,
+        evidence=evidence,
     )

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from autoscaler.scaling.loop import Tick
     from autoscaler.scaling.planning import Effect, PlannedChange
 
-SHOW, CHECKPOINT = "show", "checkpoint"
-CYCLE = (*STAGES, SHOW, CHECKPOINT)
-"""The stages of a tick, and what comes after it."""
+UPKEEP, SHOW, CHECKPOINT = "upkeep", "show", "checkpoint"
+CYCLE = (UPKEEP, *STAGES, SHOW, CHECKPOINT)
+"""The stages of a tick, and what comes before and after it."""
 UNEXPLAINED = "Other"
 """Reason of a change that no step says anything of."""
 

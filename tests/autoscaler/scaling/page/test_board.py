@@ -7,7 +7,7 @@ from autoscaler.scaling.page.back_test import BackTest
 from autoscaler.scaling.page.board import READ_LATELY_S, WANTED_AGAIN_S
 from autoscaler.scaling.page.look import LESS_URGENT
 from recommender.policy.model import Mode
-from tests.autoscaler.scaling.builders import view
+from tests.autoscaler.scaling.builders import policy, view
 from tests.autoscaler.scaling.page.boards import finish, reported, watched
 from tests.components.processes import until
 
@@ -88,6 +88,18 @@ def test_the_page_tells_what_was_changed():
         [item] = [i for i in seen.board.built.report.items if i.resource == "tflops"]
         assert [entry.outcome for entry in item.history] == ["applied"]
         assert "demand of the last minute" in seen.board.built.page.plain.decode()
+
+
+def test_the_page_tells_how_a_forecast_stands_and_looks_into_the_days():
+    asked = {"autoSetLimits": {"enable": True, "prediction": {"enable": True}}}
+    asking = view("chat", policy=policy(profile={"autoScalingConfig": asked}))
+    with watched(asking) as seen:
+        seen.board.ask()
+        seen.tick()
+        [item] = [i for i in seen.board.built.report.items if i.resource == "tflops"]
+
+    assert [(f.layer, f.gate) for f in item.forecasts] == [("limits", "YOUNG")]
+    assert item.pattern.reason == "TooShort"
 
 
 def test_the_line_below_the_head_says_what_the_process_does():

@@ -1,4 +1,4 @@
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import cache
 from itertools import combinations
 
@@ -8,21 +8,24 @@ import pytest
 from autoscaler.reporting import Analysis, ReportText, report_of
 from autoscaler.scaling.page.row_slices import decisions_of, observation_of
 from recommender.usage.evidence_of import read_evidence
-from tests.autoscaler.scaling.builders import view
+from tests.autoscaler.scaling.builders import policy, view
 from tests.autoscaler.scaling.page.boards import watched
 
 TEXT = ReportText(generated_s=0, tool_version="1", source="test")
 ENROLLED = ("auto-limits", "auto-requests", "auto-replicas")
+FORECAST = {"autoSetLimits": {"enable": True, "prediction": {"enable": True}}}
+ASKING = policy(profile={"autoScalingConfig": FORECAST})
 VIEWS = (
     view("a", *ENROLLED, workers=2),
     view("b", workers=3),
     view("both", *ENROLLED, gpu_model="A100"),
     view("both", *ENROLLED, gpu_model="H100"),
     view("c", "auto-limits"),
+    view("d", policy=ASKING),
 )
-WORKLOADS = ((0,), (1,), (2, 3), (4,))
+WORKLOADS = ((0,), (1,), (2, 3), (4,), (5,))
 """Rows of each."""
-CHOICES = tuple(chosen for size in range(1, 5) for chosen in combinations(range(4), size))
+CHOICES = tuple(chosen for size in range(1, 6) for chosen in combinations(range(5), size))
 
 
 @cache
@@ -39,6 +42,7 @@ def analysed():
                 observation=observation_of(observed.observation, rows),
                 decisions=decisions_of(tick.decisions, rows),
                 evidence=evidence,
+                forecasts=seen.loop.model.forecasts.evidence(observed.usage_rows[rows]),
                 start_s=0,
                 now_s=tick.now_s,
             )
@@ -67,6 +71,18 @@ def test_items_of_some_rows_are_those_of_the_whole_fleet(chosen):
     assert [without_money(item) for item in some] == [
         without_money(item) for item in items if item.identity.workload in names
     ]
+
+
+@pytest.mark.parametrize("chosen", CHOICES)
+def test_forecasts_are_sliced_with_everything_else(chosen):
+    whole, parts = analysed()
+    rows = np.array(rows_of(chosen), np.int64)
+    forecasts, sliced = whole.observation.forecasts, parts[chosen].observation.forecasts
+
+    for part in fields(forecasts):
+        assert np.array_equal(
+            getattr(sliced, part.name), getattr(forecasts, part.name)[rows], equal_nan=True
+        )
 
 
 def without_money(item):

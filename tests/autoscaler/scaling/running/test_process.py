@@ -32,6 +32,16 @@ def test_who_shows_what_is_held_is_told_why():
     assert [reasons() for reasons in told] == [(NOT_LOOKED_AT, NOT_READ)]
 
 
+def test_before_the_first_tick_no_forecast_promises_anything_and_nothing_is_trained():
+    made = process()
+
+    found = made.snapshot()
+    made.close()
+
+    assert (found.promises.gates, found.promises.promises) == ({}, {})
+    assert (found.upkeep.training.models, found.upkeep.named.left_out) == ({}, 0)
+
+
 def test_questions_to_external_scalers_are_in_the_snapshot():
     made = process(questions=lambda: {"Answered": 3})
 

@@ -47,6 +47,7 @@ def test_a_tick_begins_no_write_that_might_not_end_before_the_next_one(tick_s, w
         ({"since_s": 59}, "--since: 59s is not valid; allowed: 60s and longer"),
         ({"checkpoint_every_s": 1.0}, "--checkpoint-every: 1s is not valid; allowed: 10s and"),
         ({"page_every_s": 1.0}, "--page-every: 1s is not valid; allowed: 5s and longer"),
+        ({"train_every_s": 59.0}, "--train-every: 59s is not valid; allowed: 60s and longer"),
         ({"instance": "a"}, "--namespace-selector and --instance: give both, or none"),
         ({"namespace_selector": "a=b"}, "--namespace-selector and --instance: give both"),
         (

@@ -11,7 +11,7 @@ from autoscaler.errors import ApiUnavailableError
 from autoscaler.scaling.collect.collecting import Collector
 from autoscaler.scaling.holding import Hold
 from autoscaler.scaling.loop import Loop, LoopSettings
-from autoscaler.scaling.running.counts.tick_counts import SHOW, TickCounts
+from autoscaler.scaling.running.counts.tick_counts import SHOW, UPKEEP, TickCounts
 from autoscaler.scaling.running.health_gate import HealthGate
 from autoscaler.scaling.running.ticking import Ticking
 from autoscaler.scaling.running.warming import Warmed
@@ -46,7 +46,7 @@ class Reading:
 class World:
     """A loop over one workload whose use is given, and its ticking."""
 
-    def __init__(self, use=79.0, *, shows=()):
+    def __init__(self, use=79.0, *, shows=(), upkeep=None):
         self.source, self.clock = ListSource("tflops"), VirtualClock(START + 2 * HOUR)
         for ts in range(START, START + 3 * HOUR, 15):
             self.source.put("tflops", ts, use)
@@ -77,6 +77,7 @@ class World:
             self.counts,
             control=lambda: self.control,
             shows=(self.ticks.append, *shows),
+            upkeep=upkeep,
             monotonic_s=lambda: self.monotonic_s,
         )
 
@@ -273,6 +274,31 @@ def test_what_cannot_be_shown_costs_no_other_reader_and_is_told_once(caplog, err
     assert world.counts.snapshot().stage_errors == {(SHOW, type(error).__name__): 2}
     assert caplog.messages.count(f"what was decided cannot be shown: {told}") == 1
     assert world.ticking.since_last_s() == 0.0
+
+
+def test_forecasts_that_cannot_be_made_better_cost_no_tick_and_that_is_told_once(caplog):
+    def fail():
+        raise KeyError("x")
+
+    caplog.set_level(logging.INFO)
+    world = World(upkeep=fail)
+
+    first, _ = world.run(), world.run()
+
+    assert first.decisions is not None
+    assert world.counts.snapshot().stage_errors == {(UPKEEP, "KeyError"): 2}
+    assert caplog.messages.count("forecasts stay as they are, a defect: KeyError('x')") == 1
+
+
+def test_forecasts_are_kept_good_before_each_tick():
+    kept = []
+    world = World(upkeep=lambda: kept.append(len(world.ticks)))
+
+    world.run()
+    world.run()
+
+    assert kept == [0, 1]
+    assert UPKEEP in world.counts.snapshot().stage_success_s
 
 
 def test_an_error_of_a_stage_is_told_once_and_so_is_its_end(caplog):

@@ -10,6 +10,7 @@ from recommender.resources import TFLOPS, VRAM
 from recommender.usage.model import UsageModel
 from tests.autoscaler.scaling.builders import START, ListSource, StandingCluster, view
 from tests.autoscaler.scaling.histories import read_history
+from tests.autoscaler.scaling.running.forecasting_fleet import ForecastingFleet
 
 HOUR = 3600
 
@@ -70,3 +71,32 @@ def test_once_there_is_no_workload_there_are_no_numbers(tmp_path):
     world.tick()
 
     assert world.exported.table() is None
+
+
+def test_gates_of_forecasts_are_exported_with_the_evidence_of_their_workloads(tmp_path):
+    fleet = ForecastingFleet(coming_s=HOUR)
+    loop = fleet.loop_with_history()
+    checkpoints = Checkpoints(loop, tmp_path / "state", TickCounts(), is_whole=lambda: True)
+    exported = Exported(loop, checkpoints)
+
+    for tick in fleet.move(loop, 600, step_s=300):
+        exported(tick)
+
+    gates = {subject[:2]: number for subject, number in exported.promises().gates.items() if number}
+    assert gates == {
+        ("limits", "tflops"): 1,
+        ("limits", "vram_bytes"): 1,
+        ("requests", "tflops"): 1,
+        ("requests", "vram_bytes"): 1,
+        ("replicas", "tflops"): 1,
+    }
+    assert exported.table().evidence.limits.gate.shape == (1, 2)
+
+
+def test_where_nobody_asks_for_forecasts_there_is_no_evidence(tmp_path):
+    world = World(tmp_path / "state")
+
+    world.tick()
+
+    assert world.exported.promises().gates == {}
+    assert world.exported.table().evidence is None

@@ -1,0 +1,1 @@
+"""What keeps forecasts good beside the loop: daily training, and models by name."""

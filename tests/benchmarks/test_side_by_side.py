@@ -1,0 +1,44 @@
+"""Several questions about one past are answered as each would be alone."""
+
+import numpy as np
+import pytest
+
+from tests.benchmarks.forecast_plugin import Forecasting, forget_models
+from tests.benchmarks.test_forecast_plugin import HOURS, SEEN_FROM, allocations, panel
+
+UNTIL = 120
+
+
+@pytest.fixture(autouse=True)
+def no_models():
+    forget_models()
+
+
+def together(knobs, **attributes):
+    """Return what is answered at each column, ``[T, knobs, S]``."""
+    method = type("Method", (Forecasting,), attributes)
+    replayed = method(panel([f"series-{i}" for i in range(HOURS.shape[1])]))
+    hist = np.ascontiguousarray(HOURS.T)
+    return np.array(
+        [replayed.allocate_each(t, hist[:, :t], knobs) for t in range(SEEN_FROM, UNTIL)]
+    )
+
+
+@pytest.mark.parametrize("knobs", [(0.2, 0.05, 1.3), (0.9, 0.6)])
+def test_every_knob_gives_what_it_gives_alone(knobs):
+    given = together(knobs)
+    for number, knob in enumerate(knobs):
+        forget_models()
+        np.testing.assert_array_equal(given[:, number], allocations(HOURS, knob, until=UNTIL))
+
+
+def test_quantiles_and_risks_are_not_replayed_together():
+    with pytest.raises(ValueError, match="not replayed together"):
+        together((0.9, 0.05))
+
+
+@pytest.mark.parametrize("part", ["calm", "steering", "gate", "model", "histogram-low"])
+def test_what_is_left_out_changes_the_answers(part):
+    whole = together((0.05,))
+    forget_models()
+    assert (together((0.05,), without=(part,)) != whole).any()
