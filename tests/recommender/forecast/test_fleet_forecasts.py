@@ -5,7 +5,7 @@ import pytest
 
 from recommender.decision import Layer
 from recommender.forecast.daily_training import train_table
-from recommender.forecast.fleet_forecasts import FleetForecasts
+from recommender.forecast.fleet_forecasts import WARM_UP_BLOCKS, FleetForecasts
 from recommender.forecast.forecaster import EXPERTS
 from recommender.forecast.gate import Gate
 from recommender.policy.parse import parse_auto_scaling_config
@@ -90,7 +90,7 @@ def test_a_risk_alone_calibrates_the_histogram_and_asks_for_no_forecast():
 )
 def test_a_model_by_name_is_the_only_one_that_counts(model, experts):
     replayed = fleet(2, predicting(model))
-    last_of(replayed, daily_minutes(1, 2)[:900])
+    last_of(replayed, daily_minutes(2, 2)[:1560])
     [shares] = replayed.model.forecasts.evidence(replayed.rows).limits.shares[:1, 0]
     assert experts == {name for name, share in zip(EXPERTS, shares, strict=True) if share > 0}
 
@@ -173,7 +173,7 @@ def test_a_history_read_at_once_is_gone_through_only_in_its_last_hours():
     policy = parse_auto_scaling_config(LIMITS_ALONE)
     rows = model.workload_rows([("team", "w0", ""), ("team", "w1", "")])
     model.forecasts.want(rows, policy_table([policy] * 2, model.resources))
-    model.forecasts.follow_since_s = 36 * 3600
+    model.forecasts.history_end_s = 2 * 86400
     minute, series = np.nonzero(use[1:])
     end_s = 2 * 86400
     workers = model.worker_rows(rows, ["0", "1"])
@@ -184,9 +184,17 @@ def test_a_history_read_at_once_is_gone_through_only_in_its_last_hours():
     [stream] = model.forecasts.streams.values()
     assert stream.until_s == end_s
     lead = stream.forecaster.timing.lead
-    assert stream.forecaster.losses.windows.tolist() == [144 - 2 * lead] * 2
-    assert stream.forecaster.standing.blocks == 144
+    assert stream.forecaster.losses.windows.tolist() == [WARM_UP_BLOCKS - 2 * lead] * 2
+    assert stream.forecaster.standing.blocks == WARM_UP_BLOCKS
     assert stream.forecaster.standing.seen.tolist() == [2 * 288] * 2
+
+
+def test_time_before_the_first_sample_holds_no_blocks_to_go_through():
+    replayed = fleet(1, LIMITS_ALONE)
+    begin_minute = 28_000_000
+    last_of(replayed, daily_minutes(1, 1)[:60], first=begin_minute)
+    [stream] = replayed.model.forecasts.streams.values()
+    assert stream.forecaster.standing.blocks <= 12
 
 
 def test_what_was_promised_is_compared_with_what_was_in_force():

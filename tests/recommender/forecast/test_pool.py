@@ -98,6 +98,22 @@ def test_no_process_is_left_behind_by_a_caller_that_is_interrupted(own_children)
     assert own_children() == []
 
 
+def test_what_is_not_done_when_it_is_no_longer_wanted_is_ended(own_children):
+    looks = count()
+
+    got = run_each(
+        hang_at_one,
+        range(3),
+        clock=time.monotonic,
+        limit_s=LIMIT_S,
+        processes=1,
+        is_wanted=lambda: next(looks) < 3,
+    )
+
+    assert [each.reason for each in got[1:]] == [Reason.ENDED, Reason.ENDED]
+    assert own_children() == []
+
+
 @pytest.mark.parametrize("wrong", [{"limit_s": 0.0}, {"processes": 0}])
 def test_a_limit_or_a_number_of_processes_that_is_not_above_zero_is_refused(wrong):
     with pytest.raises(ContractError, match="allowed: above 0"):

@@ -11,7 +11,8 @@ from hypothesis.extra.numpy import arrays
 from recommender.forecast.segments import HOURS, MOST_SEGMENTS, daily_segments
 
 DAY_AND_NIGHT = np.where((np.arange(HOURS) >= 8) & (np.arange(HOURS) < 20), 10.0, 2.0)
-hours = st.one_of(st.just(np.nan), st.sampled_from([0.0, 1.0, 2.0, 5.0, 9.0, 100.0]))
+# no difference of levels is the price of a segment, so that no two partitions are as cheap
+hours = st.one_of(st.just(np.nan), st.sampled_from([0.0, 1.0, 2.0, 5.0, 9.0, 97.3]))
 profiles = st.integers(1, 4).flatmap(
     lambda series: arrays(np.float64, (HOURS, series), elements=hours)
 )
@@ -72,6 +73,13 @@ def test_a_day_has_segments_all_day_or_none(profile):
     assert (is_known.all(axis=0) | ~is_known.any(axis=0)).all()
 
 
+@pytest.mark.parametrize(("level", "is_worth_it"), [(0.5, True), (0.6, False)])
+def test_a_segment_of_one_hour_must_save_a_fiftieth_of_the_day(level, is_worth_it):
+    profile = DAY_AND_NIGHT.copy()
+    profile[20] = 10.0 * level  # a fiftieth of the day are 4.8
+    assert daily_segments(profile[:, None]).edge[[20, 21], 0].tolist() == [is_worth_it, True]
+
+
 @given(profiles, st.integers(0, HOURS - 1))
 def test_it_does_not_matter_when_the_day_begins(profile, shift):
     assert cost(np.roll(profile, shift, axis=0)).tolist() == pytest.approx(
@@ -87,15 +95,20 @@ def test_series_do_not_see_one_another(profile):
         assert np.array_equal(together[:, column], alone, equal_nan=True)
 
 
+def price_of(segments, profile):
+    return 0.02 * HOURS * profile.max() * segments
+
+
 def cheapest(profile):
     """Try all partitions of one day."""
-    best = HOURS * profile.max()
+    best = HOURS * profile.max() + price_of(1, profile)
     for count in range(2, MOST_SEGMENTS + 1):
         for cuts in combinations(range(HOURS), count):
             turned = np.roll(profile, -cuts[0])
             begins = np.array(cuts) - cuts[0]
             lasts = np.diff([*begins, HOURS])
-            best = min(best, float((np.maximum.reduceat(turned, begins) * lasts).sum()))
+            levels = np.maximum.reduceat(turned, begins)
+            best = min(best, float((levels * lasts).sum()) + price_of(count, profile))
     return best
 
 
@@ -103,4 +116,6 @@ def cheapest(profile):
 def test_no_other_partition_is_cheaper(seed):
     draw = np.random.default_rng(seed)
     profile = draw.gamma(0.5, size=HOURS).round(seed)  # the coarser, the more ties
-    assert cost(profile[:, None])[0] == pytest.approx(cheapest(profile))
+    found = daily_segments(profile[:, None])
+    total = found.level.sum() + price_of(found.edge.sum(), profile)
+    assert total == pytest.approx(cheapest(profile))
