@@ -7,8 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from recommender.backtest.course_plot import HEIGHT, MOST_POINTS, WIDTH, course_plot
+from recommender.backtest.course_plot import (
+    HEIGHT,
+    MOST_POINTS,
+    WIDTH,
+    course_plot,
+    forecast_plot,
+)
+from recommender.backtest.forecast_course import ForecastCourse
+from recommender.decision import Layer
 from recommender.errors import ContractError
+from tests.recommender.backtest.frames import MIDNIGHT_S, frame_of
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -94,3 +103,25 @@ def test_too_few_and_too_many_lines_are_refused(count):
 def test_lines_of_another_length_are_refused(times):
     with pytest.raises(ContractError, match="other lengths"):
         course_plot(np.arange(times), {"use": np.ones(2 if times else 0)}, "TFLOPS")
+
+
+def test_a_forecast_is_shown_beside_the_busiest_worker_and_the_histogram():
+    use = np.stack([np.full(30, 2.0), np.full(30, 3.0), np.full(30, 50.0)])
+    frame = frame_of(use, series=[("team", "a", "0"), ("team", "a", "1"), ("team", "b", "0")])
+    course = ForecastCourse(
+        layer=Layer.LIMITS,
+        resource=0,
+        until_s=MIDNIGHT_S + np.array([300, 600]),
+        forecast=np.array([[4.0, 60.0], [6.0, 60.0]]),
+        histogram=np.array([[8.0, 60.0], [8.0, 60.0]]),
+        gate=np.zeros((2, 2), np.int64),
+        delay_s=0,
+        ahead_s=np.array([600, 600]),
+        level=np.array([0.99, 0.99]),
+        shares=np.zeros((2, 1)),
+    )
+    times = {"start_s": MIDNIGHT_S, "end_s": MIDNIGHT_S + 900}
+    text = forecast_plot(frame, course, 0, **times)
+
+    assert "use: mean 3, highest 3; forecast: mean 5, highest 6; histogram: mean 8" in text
+    assert ">TFLOPS</text>" in text
