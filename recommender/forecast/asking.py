@@ -13,6 +13,7 @@ import numpy as np
 
 from recommender.decision import Layer
 from recommender.forecast.asked import Asked, StreamKey
+from recommender.forecast.experts.histogram import HISTOGRAMS
 from recommender.forecast.forecaster import EXPERTS, allowed_by_default
 from recommender.forecast.models import ModelName
 from recommender.policy.table import MODEL_NAMES
@@ -36,7 +37,7 @@ AHEAD_S: Mapping[Layer, tuple[int, ...]] = {
 }
 """How far ahead a stream looks: the smallest that is no less than the period, else the largest."""
 EXPERTS_OF = {
-    ModelName.HISTOGRAM: ("histogram",),
+    ModelName.HISTOGRAM: HISTOGRAMS,
     ModelName.SEASONAL: ("seasonal",),
     ModelName.HOLT_WINTERS: ("holt-winters",),
     ModelName.RIDGE: ("ridge",),

@@ -15,7 +15,7 @@ from recommender.forecast.examples import Examples
 from recommender.forecast.experts.base import Expected, expected
 from recommender.forecast.experts.boosting import boosting, untrained
 from recommender.forecast.experts.earlier_days import earlier_days
-from recommender.forecast.experts.histogram import histogram
+from recommender.forecast.experts.histogram import HISTOGRAMS, histograms
 from recommender.forecast.experts.recent import Volatility, last_block, last_hour
 from recommender.forecast.experts.ridge import Ridge
 from recommender.forecast.experts.seasonal import Seasonal
@@ -32,7 +32,7 @@ from recommender.forecast.timing import Timing
 from recommender.observation import Bools, Floats, Ints
 
 EXPERTS = (
-    "histogram",
+    *HISTOGRAMS,
     "hour",
     "last",
     "ridge",
@@ -62,7 +62,7 @@ class Forecast:
     value: Floats
     """Of the experts together; NaN where none knows anything."""
     histogram: Floats
-    """Of the histogram alone, calibrated alike."""
+    """Of the histograms alone, calibrated alike."""
     gate: Ints
     """``Gate``: which of the two counts, and why."""
 
@@ -73,15 +73,12 @@ class Forecast:
 
 
 @dataclass(slots=True, kw_only=True)
-class Made:
-    """What was forecast at one block and waits for what comes."""
+class Expectation:
+    """What the experts expected at one block, and what they were told."""
 
     values: Floats
     """[E, S]"""
     spreads: Floats
-    uppers: Floats
-    mixed: Floats
-    level: Floats
     scale: Floats
     inputs: Floats
     """[P, S] of the ridge."""
@@ -91,6 +88,19 @@ class Made:
     def expert(self, number: int) -> Expected:
         """Return what one expert expected."""
         return Expected(value=self.values[number], spread=self.spreads[number])
+
+
+@dataclass(slots=True, kw_only=True)
+class Made(Expectation):
+    """What was forecast at one block and waits for what comes."""
+
+    uppers: Floats
+    """[E, S]"""
+    histogram: Floats
+    """[S] of the histograms together."""
+    mixed: Floats
+    """[S] of all experts that count."""
+    level: Floats
 
 
 class Forecaster:
@@ -123,15 +133,23 @@ class Forecaster:
     ) -> Forecast:
         """Take the newest block and return the quantiles at ``level`` ``[S]`` of what comes.
 
-        ``percentiles`` are the histogram's, ``[2, S]`` at ``histogram.LEVELS``; ``outcome`` is what
-        came of the forecast made ``timing.lead`` blocks ago; None for as long as there was none.
+        ``percentiles`` are those that ``histograms`` takes; ``outcome`` is what came of the
+        forecast made ``timing.lead`` blocks ago; None for as long as there was none.
         ``allowed`` are the experts that count, ``[E, S]`` in the order of ``EXPERTS``; ``named`` is
         what a model that was fitted elsewhere expects, ``[S]``.
         """
         allowed = allowed_by_default(past.series) if allowed is None else allowed
         named = np.full(past.series, np.nan) if named is None else named
         if outcome is not None:
-            self._judge(self.made.popleft(), outcome)
+            made = self.made.popleft()
+            self._learn(made, outcome)
+            self._score(made, outcome)
+        return self._answer(past, self._expect(past, percentiles, allowed, named), level, allowed)
+
+    def _expect(
+        self, past: Past, percentiles: Floats, allowed: Bools, named: Floats
+    ) -> Expectation:
+        """Take the newest block and ask the experts, at whatever level."""
         self.standing.advance(past)
         self.volatility.advance(past)
         self.seasonal.advance(past)
@@ -139,28 +157,43 @@ class Forecaster:
         features = features_of(past, self.standing)
         inputs = self.ridge.inputs(past, self.standing)
         experts = self._ask(past, percentiles, features, inputs, allowed, named)
-        uppers = self._uppers(experts, level, past.day)
+        return Expectation(
+            values=np.stack([expert.value for expert in experts]),
+            spreads=np.stack([expert.spread for expert in experts]),
+            scale=self.standing.scale,
+            inputs=inputs,
+            features=features.T,
+        )
+
+    def _answer(
+        self, past: Past, expectation: Expectation, level: Floats, allowed: Bools
+    ) -> Forecast:
+        """Return the quantiles at ``level``, and keep in mind what was said."""
+        uppers = self._uppers(expectation, level, past.day)
+        histogram = self._mixed(uppers[: len(HISTOGRAMS)])
         mixed = self._mixed(uppers, allowed)
         self.made.append(
             Made(
-                values=np.stack([expert.value for expert in experts]),
-                spreads=np.stack([expert.spread for expert in experts]),
+                **{item.name: getattr(expectation, item.name) for item in fields(expectation)},
                 uppers=uppers,
+                histogram=histogram,
                 mixed=mixed,
                 level=level,
-                scale=self.standing.scale,
-                inputs=inputs,
-                features=features.T,
             )
         )
         gate = self.gates.state(past, self.standing.seen, self.losses.windows)
-        return Forecast(value=mixed, histogram=uppers[HISTOGRAM], gate=gate)
+        return Forecast(value=mixed, histogram=histogram, gate=gate)
 
     def shares(self, allowed: Bools | None = None) -> Floats:
-        """Return how much each of ``EXPERTS`` counts, ``[E, S]``; together 1."""
+        """Return how much each of ``EXPERTS`` counts, ``[E, S]``; together 1, or all 0.
+
+        Who says nothing now does not count.
+        """
         series = len(self.standing.peak)
-        allowed = allowed_by_default(series) if allowed is None else allowed
-        share = np.where(allowed, self.losses.shares(), 0.0)
+        counts = allowed_by_default(series) if allowed is None else allowed
+        if self.made:
+            counts = counts & ~np.isnan(self.made[-1].uppers)
+        share = np.where(counts, self.losses.shares(), 0.0)
         return np.asarray(share / np.maximum(share.sum(axis=0), 1e-300), np.float64)
 
     def append(self, past: Past) -> None:
@@ -233,7 +266,7 @@ class Forecaster:
             season = earlier_days(past, self.volatility, scale, self.timing.lead)
         boosted = untrained(past.series) if model is None else boosting(model, features, scale)
         return (
-            histogram(percentiles, scale),
+            *histograms(percentiles, scale),
             last_hour(past, scale),
             last_block(past, self.volatility, scale),
             self.ridge.forecast(inputs, self.volatility, scale),
@@ -243,32 +276,42 @@ class Forecaster:
             expected(named, self.volatility.mean, scale),
         )
 
-    def _uppers(self, experts: tuple[Expected, ...], level: Floats, day: int) -> Floats:
+    def _uppers(self, expectation: Expectation, level: Floats, day: int) -> Floats:
         """Return the quantile of each expert, ``[E, S]``; NaN where it knows nothing."""
-        asked = zip(experts, self.sketches, strict=True)
-        uppers = np.stack([sketch.upper(expert, level) for expert, sketch in asked])
+        uppers = np.stack(
+            [
+                sketch.upper(expectation.expert(number), level)
+                for number, sketch in enumerate(self.sketches)
+            ]
+        )
         return np.minimum(uppers, self.standing.ceiling(day))
 
-    def _mixed(self, uppers: Floats, allowed: Bools) -> Floats:
-        """Return the mean of what the experts say, each as much as it counts, ``[S]``."""
-        share = np.where(np.isnan(uppers) | ~allowed, 0.0, self.losses.shares())
+    def _mixed(self, uppers: Floats, allowed: Bools | None = None) -> Floats:
+        """Return the mean of what the first experts say, each as much as it counts, ``[S]``."""
+        known = ~np.isnan(uppers) if allowed is None else ~np.isnan(uppers) & allowed
+        share = np.where(known, self.losses.shares()[: len(uppers)], 0.0)
         total = share.sum(axis=0)
         mixed = (share * np.nan_to_num(uppers)).sum(axis=0)
         return np.where(total > 0, mixed / np.where(total > 0, total, 1.0), np.nan)
 
-    def _judge(self, made: Made, outcome: Outcome) -> None:
+    def _learn(self, made: Expectation, outcome: Outcome) -> None:
+        """Tell the experts what came."""
         day = self.timing.day
         for number, sketch in enumerate(self.sketches):
             sketch.add(made.expert(number), outcome, day)
-        most = np.fmax.reduce(made.uppers, axis=0)
-        # who knew nothing is judged as if it had said the most that anybody did
-        uppers = np.where(np.isnan(made.uppers), most, made.uppers)
-        self.losses.add(uppers, made.mixed, outcome, level=made.level, scale=made.scale, day=day)
-        self.gates.judge(self.losses.mixed, self.losses.experts[HISTOGRAM])
-        self.gates.note(outcome.top, most)
         share = outcome.top / made.scale
         self.ridge.learn(made.inputs, share, day)
         self.examples.add(made.features.T, share)
+
+    def _score(self, made: Made, outcome: Outcome) -> None:
+        """Note what it cost."""
+        most = np.fmax.reduce(made.uppers, axis=0)
+        # who knew nothing is judged as if it had said the most that anybody did
+        uppers = np.where(np.isnan(made.uppers), most, made.uppers)
+        answers, day = (made.histogram, made.mixed), self.timing.day
+        self.losses.add(uppers, answers, outcome, level=made.level, scale=made.scale, day=day)
+        self.gates.judge(self.losses.mixed, self.losses.histogram)
+        self.gates.note(outcome.top, most)
 
 
 def _nothing_made(made: Made, series: int) -> Made:

@@ -16,7 +16,11 @@ from recommender.observation import Bools, Floats
 
 LEAST_EXPECTED = 5.0
 """Violations that a window must expect before it says anything."""
-GAIN = 0.5
+GAIN = 0.03
+FLEET_GAIN = 0.04
+"""Of one window, per violation more or less than was promised, over those that were; larger ones
+follow the hour of the day, and waste more than they mend."""
+LARGEST_RATIO = 10.0
 LEAST_FACTOR, MOST_FACTOR = 0.2, 5.0
 LEAST_RISK, MOST_RISK = 1e-4, 0.49
 
@@ -58,17 +62,21 @@ class RiskControl:
         self.fleet_expected += float(expected.sum())
         self.fleet_violated += float(violated.sum())
         if self.fleet_expected >= LEAST_EXPECTED * len(risk) ** 0.5:
-            fleet = (self.fleet_violated + 1.0) / (self.fleet_expected + 1.0)
-            self.fleet_factor = float(_moved(np.array(self.fleet_factor), np.array(fleet)))
+            fleet = np.array(self.fleet_violated / self.fleet_expected)
+            self.fleet_factor = float(_moved(np.array(self.fleet_factor), fleet, FLEET_GAIN))
             self.fleet_expected = self.fleet_violated = 0.0
         judged = self.expected >= LEAST_EXPECTED
-        ratio = (self.violated + 1.0) / (self.expected + 1.0)
-        self.factor = np.where(judged, _moved(self.factor, ratio), self.factor)
+        ratio = self.violated / np.maximum(self.expected, LEAST_EXPECTED)
+        self.factor = np.where(judged, _moved(self.factor, ratio, GAIN), self.factor)
         self.expected = np.where(judged, 0.0, self.expected)
         self.violated = np.where(judged, 0.0, self.violated)
 
 
-def _moved(factor: Floats, ratio: Floats) -> Floats:
-    """Return the factor after a window with ``ratio`` times the promised violations."""
-    moved = factor * np.clip(ratio, 0.25, 4.0) ** -GAIN
+def _moved(factor: Floats, ratio: Floats, gain: float) -> Floats:
+    """Return the factor after a window with ``ratio`` times the promised violations.
+
+    They come in heaps: of the ratio itself, not of its logarithm, the mean is 1 where the promise
+    is kept.
+    """
+    moved = factor * np.exp(gain * (1.0 - np.minimum(ratio, LARGEST_RATIO)))
     return np.asarray(np.clip(moved, LEAST_FACTOR, MOST_FACTOR), np.float64)

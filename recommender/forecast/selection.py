@@ -15,18 +15,21 @@ from recommender.forecast.outcome import Outcome
 from recommender.observation import Floats
 
 HALF_LIFE_DAYS = 1.0
-SHARPNESS = 12.0
+SHARPNESS = 8.0
 OWN_SHARE = 0.5
 """Of the series' own losses; the rest are those of the fleet."""
 
 
 @dataclass(slots=True)
 class Losses:
-    """Pinball losses in units of each series' level, which fade; ``[E, S]``, and of the mean."""
+    """Pinball losses in units of each series' level, which fade."""
 
     experts: Floats
+    """[E, S]"""
+    histogram: Floats
+    """[S] of what was made of the histograms."""
     mixed: Floats
-    """[S] of what was made of the experts."""
+    """[S] of what was made of all experts."""
     windows: Floats
     """[S] outcomes that were judged, ever."""
 
@@ -35,6 +38,7 @@ class Losses:
         """Return the losses of experts who were never asked."""
         return cls(
             experts=np.zeros((experts, series)),
+            histogram=np.zeros(series),
             mixed=np.zeros(series),
             windows=np.zeros(series),
         )
@@ -42,20 +46,24 @@ class Losses:
     def add(
         self,
         uppers: Floats,
-        mixed: Floats,
+        answers: tuple[Floats, Floats],
         outcome: Outcome,
         *,
         level: Floats,
         scale: Floats,
         day: int,
     ) -> None:
-        """Take what came of forecasts ``[E, S]`` and of their mean ``[S]`` at ``level`` ``[S]``."""
-        asked = (*uppers, mixed)
+        """Take what came of forecasts ``[E, S]`` at ``level`` ``[S]``.
+
+        ``answers`` are what was made of the histograms, and of all experts, ``[S]`` each.
+        """
+        asked = (*uppers, *answers)
         loss = np.stack([_loss(each, outcome, level) for each in asked]) / scale
         known = ~np.isnan(loss).any(axis=0)
         kept = np.where(known, 0.5 ** (1 / (HALF_LIFE_DAYS * day)), 1.0)
         loss = np.where(known, loss, 0.0)
-        self.experts = kept * self.experts + loss[:-1]
+        self.experts = kept * self.experts + loss[:-2]
+        self.histogram = kept * self.histogram + loss[-2]
         self.mixed = kept * self.mixed + loss[-1]
         self.windows = self.windows + known
 

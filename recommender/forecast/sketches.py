@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recommender.forecast.experts.base import Expected
 from recommender.forecast.fleet_sum import fleet_sum
@@ -35,13 +36,13 @@ EDGES: Floats = FINENESS * np.sinh(
 class ErrorSketches:
     """Errors of one expert."""
 
-    weights: Floats
+    weights: NDArray[np.float32]
     """[BUCKETS, S]"""
 
     @classmethod
     def empty(cls, series: int) -> ErrorSketches:
         """Return sketches without errors."""
-        return cls(np.zeros((BUCKETS, series)))
+        return cls(np.zeros((BUCKETS, series), np.float32))
 
     def add(self, forecast: Expected, outcome: Outcome, day: int) -> None:
         """Take what came; the minutes of a series count as one error together.

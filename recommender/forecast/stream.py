@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recommender.forecast.asked import Asked, Judging
-from recommender.forecast.forecaster import EXPERTS, HISTOGRAM, Forecast, Forecaster
+from recommender.forecast.forecaster import EXPERTS, Forecast, Forecaster
 from recommender.forecast.gate import Gate
 from recommender.forecast.in_force import InForce
 from recommender.forecast.outcome import Outcome
@@ -158,7 +158,7 @@ class Stream:
     def loss_ratio(self) -> Floats:
         """Loss of the forecast over that of the histogram, ``[S]``; NaN: nothing was judged."""
         losses = self.forecaster.losses
-        of_histogram = losses.experts[HISTOGRAM]
+        of_histogram = losses.histogram
         judged = (losses.windows > 0) & (of_histogram > 0)
         return np.where(judged, losses.mixed / np.where(judged, of_histogram, 1.0), np.nan)
 

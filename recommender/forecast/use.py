@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from recommender.forecast.experts.histogram import LEVELS
+from recommender.forecast.experts.histogram import DAY_LEVELS, HOUR_LEVELS
 from recommender.forecast.past import DAYS_KEPT, Past, rings_of
 from recommender.usage.blocks import BLOCK_S, minutes_per_block
 from recommender.usage.histograms import HistogramBank
 from recommender.usage.layout import LEARNED_SPAN, Layout
 from recommender.usage.minutes import MINUTE_S
 from recommender.usage.peaks import HOUR_S
-from recommender.usage.store import LIMITS_HALF_LIFE_S
+from recommender.usage.store import LIMITS_HALF_LIFE_S, REQUESTS_HALF_LIFE_S
 
 if TYPE_CHECKING:
     from recommender.observation import Bools, Floats, Ints
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from recommender.usage.rings import TimeRing
 
 BLOCKS_PER_HOUR = HOUR_S // BLOCK_S
+HALF_LIVES_S = (LIMITS_HALF_LIFE_S, REQUESTS_HALF_LIFE_S)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +63,7 @@ class Use(Protocol):
         ...
 
     def percentiles(self, rows: Ints) -> Floats:
-        """Return the histogram's percentiles, ``[2, S]`` at ``histogram.LEVELS``."""
+        """Return those of the histograms, ``[histogram.PERCENTILES, S]``."""
         ...
 
     def minutes(self, rows: Ints, block: int) -> ClosedMinutes:
@@ -85,7 +86,7 @@ class LimitsUse:
 
     def percentiles(self, rows: Ints) -> Floats:
         """See ``Use``."""
-        return _percentiles(self._store.limits, rows)
+        return percentiles_of(self._store.limits, self._store.requests, rows)
 
     def minutes(self, rows: Ints, block: int) -> ClosedMinutes:
         """See ``Use``."""
@@ -120,7 +121,7 @@ class RequestsUse:
 
     def percentiles(self, rows: Ints) -> Floats:
         """See ``Use``."""
-        return _percentiles(self._store.requests, rows)
+        return percentiles_of(self._store.limits, self._store.requests, rows)
 
     def minutes(self, rows: Ints, block: int) -> ClosedMinutes:
         """See ``Use``."""
@@ -141,7 +142,7 @@ class ReplicasUse:
         """Of each row of the usage model, the first row of its workload; -1: nobody asks."""
         self._rows: Ints = np.empty(0, np.int64)
         self._total, _ = rings_of(BLOCK_S, 0)
-        self._histograms = HistogramBank(Layout(LEARNED_SPAN))
+        self._histograms = _two_banks()
 
     def group(self, rows: Ints, first_row: Ints) -> None:
         """Say which usage rows are of one workload: those with the same first row."""
@@ -158,7 +159,7 @@ class ReplicasUse:
 
     def percentiles(self, rows: Ints) -> Floats:
         """See ``Use``; of the rows that the past was asked of."""
-        return _percentiles(self._histograms, np.arange(len(rows)))
+        return percentiles_of(*self._histograms, np.arange(len(rows)))
 
     def minutes(self, rows: Ints, block: int) -> ClosedMinutes:
         """See ``Use``."""
@@ -170,8 +171,9 @@ class ReplicasUse:
     def _begin(self, rows: Ints, block: int) -> None:
         self._rows = rows.copy()
         self._total, _ = rings_of(BLOCK_S, len(rows))
-        self._histograms = HistogramBank(Layout(LEARNED_SPAN))
-        self._histograms.grow(len(rows), LIMITS_HALF_LIFE_S)
+        self._histograms = _two_banks()
+        for bank, half_life_s in zip(self._histograms, HALF_LIVES_S, strict=True):
+            bank.grow(len(rows), half_life_s)
         held = self._store.blocks.mean
         for each in held.block[held.held(block + 1 - held.length, block + 1)].tolist():
             self._take(each)
@@ -180,7 +182,8 @@ class ReplicasUse:
         total = self._total_of(self._rows, block)
         self._total.set(block, total)
         known = np.flatnonzero(~np.isnan(total))
-        self._histograms.add(known, total[known], np.full(len(known), block * BLOCK_S))
+        for bank in self._histograms:
+            bank.add(known, total[known], np.full(len(known), block * BLOCK_S))
 
     def _total_of(self, rows: Ints, block: int) -> Floats:
         blocks, first_row = self._store.blocks, self._first_row_of
@@ -194,9 +197,17 @@ class ReplicasUse:
         return total[rows]
 
 
-def _percentiles(bank: HistogramBank, rows: Ints) -> Floats:
-    levels = np.broadcast_to(np.array(LEVELS), (len(rows), len(LEVELS)))
-    return np.ascontiguousarray(bank.percentiles(rows, levels).T)
+def _two_banks() -> tuple[HistogramBank, HistogramBank]:
+    return HistogramBank(Layout(LEARNED_SPAN)), HistogramBank(Layout(LEARNED_SPAN))
+
+
+def percentiles_of(hour: HistogramBank, day: HistogramBank, rows: Ints) -> Floats:
+    """Return ``[histogram.PERCENTILES, rows]`` of histograms that halve in an hour and in a day."""
+    found = [
+        bank.percentiles(rows, np.broadcast_to(np.array(levels), (len(rows), len(levels))))
+        for bank, levels in ((hour, HOUR_LEVELS), (day, DAY_LEVELS))
+    ]
+    return np.ascontiguousarray(np.concatenate(found, axis=1).T)
 
 
 def _minutes(model: UsageModel, ring: TimeRing, rows: Ints, first: int, last: int) -> ClosedMinutes:

@@ -4,41 +4,75 @@ A replay starts from nothing, reads no series names and sees columns before ``t`
 model is trained on the replayed panel alone, first after six hours and then daily.  What is shared
 between the knobs of a panel is a model, kept by the content of all columns that it was trained on.
 
-Knobs below 0.5 are risk targets, from there to 1 quantiles of the judged window.
+Knobs below 0.5 are risk targets, from there to 1 quantiles of the judged window.  What is answered
+is what is right to have in force: forecasts made calm, except where quantiles are asked for.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from recommender.backtest.actuation import put_in_force
-from recommender.forecast.experts.histogram import LEVELS
+from recommender.forecast.calm import Calm
 from recommender.forecast.fleet_model import FleetModel, train
-from recommender.forecast.forecaster import Forecaster
+from recommender.forecast.forecaster import EXPERTS, Forecast
 from recommender.forecast.outcome import Outcome, outcome_of
 from recommender.forecast.past import Past, rings_of
 from recommender.forecast.risk import RiskControl
 from recommender.forecast.timing import Timing
+from recommender.forecast.use import HALF_LIVES_S, percentiles_of
 from recommender.observation import Floats
 from recommender.usage.histograms import HistogramBank
 from recommender.usage.layout import LEARNED_SPAN, Layout
 from recommender.usage.peaks import HOUR_S
-from recommender.usage.store import DAY_S, LIMITS_HALF_LIFE_S
+from recommender.usage.store import DAY_S
 from tests.benchmarks.replay_plugin import RISK_BELOW
+from tests.benchmarks.side_by_side import SideBySide
 
 DEFAULT_RISK = {"limits": 0.01, "requests": 0.05, "vram": 0.001}
 """Of knobs from 1 on, which are factors on it."""
+PARTS = ("calm", "steering", "gate", "model")
+"""What can be left out, beside experts."""
 FIRST_FIT_S = 6 * HOUR_S
-LOWERED_BELOW = 0.1
-"""A lower value takes force where it is so much below: the policy of the benchmark."""
+
+SATURATED_RATIO = 1.25
+"""Demand over use where use reached what was in force."""
+UNKNOWN_RATIO = 2.0
+"""Of the highest use, for as long as there is no forecast at all."""
 
 _models: dict[bytes, FleetModel | None] = {}
+
+
+@dataclass(slots=True)
+class _Knob:
+    """What depends on the knob."""
+
+    value: float
+    risk: Floats
+    control: RiskControl
+    calm: Calm
+    made: deque[tuple[int, Floats]]
+    """Column of each forecast that was not judged yet, and what was in force from then on."""
+
+    @property
+    def is_quantile(self) -> bool:
+        """Whether quantiles of the judged window are asked for, and nothing else."""
+        return RISK_BELOW <= self.value < 1.0
+
+    @property
+    def level(self) -> Floats:
+        """Quantile of the minutes to ask for, ``[S]``."""
+        return self.control.level(self.risk) if self.value < RISK_BELOW else self.nominal
+
+    @property
+    def nominal(self) -> Floats:
+        """The same without steering."""
+        return np.asarray(1.0 - self.risk, np.float64)
 
 
 class Forecasting:
@@ -46,6 +80,8 @@ class Forecasting:
 
     saturated: Any = None
     """Set by the benchmark: [series, t], True where a sample reached the allocation in force."""
+    without: tuple[str, ...] = ()
+    """Experts that do not count, and ``PARTS`` that are left out."""
 
     def __init__(self, panel: Mapping[str, Any]) -> None:
         self._panel = panel
@@ -53,31 +89,59 @@ class Forecasting:
         self._series = len(panel["series"])
         block_s = self._hold * int(panel["step_s"])
         lead = -(-(self._delay + self._hold) // self._hold)
-        self._forecaster = Forecaster(self._series, Timing(block_s=block_s, lead=lead))
+        self._timing = Timing(block_s=block_s, lead=lead)
         self._top, self._mean = rings_of(block_s, self._series)
-        self._histogram = HistogramBank(Layout(LEARNED_SPAN))
-        self._histogram.grow(self._series, LIMITS_HALF_LIFE_S)
-        self._control = RiskControl.empty(self._series)
-        self._made: deque[tuple[int, Floats]] = deque()
-        """Column of each forecast that was not judged yet, and what was in force from then on."""
-        self._amount: Floats = np.full(self._series, np.nan)
+        self._histograms = HistogramBank(Layout(LEARNED_SPAN)), HistogramBank(Layout(LEARNED_SPAN))
+        for bank, half_life_s in zip(self._histograms, HALF_LIVES_S, strict=True):
+            bank.grow(self._series, half_life_s)
+        self._knobs: list[_Knob] = []
         self._seen = self._block = 0
         self._fitted_s = 0
 
     def allocate(self, t: int, hist: Floats, knob: float) -> Floats:
         """Return the allocation from column ``t`` on, ``[series]``."""
+        return np.asarray(self.allocate_each(t, hist, (knob,))[0], np.float64)
+
+    def allocate_each(self, t: int, hist: Floats, knobs: Sequence[float]) -> Floats:
+        """Return what ``allocate`` would with each of the knobs, ``[knobs, series]``."""
+        if not self._knobs:
+            self._begin(knobs)
         self._see(t, hist)
         self._fit(t, hist)
-        risk = np.full(self._series, self._risk(knob))
-        outcome = self._outcome(hist, knob, risk)
-        level = self._control.level(risk) if knob < RISK_BELOW else 1.0 - risk
         past = Past(top=self._top, mean=self._mean, block=self._block - 1)
-        forecast = self._forecaster.advance(past, self._percentiles(), level, outcome)
-        answer = forecast.chosen * max(knob, 1.0)
-        unknown = 2.0 * self._forecaster.standing.highest
-        answer = np.where(np.isnan(answer), unknown, answer)
-        self._amount = put_in_force(answer, self._amount, LOWERED_BELOW)
-        self._made.append((t, self._amount))
+        percentiles = percentiles_of(*self._histograms, np.arange(self._series))
+        outcomes = self._outcomes(hist)
+        is_steered = "steering" not in self.without
+        levels = [knob.level if is_steered else knob.nominal for knob in self._knobs]
+        forecasts = self._forecaster.answer(past, percentiles, levels, outcomes)
+        asked = zip(self._knobs, forecasts, strict=True)
+        return np.stack([self._in_force(t, knob, forecast) for knob, forecast in asked])
+
+    def _begin(self, knobs: Sequence[float]) -> None:
+        if len({RISK_BELOW <= value < 1.0 for value in knobs}) > 1:
+            raise ValueError(f"knobs {knobs}: quantiles and risk targets are not replayed together")
+        self._forecaster = SideBySide(self._series, self._timing, len(knobs))
+        left_out = np.isin(EXPERTS, self.without)
+        self._forecaster.allowed[left_out] = False
+        for value in knobs:
+            self._knobs.append(
+                _Knob(
+                    value=value,
+                    risk=np.full(self._series, self._risk(value)),
+                    control=RiskControl.empty(self._series),
+                    calm=Calm.empty(self._series, self._timing.day),
+                    made=deque(),
+                )
+            )
+
+    def _in_force(self, t: int, knob: _Knob, forecast: Forecast) -> Floats:
+        """Return what a forecast puts in force, and keep it to be judged."""
+        chosen = forecast.value if "gate" in self.without else forecast.chosen
+        unknown = UNKNOWN_RATIO * self._forecaster.standing.highest
+        answer = np.where(np.isnan(chosen), unknown, chosen * max(knob.value, 1.0))
+        if not knob.is_quantile and "calm" not in self.without:
+            answer = knob.calm.settle(answer, self._timing.day)
+        knob.made.append((t, answer))
         return answer
 
     def _risk(self, knob: float) -> float:
@@ -87,18 +151,26 @@ class Forecasting:
 
     def _see(self, t: int, hist: Floats) -> None:
         """Take the columns since the last call: the histogram all, the rings the last block."""
-        new = np.ascontiguousarray(hist[:, self._seen : t].T)
+        new = self._demand(hist, self._seen, t)
         column, series = np.nonzero(~np.isnan(new))
         stamp_s = (self._seen + column) * int(self._panel["step_s"])
-        self._histogram.add(series, new[column, series], stamp_s)
+        for bank in self._histograms:
+            bank.add(series, new[column, series], stamp_s)
         self._seen = t
-        block = np.ascontiguousarray(hist[:, t - self._hold : t].T)
+        block = self._demand(hist, t - self._hold, t)
         self._top.set(self._block, self._statistic(block))
         known = ~np.isnan(block)
         total = np.where(known, block, 0.0).sum(axis=0)
         count = known.sum(axis=0)
         self._mean.set(self._block, np.where(count, total / np.maximum(count, 1), np.nan))
         self._block += 1
+
+    def _demand(self, hist: Floats, first: int, last: int) -> Floats:
+        """Return what was wanted, ``[N, S]``: more than a saturated sample shows."""
+        use = hist[:, first:last]
+        if self.saturated is not None:
+            use = np.where(self.saturated[:, first:last], SATURATED_RATIO * use, use)
+        return np.ascontiguousarray(use.T)
 
     def _statistic(self, block: Floats) -> Floats:
         """Return what the panel judges a window by, of ``[N, S]``; NaN where it has no sample."""
@@ -109,30 +181,28 @@ class Forecasting:
         top[known] = np.nanquantile(block[:, known], 0.95, axis=0)
         return top
 
-    def _outcome(self, hist: Floats, knob: float, risk: Floats) -> Outcome | None:
-        """Return what came of the oldest forecast whose window has ended; None: there is none."""
-        if len(self._made) < self._forecaster.timing.lead:
-            return None
-        made, in_force = self._made.popleft()
-        first = made + self._delay
-        minutes = np.ascontiguousarray(hist[:, first : first + self._hold].T)
-        top = self._statistic(minutes)
-        if RISK_BELOW <= knob < 1.0:
-            return replace(outcome_of(top[None]), top=top)
-        outcome = replace(outcome_of(minutes), top=top)
-        if knob < RISK_BELOW:
-            self._control.observe(outcome, in_force, risk, np.ones(self._series, np.bool_))
-        return outcome
+    def _outcomes(self, hist: Floats) -> list[Outcome] | None:
+        """Return what came of the oldest forecasts, whose window has ended; None: there are none.
 
-    def _percentiles(self) -> Floats:
-        rows = np.arange(self._series)
-        levels = np.broadcast_to(np.array(LEVELS), (self._series, len(LEVELS)))
-        return np.ascontiguousarray(self._histogram.percentiles(rows, levels).T)
+        One per knob: where quantiles of the window are asked for, it is its statistic alone.
+        """
+        if len(self._knobs[0].made) < self._timing.lead:
+            return None
+        first = self._knobs[0].made[0][0] + self._delay
+        minutes = self._demand(hist, first, first + self._hold)
+        top = self._statistic(minutes)
+        of_minutes = replace(outcome_of(minutes), top=top)
+        of_window = replace(outcome_of(top[None]), top=top)
+        for knob in self._knobs:
+            _, in_force = knob.made.popleft()
+            is_free = np.ones(self._series, np.bool_)
+            knob.control.observe(of_minutes, in_force, knob.risk, is_free)
+        return [of_window if knob.is_quantile else of_minutes for knob in self._knobs]
 
     def _fit(self, t: int, hist: Floats) -> None:
         now_s = t * int(self._panel["step_s"])
         due_s = self._fitted_s + DAY_S if self._fitted_s else FIRST_FIT_S
-        if now_s < due_s:
+        if now_s < due_s or "model" in self.without:
             return
         self._fitted_s = now_s
         settings = repr((self._panel["step_s"], self._hold, self._delay, self._panel["agg"]))

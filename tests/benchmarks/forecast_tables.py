@@ -15,6 +15,8 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from recommender.forecast.forecaster import EXPERTS
 from recommender.observation import Floats
 from tests.benchmarks.forecast_plugin import DEFAULT_RISK, PARTS, Forecasting
@@ -98,10 +100,14 @@ def pinball(bench: Benchmark, _: str, name: str | None, make: Make) -> Iterator[
                 QUANTILES,
             )
             losses = [sum(each[f"pinball_{q:g}"] for q in QUANTILES) for each in (given, others)]
-            ratios.append(losses[0] / losses[1])
-            covered = 100 * given["coverage_0.99"]
-            yield f"| {kind} | {panel.name} | {ratios[-1]:.3f} | {covered:.1f} % |"
-        yield f"| {kind} | geometric mean | {geometric_mean(ratios):.3f} |  |"
+            ratio, covered = losses[0] / losses[1], 100 * given["coverage_0.99"]
+            if np.isfinite(ratio):
+                ratios.append(ratio)
+                yield f"| {kind} | {panel.name} | {ratio:.3f} | {covered:.1f} % |"
+            else:
+                yield f"| {kind} | {panel.name} | too short |  |"
+        if ratios:
+            yield f"| {kind} | geometric mean | {geometric_mean(ratios):.3f} |  |"
 
 
 def _head(names: Sequence[str]) -> Iterator[str]:

@@ -60,6 +60,9 @@ class Benchmark:
         self.scoring = importlib.import_module("replaybench.scoring")
         self.sweeps = importlib.import_module("replaybench.sweeps")
         self.baselines = importlib.import_module("replaybench.baselines")
+        self.data_of = importlib.import_module("replaybench.data")
+        self.faults = importlib.import_module("replaybench.faults")
+        self.frame = importlib.import_module("pandas").DataFrame
         self.violation = importlib.import_module("replaybench").DEFAULT_VIOLATION
 
     def lines(self, table: str) -> Iterator[Line]:

@@ -95,3 +95,15 @@ def test_about_as_many_minutes_are_above_as_the_risk_says():
     given = allocations(hours, 0.1)
     came = hours[SEEN_FROM + 1 :]
     assert 0.06 <= (came > given[:-1])[100:].mean() <= 0.15
+
+
+def test_demand_is_more_than_what_a_saturated_sample_shows():
+    names = [f"series-{i}" for i in range(HOURS.shape[1])]
+    hist = np.ascontiguousarray(np.minimum(HOURS, 20.0).T)
+    open_loop, closed_loop = Forecasting(panel(names)), Forecasting(panel(names))
+    for t in range(SEEN_FROM, len(HOURS)):
+        closed_loop.saturated = hist[:, :t] >= 20.0
+        shown = open_loop.allocate(t, hist[:, :t], 0.1)
+        wanted = closed_loop.allocate(t, hist[:, :t], 0.1)
+    often = (HOURS > 20.0).mean(axis=0) > 0.2
+    assert wanted[often].mean() > 1.1 * shown[often].mean()

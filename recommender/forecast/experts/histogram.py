@@ -1,14 +1,33 @@
-"""What the decaying histogram of the last hours says: the expert that all others have to beat."""
+"""What decaying histograms of use say, without any pattern: the experts that all others must beat.
+
+Which percentile, with which margin, at which half-life is best differs from demand to demand: use
+that fills its range has a spread of its own, a tail that jumps is in proportion to its height.  So
+several are asked, and each is calibrated.
+"""
 
 from __future__ import annotations
 
 from recommender.forecast.experts.base import Expected, expected
 from recommender.observation import Floats
 
-LEVELS = (0.95, 0.99)
+HISTOGRAMS = ("histogram", "histogram-low", "histogram-high", "histogram-day")
+HOUR_LEVELS = (0.5, 0.8, 0.95, 0.99, 0.999)
+"""Of the histogram with a half-life of one hour."""
+DAY_LEVELS = (0.5, 0.9, 0.98)
+"""Of the one with a half-life of a day."""
+PERCENTILES = len(HOUR_LEVELS) + len(DAY_LEVELS)
 
 
-def histogram(percentiles: Floats, scale: Floats) -> Expected:
-    """Expect the 95th percentile; ``percentiles`` are ``[2, S]`` at ``LEVELS``."""
-    value, above = percentiles
-    return expected(value, above - 0.9 * value, scale)
+def histograms(percentiles: Floats, scale: Floats) -> tuple[Expected, ...]:
+    """Return what each of ``HISTOGRAMS`` expects.
+
+    ``percentiles`` are ``[PERCENTILES, S]``, those at ``HOUR_LEVELS`` and then at ``DAY_LEVELS``.
+    """
+    median, low, middle, high, top = percentiles[: len(HOUR_LEVELS)]
+    day_median, day_high, day_top = percentiles[len(HOUR_LEVELS) :]
+    return (
+        expected(middle, high - 0.9 * middle, scale),
+        expected(low, middle - median, scale),
+        expected(top, top, scale),
+        expected(day_high, day_top - day_median, scale),
+    )

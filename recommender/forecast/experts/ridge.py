@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recommender.forecast.experts.base import Expected, expected
 from recommender.forecast.experts.recent import Volatility
@@ -31,8 +32,8 @@ LARGEST_FORECAST = 2.0
 class Ridge:
     """Sums of squares and products of all series, and what was solved from them."""
 
-    squares: Floats
-    """[P, P, S]"""
+    squares: NDArray[np.float32]
+    """[P, P, S]; the largest part of all."""
     products: Floats
     """[P, S]"""
     weights: Floats
@@ -46,7 +47,7 @@ class Ridge:
     def empty(cls, series: int) -> Ridge:
         """Return that of series without use."""
         return cls(
-            squares=np.zeros((PARAMETERS, PARAMETERS, series)),
+            squares=np.zeros((PARAMETERS, PARAMETERS, series), np.float32),
             products=np.zeros((PARAMETERS, series)),
             weights=np.zeros((PARAMETERS, series)),
             count=np.zeros(series),
@@ -101,7 +102,8 @@ class Ridge:
         rows = np.flatnonzero(is_turn & (self.count >= LEAST_BLOCKS))
         self.block += 1
         if len(rows):
-            system = self.squares[:, :, rows].transpose(2, 0, 1) + PENALTY * np.eye(PARAMETERS)
+            squares = self.squares[:, :, rows].transpose(2, 0, 1)
+            system = squares + PENALTY * np.eye(PARAMETERS)
             solved = np.linalg.solve(system, self.products[:, rows].T[:, :, None])
             self.weights[:, rows] = solved[:, :, 0].T
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recommender.forecast.experts.base import Expected, expected
 from recommender.forecast.experts.recent import Volatility
@@ -27,14 +28,14 @@ class Seasonal:
 
     level: Floats
     trend: Floats
-    season: Floats
+    season: NDArray[np.float32]
     """[blocks of a day, S]"""
     block: int = 0
 
     @classmethod
     def empty(cls, series: int, day: int) -> Seasonal:
         """Return that of series without use."""
-        return cls(np.full(series, np.nan), np.zeros(series), np.zeros((day, series)))
+        return cls(np.full(series, np.nan), np.zeros(series), np.zeros((day, series), np.float32))
 
     def advance(self, past: Past) -> None:
         """Take the newest block."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from recommender.forecast.experts.histogram import DAY_LEVELS, HOUR_LEVELS
 from recommender.forecast.forecaster import Forecast, Forecaster
 from recommender.forecast.outcome import outcome_of
 from recommender.forecast.past import Past, rings_of
@@ -58,6 +59,9 @@ def replayed(forecaster: Forecaster, demand: Floats, level: float = 0.9) -> Iter
 
 
 def percentiles_of(seen: Floats) -> Floats:
-    """Return what stands for the histogram of the last hours, ``[2, S]``."""
-    recent = np.nan_to_num(seen[-72:])
-    return np.stack([np.quantile(recent, level, axis=0) for level in (0.95, 0.99)])
+    """Return what stands for the histograms of the last hours and of the last days."""
+    found = [
+        np.quantile(np.nan_to_num(seen[-blocks:]), levels, axis=0)
+        for blocks, levels in ((72, HOUR_LEVELS), (240, DAY_LEVELS))
+    ]
+    return np.concatenate(found)

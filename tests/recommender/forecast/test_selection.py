@@ -17,7 +17,7 @@ def judged(losses, uppers, outcome):
     for came in outcome:
         losses.add(
             uppers,
-            uppers.mean(axis=0),
+            (uppers[0], uppers.mean(axis=0)),
             outcome_of(came[None]),
             level=np.full(series, LEVEL),
             scale=np.ones(series),
