@@ -68,7 +68,9 @@ class ReplayedFleet:
         *,
         step_s: int,
         begin_s: int,
+        is_forecast: bool = True,
     ) -> None:
+        """``is_forecast`` False: percentiles decide, whatever the policies ask for."""
         self.step_s = step_s
         self.workloads = workloads
         """What is stated and in force; replaced by whoever applies a decision."""
@@ -84,7 +86,8 @@ class ReplayedFleet:
         """[W] of the usage model."""
         names = [str(i) for i in range(len(row_of_series))]
         self._workers = self.model.worker_rows(self.rows[row_of_series], names)
-        self.model.forecasts.want(self.rows, self._table)
+        if is_forecast:
+            self.model.forecasts.want(self.rows, self._table)
         self.model.set_half_lives(self.rows, self._table.requests.half_life_s, begin_s)
         self._state: DecisionState = empty_state(workloads.uid, len(self.model.resources))
         self._training = TrainingTimes()

@@ -73,6 +73,7 @@ def _counters(stream: Stream) -> dict[str, Any]:
         "seasonal": forecaster.seasonal.block,
         "ridge": forecaster.ridge.block,
         "examples": forecaster.examples.block,
+        "rows_per_block": forecaster.examples.rows_per_block,
         "example_rows": [len(outcome) for _, outcome in forecaster.examples.blocks],
         "fleet": [
             stream.control.fleet_factor,
@@ -171,6 +172,7 @@ def _restore_examples(
         parts = zip(np.split(features, ends), np.split(outcome, ends), strict=True)
         examples.blocks.extend(parts)
     examples.block = int(saved["examples"])
+    examples.rows_per_block = int(saved["rows_per_block"])
 
 
 _IN_PLACE = frozenset(

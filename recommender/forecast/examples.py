@@ -1,7 +1,8 @@
 """What the fleet's model is trained on: features of earlier blocks, and what came then.
 
-All blocks of 14 days are there, each with some of its series.  Which ones, and in which order they
-are taught, their values say: nothing depends on how series are called or sorted.
+All blocks of 14 days are there, each with some of its series, and with fewer of them where there
+would be more rows than a model is trained on.  Which ones, and in which order they are taught,
+their values say: nothing depends on how series are called or sorted.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from recommender.observation import Floats
 
 DAYS = 14
 ROWS_PER_BLOCK = 64
+MOST_ROWS = 65_536
 TOLD_APART_BY = 8
 """Features; rows that agree in so many and in what came are as good as one another."""
 
@@ -28,14 +30,27 @@ class Examples:
         self.blocks: deque[tuple[Matrix, Floats]] = deque(maxlen=DAYS * day)
         """Rows and what came, of each block, oldest first."""
         self.block = 0
+        self.rows_per_block = ROWS_PER_BLOCK
+        """Halved whenever there are too many."""
 
     def add(self, features: Matrix, outcome: Floats) -> None:
         """Take some rows of one block: ``[S, F]``, and shares of each series' level ``[S]``."""
         known = np.flatnonzero(~np.isnan(outcome))
         row = np.concatenate([outcome[known, None], features[known, :TOLD_APART_BY]], axis=1)
         self.block += 1
-        known = known[np.argsort(shuffled(row, self.block), kind="stable")][:ROWS_PER_BLOCK]
+        known = known[np.argsort(shuffled(row, self.block), kind="stable")]
+        known = known[: self.rows_per_block]
         self.blocks.append((features[known], outcome[known]))
+        # the product is cheap, the sum is not
+        while len(self.blocks) * self.rows_per_block > MOST_ROWS and self.rows > MOST_ROWS:
+            self._thin()
+
+    def _thin(self) -> None:
+        """Keep the first half of each block's rows, which are in the order of a draw."""
+        self.rows_per_block //= 2
+        for at, (features, outcome) in enumerate(self.blocks):
+            kept = slice(self.rows_per_block)
+            self.blocks[at] = features[kept].copy(), outcome[kept].copy()
 
     @property
     def rows(self) -> int:

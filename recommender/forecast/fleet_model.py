@@ -27,7 +27,6 @@ LEARNING_RATE = 0.1
 BINS = 64
 LEAST_LEAF_ROWS = 50
 LEAST_ROWS = 500
-MOST_ROWS = 60_000
 LARGEST_SHARE = 3.0
 
 
@@ -66,16 +65,15 @@ def _threads() -> ThreadpoolController:
 
 
 def train(features: Matrix, outcome: Floats) -> FleetModel | None:
-    """Return a model of ``outcome`` (shares, ``[N]``) by ``features`` ``[N, F]``; None: too little.
+    """Return a model of ``outcome`` (shares, ``[N]``) by ``features`` ``[N, F]``.
 
-    Of more than ``MOST_ROWS`` rows only every second, third, ... is taken.
+    None: too little.
     """
     from sklearn.ensemble import HistGradientBoostingRegressor
 
     known = np.flatnonzero(~np.isnan(outcome))
     if len(known) < LEAST_ROWS:
         return None
-    known = known[:: -(-len(known) // MOST_ROWS)]
     x, y = features[known], np.minimum(outcome[known], LARGEST_SHARE)
     # a column without any value cannot be cut into bins
     x = np.where(np.isnan(x).all(axis=0), np.float32(0), x)

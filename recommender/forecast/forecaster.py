@@ -185,14 +185,11 @@ class Forecaster:
         return Forecast(value=mixed, histogram=histogram, gate=gate)
 
     def shares(self, allowed: Bools | None = None) -> Floats:
-        """Return how much each of ``EXPERTS`` counts, ``[E, S]``; together 1, or all 0.
-
-        Who says nothing now does not count.
-        """
+        """Return how much each of ``EXPERTS`` counts, ``[E, S]``; together 1, or all 0."""
         series = len(self.standing.peak)
         counts = allowed_by_default(series) if allowed is None else allowed
         if self.made:
-            counts = counts & ~np.isnan(self.made[-1].uppers)
+            counts = _counting(self.made[-1].uppers, counts)
         share = np.where(counts, self.losses.shares(), 0.0)
         return np.asarray(share / np.maximum(share.sum(axis=0), 1e-300), np.float64)
 
@@ -288,7 +285,7 @@ class Forecaster:
 
     def _mixed(self, uppers: Floats, allowed: Bools | None = None) -> Floats:
         """Return the mean of what the first experts say, each as much as it counts, ``[S]``."""
-        known = ~np.isnan(uppers) if allowed is None else ~np.isnan(uppers) & allowed
+        known = ~np.isnan(uppers) if allowed is None else _counting(uppers, allowed)
         share = np.where(known, self.losses.shares()[: len(uppers)], 0.0)
         total = share.sum(axis=0)
         mixed = (share * np.nan_to_num(uppers)).sum(axis=0)
@@ -312,6 +309,17 @@ class Forecaster:
         self.losses.add(uppers, answers, outcome, level=made.level, scale=made.scale, day=day)
         self.gates.judge(self.losses.mixed, self.losses.histogram)
         self.gates.note(outcome.top, most)
+
+
+def _counting(uppers: Floats, allowed: Bools) -> Bools:
+    """Return which experts count, ``[E, S]``: those of the allowed ones who say something.
+
+    Where none of them does, as before a model by name was fitted, all others do.
+    """
+    says = ~np.isnan(uppers)
+    counts = says & allowed
+    others = says & allowed_by_default(uppers.shape[1])
+    return np.asarray(np.where(counts.any(axis=0), counts, others), np.bool_)
 
 
 def _nothing_made(made: Made, series: int) -> Made:

@@ -142,7 +142,10 @@ class Stream:
 
     def shares(self) -> Floats:
         """Return the weight of each expert, ``[E, S]``."""
-        return self.forecaster.shares(None if self.asked is None else self.asked.allowed)
+        if self.asked is None:
+            return self.forecaster.shares()
+        named = self._named(self.until_s // self.use.block_s - 1)
+        return self.forecaster.shares(self._allowed(self.asked.allowed, named))
 
     @property
     def risk(self) -> Floats:

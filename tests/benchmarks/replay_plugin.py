@@ -2,7 +2,8 @@
 
 It drives the usage model and ``decide`` as the loop does, with one layer due, and answers with that
 layer's ``target``: what is right, without pace and budgets, which are the benchmark's to model.  A
-replay starts from nothing, reads no series names and sees columns before ``t`` only.
+replay starts from nothing, reads no series names and sees columns before ``t`` only.  It is what
+percentiles alone decide: forecasts, and risks that are calibrated, are of ``forecast_plugin``.
 """
 
 from __future__ import annotations
@@ -85,6 +86,7 @@ class Method:
             np.arange(rows),
             step_s=self._panel["step_s"],
             begin_s=EPOCH_S,
+            is_forecast=False,
         )
 
     def _see(self, fleet: ReplayedFleet, t: int, hist: Floats) -> None:

@@ -118,6 +118,22 @@ def test_a_model_fitted_elsewhere_counts_alone_for_as_long_as_it_says_something(
     assert np.isnan(shares[-1])
 
 
+def test_a_model_by_name_decides_alone_once_its_errors_are_known_and_all_do_before():
+    replayed = fleet(1, predicting("ets"))
+    use = daily_minutes(1, 1)
+    last_of(replayed, use[:720])
+    forecasts = replayed.model.forecasts
+    [wish] = forecasts.named_wanted()
+    forecasts.install_named(wish, np.full(288, 30.0))
+    weights = []
+    for found in show(replayed, use[720:900], first=720):
+        assert not np.isnan(found.limit[0, 0])
+        [shares] = forecasts.evidence(replayed.rows).limits.shares[:, 0]
+        weights.append(shares[EXPERTS.index("named")])
+    assert weights[0] == 0.0
+    assert weights[-1] == 1.0
+
+
 def test_workloads_come_and_go_and_those_that_stay_lose_nothing():
     use = daily_minutes(2, 3)
     alone, joined = fleet(3, LIMITS_ALONE), fleet(3, LIMITS_ALONE)
