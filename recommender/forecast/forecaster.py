@@ -42,7 +42,6 @@ EXPERTS = (
     "seasonal",
     "named",
 )
-HISTOGRAM = EXPERTS.index("histogram")
 SERIES_AT_ONCE = 1024
 """Whose week is gone through together, so that it needs little memory."""
 ON_REQUEST = ("seasonal", "named")
@@ -237,9 +236,9 @@ class Forecaster:
     def _of_few(self, past: Past) -> tuple[Standing, Volatility, Seasonal]:
         volatility = Volatility.empty(past.series)
         seasonal = Seasonal.empty(past.series, self.timing.day)
-        held = len(past.top.held(0, past.block + 1))
-        seasonal.block = self.seasonal.block - held
-        for ago in range(held - 1, -1, -1) if past.series else ():
+        blocks = past.blocks_since_use()
+        seasonal.block = self.seasonal.block - blocks
+        for ago in range(blocks - 1, -1, -1):
             then = replace(past, block=past.block - ago)
             volatility.advance(then)
             seasonal.advance(then)

@@ -54,8 +54,8 @@ _CATALOGUE = (
     Model(
         name=ModelName.AUTO,
         runs=Runs.BATCHED,
-        meaning="All batched models, each with the weight that its score on the workload's own "
-        "past gives it.",
+        meaning="All batched models but seasonal, each with the weight that its score on the "
+        "workload's own past gives it.",
     ),
     Model(
         name=ModelName.HISTOGRAM,

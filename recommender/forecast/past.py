@@ -56,6 +56,15 @@ class Past:
             reach=None if self.reach is None else self.reach[series],
         )
 
+    def blocks_since_use(self) -> int:
+        """Return how many blocks go back to the first with any use; 0 where there was none."""
+        slot = self.top.held(0, self.block + 1)
+        values = self.top.values[slot]
+        if self.columns is not None:
+            values = values[:, self.columns]
+        used = np.flatnonzero(~np.isnan(values).all(axis=1))
+        return self.block + 1 - int(self.top.block[slot[used[0]]]) if len(used) else 0
+
     def lag(self, blocks: int) -> Floats:
         """Return the highest use so many blocks ago, ``[S]``; 0 is the newest block."""
         values = self.top.of(self.block - blocks)

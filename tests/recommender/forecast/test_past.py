@@ -54,3 +54,15 @@ def test_statistics_of_nothing_are_not_numbers():
 def test_a_timing_that_cannot_be_is_refused(block_s, lead):
     with pytest.raises(ContractError):
         Timing(block_s=block_s, lead=lead)
+
+
+def test_the_time_before_the_first_use_of_any_series_is_told_apart():
+    use = np.full((10, 3), np.nan)
+    use[4:, 1] = 1.0
+    use[7:, 0] = 1.0
+    past = past_of(use)
+    chosen = [
+        past.of(np.array(which, np.int64)).blocks_since_use() for which in ([0, 1, 2], [0], [2], [])
+    ]
+    assert chosen == [6, 3, 0, 0]
+    assert past.blocks_since_use() == 6
