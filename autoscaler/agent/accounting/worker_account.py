@@ -110,7 +110,7 @@ class WorkerAccount:
     def _tensor_tflops(self, look: CardLook, charged: Mapping[str, float]) -> float | None:
         """Return the tensor activity of the card, apportioned by device time.
 
-        Activity counts cycles of now, and the peak is at the highest clock.  Nobody can claim more
+        Activity counts cycles of now, so the peak is that of the highest clock.  Nobody can claim more
         than the whole card, however much its page says.
         """
         sample = look.sample
@@ -120,4 +120,5 @@ class WorkerAccount:
         own = min(charged.get(self._uid, 0.0), 1.0) / total if total > 0 else 0.0
         clocks = sample.sm_clock_mhz, sample.max_sm_clock_mhz
         clock_ratio = clocks[0] / clocks[1] if clocks[0] and clocks[1] else 1.0
-        return sample.tensor_percent / PERCENT * self._device.tflops * clock_ratio * own
+        peak = self._device.highest_clock_tflops or self._device.tflops
+        return sample.tensor_percent / PERCENT * peak * clock_ratio * own

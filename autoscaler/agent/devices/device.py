@@ -36,4 +36,7 @@ class Device:
     numa_node: int = UNKNOWN_NUMA_NODE
     has_tensor_activity: bool = False
     """Whether the driver tells how busy the tensor cores are (GPM, from Hopper on)."""
+    highest_clock_tflops: float = 0.0
+    """The peak at the highest clock that the driver allows: above ``tflops`` where a data sheet
+    states its peak at a lower one (H100: 1830 of 1980 MHz); 0: not known."""
     vendor: str = NVIDIA

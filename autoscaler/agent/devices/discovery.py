@@ -12,7 +12,13 @@ from pathlib import Path
 
 from autoscaler.agent.devices.device import UNKNOWN_NUMA_NODE, Device
 from autoscaler.agent.devices.nvml import Handle, Nvml, NvmlError, told
-from autoscaler.agent.devices.peaks import Chip, Peak, multiprocessors_of, peak_of
+from autoscaler.agent.devices.peaks import (
+    Chip,
+    Peak,
+    derived_tflops,
+    multiprocessors_of,
+    peak_of,
+)
 from recommender.gpu_models import GpuModel
 
 SYSFS = Path("/sys")
@@ -72,6 +78,7 @@ def _devices_of(
         is_mig=False,
         numa_node=_numa_node(nvml, gpu, sysfs),
         has_tensor_activity=nvml.has_tensor_activity(gpu),
+        highest_clock_tflops=derived_tflops(name, chip) if chip else 0.0,
     )
     instances = nvml.instances(gpu)
     if instances is None:

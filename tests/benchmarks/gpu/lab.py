@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tests.benchmarks.gpu.clocks import Clocks
 from tests.benchmarks.gpu.facts import Nvml
-from tests.benchmarks.gpu.loads import RunningLoad
+from tests.benchmarks.gpu.loads import RunningLoad, Speed
 from tests.benchmarks.gpu.outcomes import CannotRunError, Record, Row
 from tests.benchmarks.gpu.pods import Agent, Limits, Pod, without_limiter
 from tests.benchmarks.gpu.sizes import SIZES, Sizes
@@ -54,6 +55,7 @@ class Lab:
         self.folder = folder
         self.record = record
         self.nvml = opened_nvml(setting.gpu)
+        self.clocks = Clocks(self.nvml)
         self.card = self.nvml.describe()
         self.uuid: str = self.card["uuid"]
         self.library = Path(setting.library)
@@ -74,7 +76,9 @@ class Lab:
 
     def load(self, work: Work, pod: Pod | None = None) -> RunningLoad:
         """Return a paused worker: of a pod with the limiter, or without either."""
-        return RunningLoad(self._load_command(work), self.environment(pod), self.log())
+        return RunningLoad(
+            self._load_command(work), self.environment(pod), self.log(), self._speed_of(work)
+        )
 
     def outside(self, work: Work, names: Mapping[str, str]) -> RunningLoad:
         """Return a paused worker without the limiter, with some variables of its own."""
@@ -141,8 +145,11 @@ class Lab:
         self._logs += 1
         return self.folder / f"worker-{self._logs}.log"
 
+    def _speed_of(self, work: Work) -> Speed | None:
+        return self.clocks.ratio_to_highest if work.follows_clock(self.workers) else None
+
     def _load_command(self, work: Work) -> list[str]:
-        if self.workers == "torch":
+        if work.for_workers(self.workers) == "torch":
             return self.torch("load", work.torch, REPORT_MS)
         lengths = ",".join(map(str, work.kernels_ns))
         words = ("--kernel-ns", lengths, "--depth", work.depth, "--streams", work.streams)

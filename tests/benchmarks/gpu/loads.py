@@ -25,6 +25,10 @@ LATE_S = 60.0
 LINES_OF_A_LOG = 5
 
 
+Speed = Callable[[int, int], float]
+"""Of the card between two times of ``CLOCK_MONOTONIC``; 1: full."""
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """What a worker has done by a time of ``CLOCK_MONOTONIC``."""
@@ -50,8 +54,16 @@ def rate_per_s(reports: Sequence[Report], from_ns: int, until_ns: int) -> float:
 class RunningLoad:
     """A context that ends the worker."""
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        log: Path,
+        speed: Speed | None = None,
+    ) -> None:
+        """Start it; where ``speed`` is given, rates are those at full speed."""
         self._log = log
+        self._speed = speed
         self._reports: list[Report] = []
         self._ready: Mapping[str, Any] | None = None
         self._has_ended = False
@@ -106,6 +118,11 @@ class RunningLoad:
 
     def between_per_s(self, from_ns: int, until_ns: int) -> float:
         """Return its rate between two times that are past."""
+        done_per_s = self.done_per_s(from_ns, until_ns)
+        return done_per_s / self._speed(from_ns, until_ns) if self._speed else done_per_s
+
+    def done_per_s(self, from_ns: int, until_ns: int) -> float:
+        """Return what it did between two times that are past, at whatever speed."""
         with self._news:
             return rate_per_s(self._reports, from_ns, until_ns)
 

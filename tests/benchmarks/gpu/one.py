@@ -33,7 +33,9 @@ def main(words: Sequence[str]) -> int:
         if number == 0:
             describe(setting, folder)
         else:
-            EXPERIMENTS[number - 1].make(Lab(setting, folder, record))
+            lab = Lab(setting, folder, record)
+            with lab.clocks:
+                EXPERIMENTS[number - 1].make(lab)
     except (CannotRunError, PermissionError) as error:
         record.end("not run", str(error))
     except CompileError as error:

@@ -53,6 +53,10 @@ class Pod:
         """Return how many launches its limiters have counted.  Raises ``ExperimentError``."""
         return self._reading().gpus[0].launches
 
+    def charged_ns(self) -> int:
+        """Return the device time that its limiters have charged.  Raises ``ExperimentError``."""
+        return self._reading().gpus[0].charged_ns
+
     def _reading(self) -> UseReading:
         page = UsePage(folders_within(self.root).use, 1)
         try:

@@ -15,14 +15,24 @@ class Work:
     """One kind of work."""
 
     torch: str
-    """As the PyTorch worker takes it."""
+    """As the PyTorch worker takes it; empty: too short for PyTorch to fill a card with."""
     kernels_ns: tuple[int, ...]
     """One after another: what the programs launch in its place, about as long on an H100."""
     streams: int = 1
+    is_bound_by_memory: bool = False
+    """In PyTorch: so that the clock of the multiprocessors does not matter."""
+
+    def for_workers(self, workers: Workers) -> Workers:
+        """Return who does this work, where others are done by ``workers``."""
+        return workers if self.torch else "programs"
+
+    def follows_clock(self, workers: Workers) -> bool:
+        """Return whether its rate is that of the multiprocessors' clock."""
+        return self.for_workers(workers) == "programs" or not self.is_bound_by_memory
 
     def name(self, workers: Workers) -> str:
         """Return what it is called in tables."""
-        if workers == "torch":
+        if self.for_workers(workers) == "torch":
             return self.torch
         lengths = " + ".join(f"{ns / 1000:g} µs" for ns in self.kernels_ns)
         return lengths + (f" on {self.streams} streams" if self.streams > 1 else "")
@@ -40,9 +50,9 @@ def gemm(rows: int) -> Work:
     return Work(torch=f"gemm:{rows}", kernels_ns=(int(at_4096_ns * (rows / 4096) ** 3),))
 
 
-ELEMENTWISE_5_US = Work(torch="elementwise:1048576", kernels_ns=(5_000,))
-ELEMENTWISE_20_US = Work(torch="elementwise:8388608", kernels_ns=(20_000,))
+ELEMENTWISE_5_US = Work(torch="", kernels_ns=(5_000,))
+ELEMENTWISE_20_US = Work(torch="elementwise:8388608", kernels_ns=(20_000,), is_bound_by_memory=True)
 MIXED = Work(torch="mixed", kernels_ns=(5_000, 230_000, 20_000, 5_000, 1_400_000, 20_000))
-GRAPH = Work(torch="graph", kernels_ns=(20_000,) * 10)
-LAUNCH_BOUND = Work(torch="launches", kernels_ns=(1_000,))
+GRAPH = Work(torch="graph", kernels_ns=(20_000,) * 10, is_bound_by_memory=True)
+LAUNCH_BOUND = Work(torch="launches", kernels_ns=(1_000,), is_bound_by_memory=True)
 SHORT, LONG = gemm(4096), gemm(8192)

@@ -144,6 +144,15 @@ def test_tensor_activity_is_apportioned_by_device_time_at_the_clock_of_now():
     assert _shown(account, 1003.0).tensor_tflops == pytest.approx(1000.0 * 0.5 * 0.5 * 0.25)
 
 
+def test_tensor_activity_counts_at_the_highest_clock_where_the_data_sheet_has_a_lower_one():
+    account = _account(tflops=1000.0, highest_clock_tflops=1100.0)
+    seen = look(owners={}, tensor_percent=50.0, sm_clock_mhz=1980, max_sm_clock_mhz=1980)
+    for at_s in (1001.0, 1002.0, 1003.0):
+        account.observe_card(seen, {"a": 1.0}, at_s)
+
+    assert _shown(account, 1003.0).tensor_tflops == pytest.approx(1100.0 * 0.5)
+
+
 def test_nobody_claims_more_tensor_activity_than_a_whole_card_s_user():
     account = _account(tflops=1000.0)
     for at_s in (1001.0, 1002.0):

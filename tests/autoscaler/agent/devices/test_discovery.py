@@ -39,6 +39,7 @@ def test_a_device_is_described_by_its_driver_and_the_table(tmp_path):
             is_mig=False,
             numa_node=-1,
             has_tensor_activity=True,
+            highest_clock_tflops=pytest.approx(1070.5, rel=1e-3),
         )
     ]
 

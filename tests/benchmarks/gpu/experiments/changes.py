@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
 from itertools import pairwise
 
 from tests.benchmarks.gpu.lab import Lab
-from tests.benchmarks.gpu.loads import NS, Report, RunningLoad, rate_per_s
+from tests.benchmarks.gpu.loads import NS, RunningLoad
 from tests.benchmarks.gpu.outcomes import Row
 from tests.benchmarks.gpu.pods import Limits
 from tests.benchmarks.gpu.works import SHORT
@@ -34,7 +34,7 @@ def live_changes(lab: Lab) -> None:
             until_ns = changed_ns + round(lab.sizes.change_s * NS)
             limited.wait_until(until_ns)
             name = f"{before} -> {percent} %"
-            settled_s = settle_s(limited.reports(), whole, percent, changed_ns, until_ns)
+            settled_s = settle_s(limited.between_per_s, whole, percent, changed_ns, until_ns)
             lab.record.row(
                 Row(what=f"{name}: time to settle", value=settled_s, unit="s", high=SETTLE_GOAL_S)
             )
@@ -44,16 +44,21 @@ def live_changes(lab: Lab) -> None:
 
 
 def settle_s(
-    reports: Sequence[Report], whole_per_s: float, percent: float, from_ns: int, until_ns: int
+    rate_per_s: Callable[[int, int], float],
+    whole_per_s: float,
+    percent: float,
+    from_ns: int,
+    until_ns: int,
 ) -> float:
     """Return when the last quarter of a second began whose rate was off, plus its length; 0: none.
 
-    Off is more than 3 points, and more than a tenth of ``percent``.
+    ``rate_per_s`` tells the rate between two times.  Off is more than 3 points, and more than a
+    tenth of ``percent``.
     """
     allowed = max(POINTS, PART * percent)
     settled_ns = from_ns
     for begin_ns in range(from_ns, until_ns - LOOK_NS + 1, STEP_NS):
-        rate = rate_per_s(reports, begin_ns, begin_ns + LOOK_NS)
+        rate = rate_per_s(begin_ns, begin_ns + LOOK_NS)
         if abs(100.0 * rate / whole_per_s - percent) > allowed:
             settled_ns = begin_ns + STEP_NS
     return (settled_ns - from_ns) / NS

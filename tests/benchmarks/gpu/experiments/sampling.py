@@ -101,7 +101,10 @@ def tensor_activity(lab: Lab) -> None:
         except TimeoutError as error:
             raise CannotRunError(f"the card offers no GPM: {lab.card['gpm_supported']}") from error
         # A gauge is the mean since the last boundary of 5 s, so one of before the load has passed.
-        rate = load.measured_per_s(5.5, max(lab.sizes.window_s, 2.0))
+        from_ns = time.monotonic_ns() + round(5.5 * NS)
+        until_ns = from_ns + round(max(lab.sizes.window_s, 2.0) * NS)
+        load.wait_until(until_ns)
+        rate = load.done_per_s(from_ns, until_ns)
         said = [value for name, value in agent.series(TENSOR_SERIES) if 'method="tensor"' in name]
     true_tflops = FLOP_PER_PRODUCT * rows**3 * rate / 1e12
     lab.record.row(Row(what="by its operations", value=true_tflops, unit="TFLOPS"))

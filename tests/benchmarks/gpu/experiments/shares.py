@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from statistics import median
 
@@ -83,18 +84,33 @@ def _at_limits(
 ) -> None:
     """Measure a work at each limit; ``points_at_low`` holds up to 10 %, ``points`` above that."""
     sizes, name = lab.sizes, work.name(lab.workers)
-    pod = lab.pod(f"alone-{work.torch.replace(':', '-')}")
+    pod = lab.pod(f"alone-{work.torch.replace(':', '-') or 'short'}")
     lab.record.ran(f"{name} at {', '.join(map(str, sizes.limits_percent))} %")
     agent.set({pod: Limits()})
     with lab.load(work) as plain, lab.load(work, pod) as limited:
         _ready((plain, limited))
-        whole = _rate(lab, plain)
+        whole, full_mhz = _rate(lab, plain), lab.clocks.latest_mhz(sizes.window_s)
         limited.go()
         for percent in sizes.limits_percent:
             agent.set({pod: Limits(percent=percent)})
-            rate = limited.measured_per_s(sizes.settle_s, sizes.window_s)
+            rate, charged = _rate_and_charge(lab, limited, pod)
             allowed = points_at_low if percent <= LOW_PERCENT else points
             lab.share(f"{name} at {percent} %", 100.0 * rate / whole, percent, allowed)
+            mhz = lab.clocks.latest_mhz(sizes.window_s)
+            note = f"{mhz:.0f} MHz; without a limit {full_mhz:.0f} MHz"
+            lab.record.row(
+                Row(
+                    what=f"{name} at {percent} %: charged", value=100 * charged, unit="%", note=note
+                )
+            )
+
+
+def _rate_and_charge(lab: Lab, load: RunningLoad, pod: Pod) -> tuple[float, float]:
+    """Return a rate, and which part of the same time the limiter charged for it."""
+    load.measured_per_s(0.0, lab.sizes.settle_s)
+    begin_ns, charged_ns = time.monotonic_ns(), pod.charged_ns()
+    rate = load.measured_per_s(0.0, lab.sizes.window_s)
+    return rate, (pod.charged_ns() - charged_ns) / (time.monotonic_ns() - begin_ns)
 
 
 def _replays_at_limits(lab: Lab, agent: Agent) -> None:
@@ -120,9 +136,11 @@ def _replay_ns(lab: Lab, pod: Pod | None, replays: int) -> float:
 
 
 def _pair(lab: Lab, loads: Sequence[RunningLoad]) -> tuple[float, float]:
-    """Return the rates of both, measured one after the other."""
-    first, second = (_rate(lab, load, is_short=True) for load in loads)
-    return first, second
+    """Return the rates of both: the first is measured before and after the second."""
+    before, second, after = (
+        _rate(lab, load, is_short=True) for load in (loads[0], loads[1], loads[0])
+    )
+    return (before + after) / 2, second
 
 
 def _rate(lab: Lab, load: RunningLoad, *, is_short: bool = False) -> float:
