@@ -134,12 +134,6 @@ class Nvml:
             return []
         return [(int(s.timeStamp), int(s.pid), int(s.smUtil)) for s in samples]
 
-    def sm_clock_mhz(self) -> int:
-        return int(self._nvml.nvmlDeviceGetClockInfo(self._card, self._nvml.NVML_CLOCK_SM))
-
-    def max_sm_clock_mhz(self) -> int:
-        return int(self._nvml.nvmlDeviceGetMaxClockInfo(self._card, self._nvml.NVML_CLOCK_SM))
-
     def device_percent(self) -> int:
         return int(self._nvml.nvmlDeviceGetUtilizationRates(self._card).gpu)
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tests.benchmarks.gpu.clocks import Clocks
 from tests.benchmarks.gpu.facts import Nvml
-from tests.benchmarks.gpu.loads import RunningLoad, Speed
-from tests.benchmarks.gpu.outcomes import CannotRunError, Record, Row
+from tests.benchmarks.gpu.loads import NS, RunningLoad
+from tests.benchmarks.gpu.outcomes import CannotRunError, ExperimentError, Record, Row
 from tests.benchmarks.gpu.pods import Agent, Limits, Pod, without_limiter
 from tests.benchmarks.gpu.sizes import SIZES, Sizes
 from tests.benchmarks.gpu.works import Work, Workers
@@ -55,7 +55,6 @@ class Lab:
         self.folder = folder
         self.record = record
         self.nvml = opened_nvml(setting.gpu)
-        self.clocks = Clocks(self.nvml)
         self.card = self.nvml.describe()
         self.uuid: str = self.card["uuid"]
         self.library = Path(setting.library)
@@ -76,9 +75,27 @@ class Lab:
 
     def load(self, work: Work, pod: Pod | None = None) -> RunningLoad:
         """Return a paused worker: of a pod with the limiter, or without either."""
-        return RunningLoad(
-            self._load_command(work), self.environment(pod), self.log(), self._speed_of(work)
-        )
+        return RunningLoad(self._load_command(work), self.environment(pod), self.log())
+
+    def alone_per_s(self, plain: RunningLoad, duty: float = 1.0) -> float:
+        """Return what a paused worker without the limiter does in a second of the card's time.
+
+        Under full load a card may lower its clock to keep to its power limit, so that a quarter of
+        the time does more than a quarter of the work.  So who can tell the time that it had the
+        card works for the share ``duty`` of it.  Raises ``ExperimentError``.
+        """
+        tells_busy = plain.ready().get("tells_busy", False)
+        plain.tell(f"duty {duty if tells_busy else 1}")
+        plain.go()
+        from_ns = time.monotonic_ns() + round(self.sizes.settle_s * NS)
+        until_ns = from_ns + round(self.sizes.window_s * NS)
+        plain.wait_until(until_ns)
+        between = plain.while_busy_per_s if tells_busy else plain.between_per_s
+        plain.pause()
+        rate = between(from_ns, until_ns)
+        if rate <= 0:
+            raise ExperimentError("a worker without a limit did nothing")
+        return rate
 
     def outside(self, work: Work, names: Mapping[str, str]) -> RunningLoad:
         """Return a paused worker without the limiter, with some variables of its own."""
@@ -144,9 +161,6 @@ class Lab:
         """Return a new file for what a process says on stderr."""
         self._logs += 1
         return self.folder / f"worker-{self._logs}.log"
-
-    def _speed_of(self, work: Work) -> Speed | None:
-        return self.clocks.ratio_to_highest if work.follows_clock(self.workers) else None
 
     def _load_command(self, work: Work) -> list[str]:
         if work.for_workers(self.workers) == "torch":

@@ -25,10 +25,6 @@ LATE_S = 60.0
 LINES_OF_A_LOG = 5
 
 
-Speed = Callable[[int, int], float]
-"""Of the card between two times of ``CLOCK_MONOTONIC``; 1: full."""
-
-
 @dataclass(frozen=True, slots=True)
 class Report:
     """What a worker has done by a time of ``CLOCK_MONOTONIC``."""
@@ -36,6 +32,8 @@ class Report:
     at_ns: int
     ended: int
     """Pieces of work."""
+    busy_ns: int = 0
+    """How long these had the card, by events around them; 0 where nothing is told of that."""
 
 
 def rate_per_s(reports: Sequence[Report], from_ns: int, until_ns: int) -> float:
@@ -54,16 +52,8 @@ def rate_per_s(reports: Sequence[Report], from_ns: int, until_ns: int) -> float:
 class RunningLoad:
     """A context that ends the worker."""
 
-    def __init__(
-        self,
-        command: Sequence[str],
-        environment: Mapping[str, str],
-        log: Path,
-        speed: Speed | None = None,
-    ) -> None:
-        """Start it; where ``speed`` is given, rates are those at full speed."""
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
         self._log = log
-        self._speed = speed
         self._reports: list[Report] = []
         self._ready: Mapping[str, Any] | None = None
         self._has_ended = False
@@ -118,13 +108,18 @@ class RunningLoad:
 
     def between_per_s(self, from_ns: int, until_ns: int) -> float:
         """Return its rate between two times that are past."""
-        done_per_s = self.done_per_s(from_ns, until_ns)
-        return done_per_s / self._speed(from_ns, until_ns) if self._speed else done_per_s
-
-    def done_per_s(self, from_ns: int, until_ns: int) -> float:
-        """Return what it did between two times that are past, at whatever speed."""
         with self._news:
             return rate_per_s(self._reports, from_ns, until_ns)
+
+    def while_busy_per_s(self, from_ns: int, until_ns: int) -> float:
+        """Return its rate in the time that it had the card; 0 where it does not tell that time.
+
+        Only a worker that is alone and without the limiter can tell it.
+        """
+        with self._news:
+            within = [each for each in self._reports if from_ns <= each.at_ns <= until_ns]
+        busy_ns = within[-1].busy_ns - within[0].busy_ns if within else 0
+        return (within[-1].ended - within[0].ended) * NS / busy_ns if busy_ns else 0.0
 
     def reports(self) -> list[Report]:
         """Return all that it reported so far."""
@@ -166,7 +161,9 @@ class RunningLoad:
                 if "ready" in said:
                     self._ready = said
                 else:
-                    self._reports.append(Report(said["at_ns"], said["ended"]))
+                    self._reports.append(
+                        Report(said["at_ns"], said["ended"], said.get("busy_ns", 0))
+                    )
                 self._news.notify_all()
         with self._news:
             self._has_ended = True

@@ -33,9 +33,7 @@ def main(words: Sequence[str]) -> int:
         if number == 0:
             describe(setting, folder)
         else:
-            lab = Lab(setting, folder, record)
-            with lab.clocks:
-                EXPERIMENTS[number - 1].make(lab)
+            EXPERIMENTS[number - 1].make(Lab(setting, folder, record))
     except (CannotRunError, PermissionError) as error:
         record.end("not run", str(error))
     except CompileError as error:

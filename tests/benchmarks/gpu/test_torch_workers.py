@@ -25,7 +25,7 @@ def started(tmp_path):
     return start
 
 
-@pytest.mark.parametrize("work", ["gemm:64", "elementwise:1024", "launches"])
+@pytest.mark.parametrize("work", ["gemm:64", "elementwise:1024"])
 def test_work_is_counted_while_it_goes_on_and_not_while_it_is_paused(started, work):
     with started(work, "5") as load:
         assert load.ready()["ready"] == load.pid
@@ -38,6 +38,17 @@ def test_work_is_counted_while_it_goes_on_and_not_while_it_is_paused(started, wo
         ended = load.reports()[-1].ended
         load.wait_until(time.monotonic_ns() + NS // 20)
         assert ended == load.reports()[-1].ended
+
+
+@pytest.mark.parametrize("duty", [1.0, 0.3])
+def test_the_time_that_work_had_the_card_is_told_however_often_it_pauses(started, duty):
+    with started("gemm:64", "5") as load:
+        assert load.ready()["tells_busy"]
+        load.tell(f"duty {duty}")
+        load.go()
+        begin_ns = time.monotonic_ns()
+        load.wait_until(begin_ns + NS // 2)
+        assert load.while_busy_per_s(begin_ns, begin_ns + NS // 2) == pytest.approx(1000, rel=0.1)
 
 
 def test_an_unknown_work_is_told(started):

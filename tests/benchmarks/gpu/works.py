@@ -15,20 +15,14 @@ class Work:
     """One kind of work."""
 
     torch: str
-    """As the PyTorch worker takes it; empty: too short for PyTorch to fill a card with."""
+    """As the PyTorch worker takes it; empty: too short for PyTorch, which launches too slowly."""
     kernels_ns: tuple[int, ...]
     """One after another: what the programs launch in its place, about as long on an H100."""
     streams: int = 1
-    is_bound_by_memory: bool = False
-    """In PyTorch: so that the clock of the multiprocessors does not matter."""
 
     def for_workers(self, workers: Workers) -> Workers:
         """Return who does this work, where others are done by ``workers``."""
         return workers if self.torch else "programs"
-
-    def follows_clock(self, workers: Workers) -> bool:
-        """Return whether its rate is that of the multiprocessors' clock."""
-        return self.for_workers(workers) == "programs" or not self.is_bound_by_memory
 
     def name(self, workers: Workers) -> str:
         """Return what it is called in tables."""
@@ -51,8 +45,8 @@ def gemm(rows: int) -> Work:
 
 
 ELEMENTWISE_5_US = Work(torch="", kernels_ns=(5_000,))
-ELEMENTWISE_20_US = Work(torch="elementwise:8388608", kernels_ns=(20_000,), is_bound_by_memory=True)
+ELEMENTWISE_20_US = Work(torch="elementwise:8388608", kernels_ns=(20_000,))
 MIXED = Work(torch="mixed", kernels_ns=(5_000, 230_000, 20_000, 5_000, 1_400_000, 20_000))
-GRAPH = Work(torch="graph", kernels_ns=(20_000,) * 10, is_bound_by_memory=True)
-LAUNCH_BOUND = Work(torch="launches", kernels_ns=(1_000,), is_bound_by_memory=True)
+GRAPH = Work(torch="graph", kernels_ns=(20_000,) * 10)
+LAUNCH_BOUND = Work(torch="", kernels_ns=(1_000,))
 SHORT, LONG = gemm(4096), gemm(8192)

@@ -25,7 +25,8 @@ def live_changes(lab: Lab) -> None:
     lab.record.ran(f"{SHORT.name(lab.workers)}, {' -> '.join(map(str, CHANGES_PERCENT))} %")
     first = {pod: Limits(percent=CHANGES_PERCENT[0])}
     with lab.agent(first) as agent, lab.load(SHORT) as plain, lab.load(SHORT, pod) as limited:
-        whole = alone_per_s(lab, plain, limited)
+        _ready(plain, limited)
+        alone = {each: lab.alone_per_s(plain, each / 100) for each in CHANGES_PERCENT[1:]}
         limited.go()
         limited.measured_per_s(0, lab.sizes.settle_s)
         for before, percent in pairwise(CHANGES_PERCENT):
@@ -34,18 +35,20 @@ def live_changes(lab: Lab) -> None:
             until_ns = changed_ns + round(lab.sizes.change_s * NS)
             limited.wait_until(until_ns)
             name = f"{before} -> {percent} %"
-            settled_s = settle_s(limited.between_per_s, whole, percent, changed_ns, until_ns)
+            settled_s = settle_s(
+                limited.between_per_s, alone[percent], percent, changed_ns, until_ns
+            )
             lab.record.row(
                 Row(what=f"{name}: time to settle", value=settled_s, unit="s", high=SETTLE_GOAL_S)
             )
             late_ns = changed_ns + (until_ns - changed_ns) // 2
             rate = limited.between_per_s(late_ns, until_ns)
-            lab.share(f"{name}: afterwards", 100 * rate / whole, percent, None)
+            lab.share(f"{name}: afterwards", 100 * rate / alone[percent], percent, None)
 
 
 def settle_s(
     rate_per_s: Callable[[int, int], float],
-    whole_per_s: float,
+    alone_per_s: float,
     percent: float,
     from_ns: int,
     until_ns: int,
@@ -59,7 +62,7 @@ def settle_s(
     settled_ns = from_ns
     for begin_ns in range(from_ns, until_ns - LOOK_NS + 1, STEP_NS):
         rate = rate_per_s(begin_ns, begin_ns + LOOK_NS)
-        if abs(100.0 * rate / whole_per_s - percent) > allowed:
+        if abs(100.0 * rate / alone_per_s - percent) > allowed:
             settled_ns = begin_ns + STEP_NS
     return (settled_ns - from_ns) / NS
 
@@ -72,16 +75,17 @@ def killed_agent(lab: Lab) -> None:
     )
     limits = {pod: Limits(percent=KILL_PERCENT)}
     with lab.agent(limits) as agent, lab.load(SHORT) as plain, lab.load(SHORT, pod) as limited:
-        whole = alone_per_s(lab, plain, limited)
+        _ready(plain, limited)
+        alone = lab.alone_per_s(plain, KILL_PERCENT / 100)
         limited.go()
         before = limited.measured_per_s(sizes.settle_s, sizes.window_s)
         agent.kill()
         away = limited.measured_per_s(0.0, sizes.agent_away_s)
         agent.start()
         after = limited.measured_per_s(sizes.settle_s, sizes.window_s)
-    lab.share("with the agent", 100 * before / whole, KILL_PERCENT, None)
+    lab.share("with the agent", 100 * before / alone, KILL_PERCENT, None)
     for what, rate in (("without the agent", away), ("after its restart", after)):
-        change = 100 * (rate - before) / whole
+        change = 100 * (rate - before) / alone
         lab.record.row(
             Row(
                 what=f"{what}: change",
@@ -93,11 +97,6 @@ def killed_agent(lab: Lab) -> None:
         )
 
 
-def alone_per_s(lab: Lab, plain: RunningLoad, *others: RunningLoad) -> float:
-    """Return the rate of an unlimited worker while the others, started as well, are paused."""
-    for load in (plain, *others):
+def _ready(*loads: RunningLoad) -> None:
+    for load in loads:
         load.ready()
-    plain.go()
-    rate = plain.measured_per_s(lab.sizes.settle_s, lab.sizes.window_s)
-    plain.pause()
-    return rate

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from tests.benchmarks.gpu.experiments.changes import alone_per_s
 from tests.benchmarks.gpu.lab import Lab
 from tests.benchmarks.gpu.loads import NS, RunningLoad
 from tests.benchmarks.gpu.outcomes import Row
@@ -54,8 +53,11 @@ def _measure(lab: Lab, agent: Agent, number: int, scene: Scene) -> None:
         loads = [
             stack.enter_context(lab.load(work, pod)) for work, pod in zip(works, pods, strict=True)
         ]
-        whole = _alone(lab, plain, loads)
-        shares = _together(lab, loads, [whole[work] for work in works])
+        for load in (*plain.values(), *loads):
+            load.ready()
+        duty = min(sum(percent for _, percent in scene.workers) / 100, 1)
+        alone = {work: lab.alone_per_s(load, duty) for work, load in plain.items()}
+        shares = _together(lab, loads, [alone[work] for work in works])
     for index, (name, percent) in enumerate(zip(names, shares, strict=True)):
         others = " and ".join(names[:index] + names[index + 1 :])
         lab.share(f"{name} beside {others}", percent, scene.workers[index][1], POINTS)
@@ -68,14 +70,7 @@ def _measure(lab: Lab, agent: Agent, number: int, scene: Scene) -> None:
     )
 
 
-def _alone(
-    lab: Lab, plain: Mapping[Work, RunningLoad], loads: Sequence[RunningLoad]
-) -> dict[Work, float]:
-    """Return the rate of each work, alone and unlimited."""
-    return {work: alone_per_s(lab, load, *loads) for work, load in plain.items()}
-
-
-def _together(lab: Lab, loads: Sequence[RunningLoad], whole: Sequence[float]) -> list[float]:
+def _together(lab: Lab, loads: Sequence[RunningLoad], rates: Sequence[float]) -> list[float]:
     """Return the share of each in percent while all run."""
     for load in loads:
         load.go()
@@ -85,7 +80,7 @@ def _together(lab: Lab, loads: Sequence[RunningLoad], whole: Sequence[float]) ->
         load.wait_until(until_ns)
     return [
         100 * load.between_per_s(from_ns, until_ns) / alone
-        for load, alone in zip(loads, whole, strict=True)
+        for load, alone in zip(loads, rates, strict=True)
     ]
 
 
@@ -104,7 +99,9 @@ def arrival(lab: Lab) -> None:
         lab.load(SHORT, low) as resident,
         lab.load(SHORT, critical) as arriving,
     ):
-        whole = alone_per_s(lab, plain, resident, arriving)
+        for load in (plain, resident, arriving):
+            load.ready()
+        whole = lab.alone_per_s(plain)
         resident.go()
         alone = resident.measured_per_s(sizes.settle_s, sizes.window_s)
         arriving.go()

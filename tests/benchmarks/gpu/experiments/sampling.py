@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from itertools import pairwise
 from statistics import mean, median
 
-from tests.benchmarks.gpu.experiments.changes import alone_per_s
 from tests.benchmarks.gpu.lab import Lab
 from tests.benchmarks.gpu.loads import NS, RunningLoad
 from tests.benchmarks.gpu.outcomes import CannotRunError, ExperimentError, Row
@@ -31,7 +30,7 @@ def utilisation(lab: Lab) -> None:
         name = work.name(lab.workers)
         lab.record.ran(f"{name} for {', '.join(f'{duty:.0%}' for duty in duties)} of the time")
         with lab.load(work) as load:
-            whole = alone_per_s(lab, load)
+            whole = lab.alone_per_s(load)
             lab.must_list(load.pid)
             load.go()
             samples = [_at_duty(lab, load, work, whole, duty) for duty in duties]
@@ -49,7 +48,8 @@ def _at_duty(
     load.wait_until(from_ns)
     samples = _read(lab, load.pid, sizes.duty_s)
     load.wait_until(until_ns)
-    true_percent = 100 * load.between_per_s(from_ns, until_ns) / whole_per_s
+    at_work_per_s = load.while_busy_per_s(from_ns, until_ns) or whole_per_s
+    true_percent = 100 * load.between_per_s(from_ns, until_ns) / at_work_per_s
     lab.share(f"{name}: true", true_percent, 100 * duty, None)
     if not samples:
         raise ExperimentError(f"{name}: NVML had no sample in {sizes.duty_s:g} s")
@@ -104,7 +104,7 @@ def tensor_activity(lab: Lab) -> None:
         from_ns = time.monotonic_ns() + round(5.5 * NS)
         until_ns = from_ns + round(max(lab.sizes.window_s, 2.0) * NS)
         load.wait_until(until_ns)
-        rate = load.done_per_s(from_ns, until_ns)
+        rate = load.between_per_s(from_ns, until_ns)
         said = [value for name, value in agent.series(TENSOR_SERIES) if 'method="tensor"' in name]
     true_tflops = FLOP_PER_PRODUCT * rows**3 * rate / 1e12
     lab.record.row(Row(what="by its operations", value=true_tflops, unit="TFLOPS"))

@@ -60,7 +60,7 @@ def overhead(lab: Lab) -> None:
 
 
 def _overhead_of(lab: Lab, agent: Agent, work: Work, most_percent: float) -> None:
-    pod, name = lab.pod(f"overhead-{work.torch.partition(':')[0]}"), work.name(lab.workers)
+    pod, name = lab.pod(f"overhead-{work.kernels_ns[0]}"), work.name(lab.workers)
     lab.record.ran(f"{name}: {lab.sizes.pairs} pairs")
     agent.set({pod: Limits()})
     with lab.load(work) as plain, lab.load(work, pod) as limited:
@@ -89,15 +89,14 @@ def _at_limits(
     agent.set({pod: Limits()})
     with lab.load(work) as plain, lab.load(work, pod) as limited:
         _ready((plain, limited))
-        whole, full_mhz = _rate(lab, plain), lab.clocks.latest_mhz(sizes.window_s)
-        limited.go()
+        whole = lab.alone_per_s(plain)
         for percent in sizes.limits_percent:
+            alone = lab.alone_per_s(plain, percent / 100)
             agent.set({pod: Limits(percent=percent)})
             rate, charged = _rate_and_charge(lab, limited, pod)
             allowed = points_at_low if percent <= LOW_PERCENT else points
-            lab.share(f"{name} at {percent} %", 100.0 * rate / whole, percent, allowed)
-            mhz = lab.clocks.latest_mhz(sizes.window_s)
-            note = f"{mhz:.0f} MHz; without a limit {full_mhz:.0f} MHz"
+            lab.share(f"{name} at {percent} %", 100.0 * rate / alone, percent, allowed)
+            note = f"{rate / whole:.1%} of the work without a limit"
             lab.record.row(
                 Row(
                     what=f"{name} at {percent} %: charged", value=100 * charged, unit="%", note=note
@@ -106,10 +105,12 @@ def _at_limits(
 
 
 def _rate_and_charge(lab: Lab, load: RunningLoad, pod: Pod) -> tuple[float, float]:
-    """Return a rate, and which part of the same time the limiter charged for it."""
+    """Return the rate of a paused worker, and which part of its time the limiter charged for it."""
+    load.go()
     load.measured_per_s(0.0, lab.sizes.settle_s)
     begin_ns, charged_ns = time.monotonic_ns(), pod.charged_ns()
     rate = load.measured_per_s(0.0, lab.sizes.window_s)
+    load.pause()
     return rate, (pod.charged_ns() - charged_ns) / (time.monotonic_ns() - begin_ns)
 
 
@@ -137,18 +138,15 @@ def _replay_ns(lab: Lab, pod: Pod | None, replays: int) -> float:
 
 def _pair(lab: Lab, loads: Sequence[RunningLoad]) -> tuple[float, float]:
     """Return the rates of both: the first is measured before and after the second."""
-    before, second, after = (
-        _rate(lab, load, is_short=True) for load in (loads[0], loads[1], loads[0])
-    )
+    before, second, after = (_rate(lab, load) for load in (loads[0], loads[1], loads[0]))
     return (before + after) / 2, second
 
 
-def _rate(lab: Lab, load: RunningLoad, *, is_short: bool = False) -> float:
+def _rate(lab: Lab, load: RunningLoad) -> float:
     """Return the rate of a worker that is paused before and after.  Raises ``ExperimentError``."""
-    sizes = lab.sizes
-    window_s = sizes.pair_window_s if is_short else sizes.window_s
+    window_s = lab.sizes.pair_window_s
     load.go()
-    rate = load.measured_per_s(min(sizes.settle_s, window_s / 2), window_s)
+    rate = load.measured_per_s(min(lab.sizes.settle_s, window_s / 2), window_s)
     load.pause()
     if rate <= 0:
         raise ExperimentError("a worker without a limit did nothing")

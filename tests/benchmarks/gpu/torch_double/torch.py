@@ -46,8 +46,14 @@ class Tensor:
 
 
 class Event:
+    def __init__(self, *, enable_timing):
+        assert enable_timing
+
+    def elapsed_time(self, later):
+        return (later.at_s - self.at_s) * 1000
+
     def record(self):
-        self.at_s = Card.free_at_s
+        self.at_s = max(Card.free_at_s, time.monotonic())
 
     def synchronize(self):
         time.sleep(max(self.at_s - time.monotonic(), 0))

@@ -2,7 +2,8 @@
 
 It imports PyTorch and the standard library alone, so that it runs in any image with PyTorch.  It
 starts paused; commands on stdin: "go", "pause", "duty RATIO".  It prints {"ready": pid}, then
-{"at_ns", "ended"}: pieces of work by a time of CLOCK_MONOTONIC.
+{"at_ns", "ended", "busy_ns"}: pieces of work by a time of CLOCK_MONOTONIC, and how long these had
+the card, which is right only where nothing else holds them back.
 """
 
 import json
@@ -19,7 +20,25 @@ BATCH_S = 0.002
 """Of work that is waited for at once; two batches are under way."""
 TRIES = 5
 PAUSE_S = 0.001
-NS = 1_000_000_000
+NS, NS_PER_MS = 1_000_000_000, 1_000_000
+
+
+class Batch:
+    """Pieces of work between two events."""
+
+    def __init__(self) -> None:
+        self.begin, self.end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+
+    def launch(self, piece: Piece, count: int) -> None:
+        self.begin.record()
+        for _ in range(count):
+            piece()
+        self.end.record()
+
+    def busy_ns(self) -> int:
+        """Wait until it has ended; return how long it took."""
+        self.end.synchronize()
+        return round(self.begin.elapsed_time(self.end) * NS_PER_MS)
 
 
 class Commands:
@@ -46,8 +65,6 @@ def piece_of(work: str) -> Piece:
         return gemm(int(size))
     if kind == "elementwise":
         return elementwise(int(size))
-    if kind == "launches":
-        return elementwise(1)
     parts = [elementwise(2**20), gemm(4096), elementwise(2**23), gemm(8192)]
     if kind == "mixed":
         return lambda: [part() for part in parts]
@@ -95,28 +112,27 @@ def seconds_of(piece: Piece, count: int) -> float:
 
 def work_on(piece: Piece, commands: Commands, report_ns: int, batch: int, piece_s: float) -> None:
     """Work until the commands end: in batches, of which two are under way."""
-    ended = 0
-    events = [torch.cuda.Event(), torch.cuda.Event()]
-    pending: list[torch.cuda.Event] = []
+    ended, busy_ns = 0, 0
+    free = [Batch(), Batch()]
+    pending: list[Batch] = []
     reported_ns = 0
     due_s = time.monotonic()
     while not commands.has_ended:
         if not commands.is_paused:
             due_s = paced(due_s, batch * piece_s, commands.duty)
-            for _ in range(batch):
-                piece()
-            event = events[0] if not pending or pending[-1] is events[1] else events[1]
-            event.record()
-            pending.append(event)
-        if len(pending) == len(events) or (pending and commands.is_paused):
-            pending.pop(0).synchronize()
+            pending.append(free.pop())
+            pending[-1].launch(piece, batch)
+        if not free or (pending and commands.is_paused):
+            oldest = pending.pop(0)
+            busy_ns += oldest.busy_ns()
             ended += batch
+            free.append(oldest)
         elif commands.is_paused:
             time.sleep(PAUSE_S)
         now_ns = time.monotonic_ns()
         if now_ns - reported_ns >= report_ns:
             reported_ns = now_ns
-            print(json.dumps({"at_ns": now_ns, "ended": ended}), flush=True)
+            print(json.dumps({"at_ns": now_ns, "ended": ended, "busy_ns": busy_ns}), flush=True)
 
 
 def paced(due_s: float, work_s: float, duty: float) -> float:
@@ -136,7 +152,7 @@ def main() -> None:
     batch = max(int(BATCH_S / seconds_of(piece, 1)), 1)
     piece_s = seconds_of(piece, batch)
     commands = Commands()
-    print(json.dumps({"ready": os.getpid()}), flush=True)
+    print(json.dumps({"ready": os.getpid(), "tells_busy": True}), flush=True)
     work_on(piece, commands, int(sys.argv[2]) * NS // 1000, batch, piece_s)
 
 
