@@ -110,8 +110,8 @@ class WorkerAccount:
     def _tensor_tflops(self, look: CardLook, charged: Mapping[str, float]) -> float | None:
         """Return the tensor activity of the card, apportioned by device time.
 
-        Activity counts cycles of now, so the peak is that of the highest clock.  Nobody can claim more
-        than the whole card, however much its page says.
+        Activity counts cycles of now, so the peak is that of the highest clock.  Nobody can claim
+        more than the whole card, however much its page says.
         """
         sample = look.sample
         if sample.tensor_percent is None:

@@ -77,7 +77,7 @@ struct tf_use_gpu {
   uint64_t blocked_ns;    /* wall time that launches were held by the share */
   uint64_t denied_allocations;
   uint64_t denied_bytes;
-  uint64_t alone_ns;      /* of charged_ns: while no sampled kernel showed a neighbour's slice */
+  uint64_t waited_ns;     /* wall time that processes waited for their work on the GPU to end */
 };
 
 /* One process.  It reserves memory in its own slot alone; what the pod holds is the sum over live

@@ -52,14 +52,20 @@ static CUresult capture_ended(CUresult result) {
   return result;
 }
 
-static CUresult waited(CUresult result) {
-  int gpu = -1;
-  struct tf_meter *meter = tf_current_meter(&gpu);
-  if (meter != NULL && result == CUDA_SUCCESS) {
+static struct tf_meter *wait_begins(int *gpu) {
+  struct tf_meter *meter = tf_current_meter(gpu);
+  if (meter != NULL) {
+    tf_meter_wait_begins(meter, tf_now_ns());
+  }
+  return meter;
+}
+
+static CUresult wait_ends(struct tf_meter *meter, int gpu, CUresult result) {
+  if (meter != NULL) {
     struct tf_terms terms;
     uint64_t now_ns = tf_now_ns();
     tf_terms_of(gpu, &terms, now_ns);
-    tf_meter_settle(meter, &terms, now_ns);
+    tf_meter_wait_ends(meter, &terms, now_ns);
   }
   return result;
 }
@@ -75,7 +81,9 @@ static CUresult waited(CUresult result) {
   }
 #define WAIT(exported, parameters, arguments)        \
   CUresult tf_hook_##exported parameters {           \
-    return waited(tf_real(exported) arguments);      \
+    int gpu = -1;                                    \
+    struct tf_meter *meter = wait_begins(&gpu);      \
+    return wait_ends(meter, gpu, tf_real(exported) arguments); \
   }
 
 BEGIN(cuStreamBeginCapture, (CUstream stream), (stream))

@@ -108,6 +108,18 @@ void tf_meter_settle(struct tf_meter *meter, const struct tf_terms *terms, uint6
   end_settling(meter);
 }
 
+void tf_meter_wait_begins(struct tf_meter *meter, uint64_t now_ns) {
+  if (__atomic_fetch_add(&meter->waiting, 1, __ATOMIC_ACQ_REL) == 0)
+    tf_poke(&meter->waiting_since_ns, now_ns);
+}
+
+void tf_meter_wait_ends(struct tf_meter *meter, const struct tf_terms *terms, uint64_t now_ns) {
+  const uint64_t since_ns = tf_peek(&meter->waiting_since_ns);
+  if (__atomic_fetch_sub(&meter->waiting, 1, __ATOMIC_ACQ_REL) == 1 && now_ns > since_ns)
+    __atomic_fetch_add(&meter->gpu->waited_ns, now_ns - since_ns, __ATOMIC_RELAXED);
+  tf_meter_settle(meter, terms, now_ns);
+}
+
 static void look(struct tf_meter *meter, const struct tf_terms *terms, uint64_t now_ns) {
   if (now_ns >= tf_peek(&meter->look_ns)) tf_meter_settle(meter, terms, now_ns);
 }

@@ -68,9 +68,14 @@ void tf_meter_before(struct tf_meter *meter, struct tf_launch *launch, uint64_t 
 void tf_meter_after(struct tf_meter *meter, struct tf_launch *launch, const struct tf_terms *terms,
                     CUresult result, uint64_t now_ns);
 
-/* Take in what has ended, charge what still runs for its time so far, and publish counters; for
- * hooks of synchronising calls, after the real call, and for the end of the process.  One thread at
- * a time does the work; others return at once. */
+/* Right before and right after a call that waits for work: its time is counted, once for all threads
+ * that wait, and then all is settled.  Each begin has one end, also where the call fails. */
+void tf_meter_wait_begins(struct tf_meter *meter, uint64_t now_ns);
+void tf_meter_wait_ends(struct tf_meter *meter, const struct tf_terms *terms, uint64_t now_ns);
+
+/* Take in what has ended, charge what still runs for its time so far, and publish counters; after
+ * waits, and for the end of the process.  One thread at a time does the work; others return at
+ * once. */
 void tf_meter_settle(struct tf_meter *meter, const struct tf_terms *terms, uint64_t now_ns);
 
 /* Forget all events without touching them: their context is about to be destroyed or reset. */

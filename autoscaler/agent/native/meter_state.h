@@ -79,8 +79,10 @@ struct tf_meter {
   uint32_t is_settling;
   uint32_t next_span;
   uint32_t pending;
+  uint32_t waiting; /* threads that wait for work ... */
   uint32_t has_asked_empty;
   uint32_t epoch;          /* goes up when the context of all events is gone */
+  uint64_t waiting_since_ns; /* ... and since when one of them does */
   uint64_t look_ns;        /* not to settle again before */
   uint64_t outstanding_ns; /* held_ns of the spans that are pending */
   uint64_t excused_ns;     /* of them: waited for in vain */

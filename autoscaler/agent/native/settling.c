@@ -61,8 +61,6 @@ void tf_publish(struct tf_meter *meter, uint64_t now_ns) {
   if (launches != 0) __atomic_fetch_add(&meter->gpu->launches, launches, __ATOMIC_RELAXED);
   if (charged_ns == 0) return;
   __atomic_fetch_add(&meter->gpu->charged_ns, charged_ns, __ATOMIC_RELAXED);
-  if (!sees_neighbour(meter, now_ns))
-    __atomic_fetch_add(&meter->gpu->alone_ns, charged_ns, __ATOMIC_RELAXED);
   uint64_t *process_charged_ns = __atomic_load_n(&meter->process_charged_ns, __ATOMIC_ACQUIRE);
   if (process_charged_ns != NULL)
     __atomic_fetch_add(process_charged_ns, charged_ns, __ATOMIC_RELAXED);

@@ -71,7 +71,7 @@ class UseGPU(LittleEndianStructure):
         ("blocked_ns", c_uint64),
         ("denied_allocations", c_uint64),
         ("denied_bytes", c_uint64),
-        ("alone_ns", c_uint64),
+        ("waited_ns", c_uint64),
     )
 
 

@@ -20,6 +20,8 @@ class Progress(NamedTuple):
     blocked_s: float
     """Time that launches were held by the share, over all threads."""
     launches: int
+    waited_s: float = 0.0
+    """Time that its processes waited for their work to end."""
     fell: tuple[str, ...] = ()
     """Counters that went down, as a limiter never lets them; they count as if they had stood."""
 
@@ -27,6 +29,11 @@ class Progress(NamedTuple):
     def charged_share(self) -> float:
         """Return the device time as a part of the wall time, which one launch may take above 1."""
         return self.charged_s / self.span_s
+
+    @property
+    def waited_ratio(self) -> float:
+        """Return the part of the wall time in which it waited for its work to end, 0 to 1."""
+        return min(self.waited_s / self.span_s, 1.0)
 
     @property
     def blocked_ratio(self) -> float:
@@ -42,6 +49,7 @@ def progress(before: UseReading, after: UseReading, gpu: int) -> Progress:
         charged_s=max(new.charged_ns - old.charged_ns, 0) / _NS,
         blocked_s=max(new.blocked_ns - old.blocked_ns, 0) / _NS,
         launches=max(new.launches - old.launches, 0),
+        waited_s=max(new.waited_ns - old.waited_ns, 0) / _NS,
         fell=_fallen(old, new) if any(map(lt, new, old)) else (),
     )
 

@@ -21,8 +21,8 @@ class GPUUse(NamedTuple):
     """Wall time that launches were held by the share."""
     denied_allocations: int
     denied_bytes: int
-    alone_ns: int
-    """Of ``charged_ns``: while no sampled kernel showed a neighbour's slice."""
+    waited_ns: int
+    """Wall time that processes waited for their work on the GPU to end."""
 
 
 class ProcessUse(NamedTuple):

@@ -21,7 +21,7 @@ def scene(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["charged_ns", "launches", "blocked_ns", "denied_bytes", "alone_ns"]
+    "name", ["charged_ns", "launches", "blocked_ns", "denied_bytes", "waited_ns"]
 )
 def test_a_counter_that_falls_is_found_at_the_next_look(scene, name):
     forger = scene.tenant(wanted=0.3)
@@ -100,9 +100,11 @@ def test_charges_beyond_what_the_card_was_busy_for_are_found_beside_neighbours(s
     assert (scene.kinds(honest), scene.shown(honest).compute_share) == (set(), pytest.approx(0.3))
 
 
-def test_blocked_time_that_is_claimed_leaves_a_neighbour_its_request_and_soon_all(scene):
+@pytest.mark.parametrize("name", ["blocked_ns", "waited_ns"])
+def test_time_that_is_claimed_leaves_a_neighbour_its_request_and_soon_the_rest(scene, name):
     def claim(page, now_ns):
-        page.gpu[0].blocked_ns += int(TURN_S * NS)
+        record = page.gpu[0]
+        setattr(record, name, getattr(record, name) + int(TURN_S * NS))
 
     idle = scene.tenant(wanted=0.01, request=0.3, limit=1.0, qos="critical", attack=claim)
     busy = scene.tenant(wanted=1.0, request=0.5, limit=1.0, qos="low")
@@ -113,8 +115,9 @@ def test_blocked_time_that_is_claimed_leaves_a_neighbour_its_request_and_soon_al
         shares.append(scene.share(busy))
 
     assert min(shares) >= 0.5
-    # From then on its claim is not believed: it has what the idle one does not use.
-    assert min(shares[-50:]) >= 0.9
+    # From then on its claim is not believed: it has what the idle one does not use, but for some
+    # room above that use.
+    assert min(shares[-50:]) >= 1.0 - 0.01 * 1.2 - 0.1 - 0.001
     assert scene.share(idle) <= 1.0
 
 

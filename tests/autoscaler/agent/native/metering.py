@@ -201,6 +201,8 @@ def library() -> ctypes.CDLL:
         "tf_meter_wait": (_U64, [_POINTER, launch, law, _U64]),
         "tf_meter_before": (None, [_POINTER, launch, _U64]),
         "tf_meter_after": (None, [_POINTER, launch, law, ctypes.c_int, _U64]),
+        "tf_meter_wait_begins": (None, [_POINTER, _U64]),
+        "tf_meter_wait_ends": (None, [_POINTER, law, _U64]),
         "tf_meter_settle": (None, [_POINTER, law, _U64]),
         "tf_meter_drop_events": (None, [_POINTER]),
     }
@@ -336,6 +338,12 @@ class Meter:
     def synchronise(self) -> None:
         self.gpu.now_ns = max([self.gpu.now_ns, *self.gpu.free_at_ns.values()])
         self.settle()
+
+    def wait_begins(self) -> None:
+        self._library.tf_meter_wait_begins(self._at, self.gpu.now_ns)
+
+    def wait_ends(self) -> None:
+        self._library.tf_meter_wait_ends(self._at, self.terms, self.gpu.now_ns)
 
     def settle(self) -> None:
         self._library.tf_meter_settle(self._at, self.terms, self.gpu.now_ns)

@@ -44,7 +44,8 @@ def test_a_worker_below_its_request_leaves_the_rest_to_others():
     used = card.run([0.3, 1.0], 5.0)
 
     assert used[0] == pytest.approx(0.3)
-    assert used[1] >= 0.6
+    # What a worker wants is known to a fifth and a tenth of the card.
+    assert used[1] >= 1.0 - 0.3 * 1.2 - 0.11
 
 
 @settings(max_examples=60)

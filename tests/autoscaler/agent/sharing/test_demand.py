@@ -8,9 +8,13 @@ from autoscaler.agent.sharing.demand import DemandMeter
 PERIOD_S = 0.1
 
 
-def _seen(used=0.0, held=0.0):
+def _seen(used=0.0, held=0.0, waited=0.0):
     return Progress(
-        span_s=PERIOD_S, charged_s=used * PERIOD_S, blocked_s=held * PERIOD_S, launches=1
+        span_s=PERIOD_S,
+        charged_s=used * PERIOD_S,
+        blocked_s=held * PERIOD_S,
+        launches=1,
+        waited_s=waited * PERIOD_S,
     )
 
 
@@ -34,11 +38,36 @@ def test_who_is_held_while_it_uses_its_share_wants_all():
 
 
 def test_who_is_not_held_has_headroom_over_its_use():
-    assert DemandMeter().observe(_seen(used=0.3), 0.8) == pytest.approx(0.38)
+    assert DemandMeter().observe(_seen(used=0.3), 0.8) == pytest.approx(0.46)
+
+
+def test_who_waits_for_its_work_as_long_as_that_takes_wants_what_it_uses():
+    waiting = DemandMeter().observe(_seen(used=0.3, waited=0.3), 0.8)
+
+    assert waiting == DemandMeter().observe(_seen(used=0.3), 0.8)
+
+
+def test_who_waits_longer_than_its_work_takes_wants_what_it_would_use_alone():
+    # Of its time, 0.1 is work and 0.1 is what it does between waits; 0.8 others had the card.
+    demand = DemandMeter().observe(_seen(used=0.1, waited=0.9), 0.8)
+
+    assert demand == pytest.approx(0.5 * 1.2 + 0.1)
+
+
+def test_who_waits_for_something_else_than_the_card_is_not_believed_for_long():
+    meter = _after(60, _seen(used=0.02, waited=0.95), 0.8)
+
+    assert meter.demand == pytest.approx(0.02 * 1.2 + 0.1, abs=0.05)
+
+
+@given(used=st.floats(0, 1), waited=st.floats(0, 1), share=st.floats(0.01, 1))
+def test_waiting_never_makes_a_worker_want_less(used, waited, share):
+    plain = DemandMeter().observe(_seen(used=used), share)
+    assert DemandMeter().observe(_seen(used=used, waited=waited), share) >= plain
 
 
 def test_costs_are_trimmed():
-    assert DemandMeter().observe(_seen(used=0.3), 0.9, trim_k=2.0) == pytest.approx(0.74)
+    assert DemandMeter().observe(_seen(used=0.3), 0.9, trim_k=2.0) == pytest.approx(0.82)
 
 
 def test_demand_stays_between_bursts_and_is_forgotten_in_a_few_seconds():

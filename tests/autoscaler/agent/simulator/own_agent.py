@@ -194,7 +194,7 @@ class OwnAgent:
             blocked_ns=record.blocked_ns,
             denied_allocations=record.denied_allocations,
             denied_bytes=record.denied_bytes,
-            alone_ns=record.alone_ns,
+            waited_ns=record.waited_ns,
         )
         return UseReading(
             monotonic_ns=self._simulation.now_ns, gpus=(use,), processes=(), unknown_symbols=0

@@ -139,6 +139,18 @@ def test_a_critical_worker_has_its_request_within_a_second_and_the_low_one_keeps
     assert low_after >= 0.2 - POINT
 
 
+def test_a_critical_worker_that_waits_for_its_kernels_has_its_request_beside_a_full_low_one():
+    kernel = Kernel(length_ns=230_000, blocks=1024, threads_per_block=256)
+    low = Tenant(script=Script(kernels=[kernel]), request=0.2, limit=1.0, qos_rank=0)
+    critical = Tenant(
+        script=Script(kernels=[kernel], launches_per_sync=2), request=0.6, limit=0.8, qos_rank=3
+    )
+    with under_our_law(MEASURED_CARD, [low, critical]) as trial:
+        _, waiting = trial.shares_between(2 * SECOND_NS, 6 * SECOND_NS)
+    # What is missing to 0.6 are changes between the two, one for each launch of the low one.
+    assert waiting > 0.4
+
+
 def test_what_was_not_used_is_not_saved_for_later():
     idle = Tenant(script=Script(kernels=[KERNEL_1400_US], duty_ratio=0), limit=0.3)
     with under_our_law(MEASURED_CARD, [idle]) as trial:

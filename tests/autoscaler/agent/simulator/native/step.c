@@ -75,6 +75,9 @@ static void launch(struct process *process) {
   process->next_stream = (process->next_stream + 1) % process->script.streams;
   uint32_t per_sync = process->script.launches_per_sync;
   process->stage = per_sync != 0 && process->launches % per_sync == 0 ? SYNC : NEXT;
+  if (process->stage == SYNC && pod->gate == SIMULATION_METER) {
+    tf_meter_wait_begins(process->meter, simulation->now_ns);
+  }
   process->ready_ns = simulation->now_ns + LAUNCH_NS + process->spent_ns;
   process->spent_ns = 0;
 }
@@ -94,7 +97,7 @@ static void ask(struct process *process) {
 static void end_sync(struct process *process) {
   const struct pod *pod = &process->simulation->pod[process->pod];
   if (pod->gate == SIMULATION_METER) {
-    tf_meter_settle(process->meter, &pod->terms, process->simulation->now_ns);
+    tf_meter_wait_ends(process->meter, &pod->terms, process->simulation->now_ns);
   }
   process->stage = NEXT;
   process->ready_ns = process->simulation->now_ns + WAKE_NS + process->spent_ns;
