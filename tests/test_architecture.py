@@ -244,6 +244,11 @@ def test_quick_commands_load_no_library_of_analysis(module):
     assert loaded_by(module, heavy) == "[]"
 
 
+def test_the_agent_loads_neither_certificates_nor_arrays():
+    heavy = ("cryptography", "kubernetes", "numpy", "pandas", "sklearn", "jinja2")
+    assert loaded_by("autoscaler.cli.agent_run", heavy) == "[]"
+
+
 def test_package_files_hold_no_code():
     with_code = [
         name_of(path)

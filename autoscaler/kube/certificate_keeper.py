@@ -23,13 +23,13 @@ from autoscaler.kube.filling import bundle_for, problems_of, wanted_entries
 from autoscaler.kube.resource import SECRETS
 from autoscaler.kube.rotation import (
     SOON_S,
-    Action,
     RotationRules,
     RotationState,
     Step,
     after,
     next_step,
 )
+from autoscaler.kube.rotation_action import Action
 from autoscaler.kube.webhook_address import Address
 from autoscaler.kube.webhook_endpoints import Endpoint
 from autoscaler.kube.webhook_view import ProbeAll, WebhookView, look

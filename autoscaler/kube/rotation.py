@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
 from autoscaler.errors import UsageError
 from autoscaler.kube.certificate_secret import StoredCertificates
@@ -30,25 +29,10 @@ from autoscaler.kube.certificates import (
     unexpired,
     validity_s,
 )
+from autoscaler.kube.rotation_action import Action
 
 SOON_S = 2.0
 """When to look again for what others do: entries being filled, endpoints that load."""
-
-
-class Action(StrEnum):
-    """What is written into the Secret."""
-
-    NOTHING = "nothing"
-    ISSUE = "issue"
-    """A new authority and a serving certificate, to be served at once: none works now."""
-    STAGE = "stage"
-    """A new authority into the bundle, and its certificate beside the serving one."""
-    ADOPT = "adopt"
-    """A usable certificate that somebody else wrote is noted, the entries' authorities kept."""
-    SWITCH = "switch"
-    """The staged certificate becomes the serving one."""
-    DROP = "drop"
-    """Authorities that verify nothing served leave the bundle."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

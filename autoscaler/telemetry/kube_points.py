@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from autoscaler.kube.rotation import Action
+from autoscaler.kube.rotation_action import Action
 from autoscaler.telemetry import kube_families as families
 from autoscaler.telemetry.family import Point
 

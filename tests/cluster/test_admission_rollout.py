@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from autoscaler.kube.rotation import Action
+from autoscaler.kube.rotation_action import Action
 from tests.cluster.admission_load import load
 from tests.cluster.webhook_fleet import running_fleet
 from tests.components.processes import until

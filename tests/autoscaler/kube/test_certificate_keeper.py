@@ -8,7 +8,8 @@ from autoscaler.errors import ApiUnavailableError, ForbiddenError
 from autoscaler.kube.certificate_keeper import KeeperRules
 from autoscaler.kube.certificates import new_authority_and_serving
 from autoscaler.kube.resource import SECRETS
-from autoscaler.kube.rotation import SOON_S, Action
+from autoscaler.kube.rotation import SOON_S
+from autoscaler.kube.rotation_action import Action
 from autoscaler.kube.webhook_address import ServiceAddress
 from autoscaler.kube.webhook_entries import (
     OBJECTS_WEBHOOK,

@@ -7,13 +7,13 @@ from autoscaler.kube.certificate_secret import StoredCertificates
 from autoscaler.kube.certificates import CLOCKS_DIFFER_S, KeyPair, new_authority_and_serving
 from autoscaler.kube.rotation import (
     SOON_S,
-    Action,
     RotationRules,
     RotationState,
     Step,
     after,
     next_step,
 )
+from autoscaler.kube.rotation_action import Action
 
 NAME = "webhook.system.svc"
 NOW_S = 1_800_000_000.0

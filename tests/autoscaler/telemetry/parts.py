@@ -11,7 +11,7 @@ from autoscaler.kube.elector import ElectorSnapshot
 from autoscaler.kube.event_recorder import EventCounts
 from autoscaler.kube.lanes import Priority
 from autoscaler.kube.reflector import CacheCounts
-from autoscaler.kube.rotation import Action
+from autoscaler.kube.rotation_action import Action
 from autoscaler.kube.work_queue import WorkQueueSnapshot
 from autoscaler.kube.write_budget import WriteBudgetSnapshot
 from autoscaler.scaling.live.writing.write_results import WriteOutcome

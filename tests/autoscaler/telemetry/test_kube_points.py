@@ -1,7 +1,7 @@
 from prometheus_client.parser import text_string_to_metric_families
 
 from autoscaler.kube.lanes import Priority
-from autoscaler.kube.rotation import Action
+from autoscaler.kube.rotation_action import Action
 from autoscaler.telemetry.exposition import registry_of, render
 from autoscaler.telemetry.family import PREFIX
 from autoscaler.telemetry.kube_families import QUEUE_BACKLOG

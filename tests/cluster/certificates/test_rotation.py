@@ -9,7 +9,8 @@ from autoscaler.clock import SystemClock
 from autoscaler.errors import InvalidError
 from autoscaler.kube.certificates import new_authority_and_serving
 from autoscaler.kube.resource import SECRETS
-from autoscaler.kube.rotation import Action, RotationRules
+from autoscaler.kube.rotation import RotationRules
+from autoscaler.kube.rotation_action import Action
 from tests.cluster.admission_server import AdmissionServer
 from tests.cluster.certificates.asking import load
 from tests.cluster.certificates.installation import (
