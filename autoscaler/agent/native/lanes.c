@@ -1,8 +1,12 @@
 #include "meter_state.h"
 
 #define PLACES 8u
-#define PAID_AHEAD_NS 1000000ull /* of wall time that a lane pays ahead at once ... */
-#define PAID_AHEAD_PART 64u      /* ... and at most this part of all that it was ever charged */
+/* Of wall time that a lane pays ahead at once.  A share that is given launch by launch costs a full
+ * card two changes of context for each: beside who waits for each answer, a third of the card with
+ * 1 ms, a sixth with 2 ms.  With more, neighbours with short kernels are away for longer than a slice
+ * at times, and what they leave to long kernels is told wrong. */
+#define PAID_AHEAD_NS 2000000ull
+#define PAID_AHEAD_PART 64u /* ... and at most this part of all that it was ever charged */
 
 /* Take a lane for a stream, maybe instead of another one.  A run that is open in it is given up,
  * because the old stream may be gone; what it counted stays. */

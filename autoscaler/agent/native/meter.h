@@ -47,7 +47,7 @@ struct tf_launch {
  * is not to be measured.  true: to the driver with it, and no more calls; it stays counted where
  * the driver refuses it.  false: nothing was counted.
  *
- * A lane pays ahead at most a millisecond of its pod's share, and a small part of what it ever
+ * A lane pays ahead at most two milliseconds of its pod's share, and a small part of what it ever
  * used: for so long launches may pass under the terms of before. */
 bool tf_meter_pass(struct tf_meter *meter, uint64_t key, CUstream stream,
                    enum tf_stream_form form);

@@ -310,7 +310,7 @@ def test_what_is_launched_under_a_limit_is_paid_for_and_hardly_more(share, lengt
     paid_ns = (meter.use.tat_ns - began_ns) * share
     # What was paid for before the last of its kernels was learned is of the time before, too.
     assert launched_ns - used_ns / 64 - 1 <= paid_ns * 1.001
-    assert paid_ns <= launched_ns + min(used_ns / 64, share * MS) + 1
+    assert paid_ns <= launched_ns + min(used_ns / 64, share * 2 * MS) + 1
 
 
 def test_most_launches_of_short_kernels_pass_under_a_limit():
@@ -334,7 +334,7 @@ def test_launches_into_streams_by_turns_are_paid_for_one_by_one_where_they_may_b
     assert passed[1] > 0.8
 
 
-def test_a_new_limit_holds_after_a_millisecond_of_launches_at_most():
+def test_a_new_limit_holds_after_two_milliseconds_of_launches_at_most():
     meter = Meter(Gpu(), terms(1.0))
     for _ in range(3_000):
         meter.launch(key_of(50 * US), 50 * US)
@@ -344,18 +344,18 @@ def test_a_new_limit_holds_after_a_millisecond_of_launches_at_most():
     passed = 0
     while meter.passes(key_of(50 * US)):
         passed += 1
-    assert 0 < passed * 50 * US <= MS
+    assert 0 < passed * 50 * US <= 2 * MS
     meter.launch(key_of(50 * US), 50 * US)
     assert meter.wait(meter.begin(key_of(50 * US))) > meter.gpu.now_ns
 
 
-def test_a_held_launch_is_let_go_with_what_its_share_gives_in_a_millisecond():
+def test_a_held_launch_is_let_go_with_what_its_share_gives_in_two_milliseconds():
     meter = Meter(Gpu(), terms(0.5))
     run_for(meter, 500 * MS, [20 * US])
     holds_ns = [meter.launch(key_of(20 * US), 20 * US) for _ in range(1_000)]
-    # 20 ms of device time, half a millisecond at a time; some more where launches are measured.
-    assert sum(hold_ns > 0 for hold_ns in holds_ns) <= 2 * 40
-    assert max(holds_ns) <= 2 * MS
+    # 20 ms of device time, a millisecond at a time; some more where launches are measured.
+    assert sum(hold_ns > 0 for hold_ns in holds_ns) <= 2 * 20
+    assert max(holds_ns) <= 2.1 * MS
 
 
 def test_in_a_loop_that_is_bound_by_launches_few_are_measured():

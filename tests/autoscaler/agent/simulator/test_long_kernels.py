@@ -43,7 +43,7 @@ BOTH_LONG = [
         ("20/25/35", (0.2, 0.25, 0.35)),
     )
 ]
-CUT_SHARE = 0.21
+CUT_SHARE = 0.225
 """What the second gets where its price is its shortest cut pair."""
 
 
