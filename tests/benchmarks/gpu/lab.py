@@ -164,7 +164,7 @@ class Lab:
 
     def _load_command(self, work: Work) -> list[str]:
         if work.for_workers(self.workers) == "torch":
-            return self.torch("load", work.torch, REPORT_MS)
+            return self.torch("load", work.torch, REPORT_MS, work.pieces_per_wait)
         lengths = ",".join(map(str, work.kernels_ns))
         words = ("--kernel-ns", lengths, "--depth", work.depth, "--streams", work.streams)
         return self.program("load", *words, "--report-ms", REPORT_MS)

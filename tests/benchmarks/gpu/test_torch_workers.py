@@ -27,7 +27,7 @@ def started(tmp_path):
 
 @pytest.mark.parametrize("work", ["gemm:64", "elementwise:1024"])
 def test_work_is_counted_while_it_goes_on_and_not_while_it_is_paused(started, work):
-    with started(work, "5") as load:
+    with started(work, "5", "0") as load:
         assert load.ready()["ready"] == load.pid
         load.wait_until(time.monotonic_ns())
         assert {report.ended for report in load.reports()} == {0}
@@ -40,9 +40,9 @@ def test_work_is_counted_while_it_goes_on_and_not_while_it_is_paused(started, wo
         assert ended == load.reports()[-1].ended
 
 
-@pytest.mark.parametrize("duty", [1.0, 0.3])
-def test_the_time_that_work_had_the_card_is_told_however_often_it_pauses(started, duty):
-    with started("gemm:64", "5") as load:
+@pytest.mark.parametrize(("duty", "per_wait"), [(1.0, "0"), (0.3, "0"), (1.0, "2")])
+def test_the_time_that_work_had_the_card_is_told_however_often_it_pauses(started, duty, per_wait):
+    with started("gemm:64", "5", per_wait) as load:
         assert load.ready()["tells_busy"]
         load.tell(f"duty {duty}")
         load.go()
@@ -53,7 +53,7 @@ def test_the_time_that_work_had_the_card_is_told_however_often_it_pauses(started
 
 def test_an_unknown_work_is_told(started):
     with (
-        started("nothing:1", "5") as load,
+        started("nothing:1", "5", "0") as load,
         pytest.raises(ExperimentError, match="ended before it is ready: 'nothing:1' is no work"),
     ):
         load.ready()

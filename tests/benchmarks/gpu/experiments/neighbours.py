@@ -11,7 +11,7 @@ from tests.benchmarks.gpu.lab import Lab
 from tests.benchmarks.gpu.loads import NS, RunningLoad
 from tests.benchmarks.gpu.outcomes import Row
 from tests.benchmarks.gpu.pods import Agent, Limits
-from tests.benchmarks.gpu.works import ELEMENTWISE_20_US, LONG, SHORT, Work
+from tests.benchmarks.gpu.works import ELEMENTWISE_20_US, LONG, SHORT, WAITING, Work
 
 POINTS = 3.0
 ARRIVAL_GOAL_S = 1.0
@@ -85,19 +85,25 @@ def _together(lab: Lab, loads: Sequence[RunningLoad], rates: Sequence[float]) ->
 
 
 def arrival(lab: Lab) -> None:
-    """9: a low worker uses all, and a critical one begins."""
-    low, critical = lab.pod("low"), lab.pod("critical")
+    """9: a low worker uses all, and a critical one begins; then one that waits for each answer."""
+    for number, work in enumerate((SHORT, WAITING)):
+        _arrive(lab, number, work)
+
+
+def _arrive(lab: Lab, number: int, work: Work) -> None:
+    low, critical = lab.pod(f"low-{number}"), lab.pod(f"critical-{number}")
     limits = {
         low: Limits(request_percent=20, percent=100, qos="low"),
         critical: Limits(request_percent=60, percent=80, qos="critical"),
     }
-    lab.record.ran(f"{SHORT.name(lab.workers)}: low 20 to 100 %, critical 60 to 80 %")
+    name = work.name(lab.workers)
+    lab.record.ran(f"{SHORT.name(lab.workers)}: low 20 to 100 %; {name}: critical 60 to 80 %")
     sizes = lab.sizes
     with (
         lab.agent(limits),
         lab.load(SHORT) as plain,
         lab.load(SHORT, low) as resident,
-        lab.load(SHORT, critical) as arriving,
+        lab.load(work, critical) as arriving,
     ):
         for load in (plain, resident, arriving):
             load.ready()
@@ -110,11 +116,11 @@ def arrival(lab: Lab) -> None:
         for load in (resident, arriving):
             load.wait_until(until_ns)
         together = [load.between_per_s(from_ns, until_ns) for load in (resident, arriving)]
-    lab.share("low alone", 100 * alone / whole, 100, None)
+    lab.share(f"low alone, before {name}", 100 * alone / whole, 100, None)
     for what, rate, request in zip(("low", "critical"), together, (20, 60), strict=True):
         lab.record.row(
             Row(
-                what=f"{what}, from {ARRIVAL_GOAL_S:g} s after the critical one began",
+                what=f"{name}: {what}, from {ARRIVAL_GOAL_S:g} s after the critical one began",
                 value=100 * rate / whole,
                 unit="%",
                 low=request - POINTS,

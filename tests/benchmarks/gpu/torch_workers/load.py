@@ -1,4 +1,4 @@
-"""A PyTorch worker under load: ``load.py WORK REPORT_MS``, with the words of the program ``load``.
+"""A PyTorch worker under load: ``load.py WORK REPORT_MS PIECES_PER_WAIT``, as the program ``load``.
 
 It imports PyTorch and the standard library alone, so that it runs in any image with PyTorch.  It
 starts paused; commands on stdin: "go", "pause", "duty RATIO".  It prints {"ready": pid}, then
@@ -110,10 +110,12 @@ def seconds_of(piece: Piece, count: int) -> float:
     return shortest_s / count
 
 
-def work_on(piece: Piece, commands: Commands, report_ns: int, batch: int, piece_s: float) -> None:
-    """Work until the commands end: in batches, of which two are under way."""
+def work_on(
+    piece: Piece, commands: Commands, report_ns: int, batch: int, piece_s: float, under_way: int
+) -> None:
+    """Work until the commands end: in batches, of which so many are under way."""
     ended, busy_ns = 0, 0
-    free = [Batch(), Batch()]
+    free = [Batch() for _ in range(under_way)]
     pending: list[Batch] = []
     reported_ns = 0
     due_s = time.monotonic()
@@ -153,7 +155,11 @@ def main() -> None:
     piece_s = seconds_of(piece, batch)
     commands = Commands()
     print(json.dumps({"ready": os.getpid(), "tells_busy": True}), flush=True)
-    work_on(piece, commands, int(sys.argv[2]) * NS // 1000, batch, piece_s)
+    report_ns, per_wait = int(sys.argv[2]) * NS // 1000, int(sys.argv[3])
+    if per_wait > 0:
+        work_on(piece, commands, report_ns, per_wait, piece_s, 1)
+    else:
+        work_on(piece, commands, report_ns, batch, piece_s, 2)
 
 
 if __name__ == "__main__":
