@@ -2,6 +2,7 @@
 #include "capture.h"
 
 #include "pages.h"
+#include "pools.h"
 #include "process.h"
 #include "real.h"
 
@@ -60,6 +61,7 @@ static CUresult waited(CUresult result) {
     uint64_t now_ns = tf_now_ns();
     tf_terms_of(gpu, &terms, now_ns);
     tf_meter_settle(meter, &terms, now_ns);
+    tf_pools_look();
   }
   return result;
 }

@@ -14,6 +14,7 @@
 #include "graph_memory.h"
 #include "ledger.h"
 #include "pages.h"
+#include "pools.h"
 #include "real.h"
 #include "real_driver.h"
 #include "slots.h"
@@ -100,6 +101,7 @@ static int attach(struct process *process) {
   uint64_t *charged_ns = NULL;
   tf_ledger_clear();
   tf_graph_memory_clear();
+  tf_pools_clear();
   if (attached == TF_REFUSED) {
     return STAGE_REFUSED;
   }
@@ -217,7 +219,7 @@ int tf_gpu_of_device(CUdevice device) {
   return tf_attached() ? gpu_of(process_region, device) : -1;
 }
 
-int tf_current_gpu(void) {
+CUdevice tf_current_device(void) {
   CUdevice device = 0;
   if (!tf_attached()) {
     return -1;
@@ -227,7 +229,12 @@ int tf_current_gpu(void) {
       tf_real(cuCtxGetDevice)(&device) != CUDA_SUCCESS) {
     return -1;
   }
-  return gpu_of(process_region, device);
+  return device;
+}
+
+int tf_current_gpu(void) {
+  CUdevice device = tf_current_device();
+  return device >= 0 ? gpu_of(process_region, device) : -1;
 }
 
 void tf_forget_cost(uint64_t function, uint64_t shape) {
