@@ -2,6 +2,7 @@
  * under the lock, so that an older figure never replaces a newer one. */
 #include "pools.h"
 
+#include <pthread.h>
 #include <sched.h>
 #include <string.h>
 
@@ -26,20 +27,28 @@ struct pool {
 
 static struct pool pools[MOST_POOLS];
 static int pool_count;
-static int lock;
+static uintptr_t lock; /* thread that has it, or 0 */
 
-static bool try_to_acquire(void) {
-  return __atomic_exchange_n(&lock, 1, __ATOMIC_ACQUIRE) == 0;
+static bool try_to_acquire(uintptr_t *holder) {
+  *holder = 0;
+  return __atomic_compare_exchange_n(&lock, holder, (uintptr_t)pthread_self(), false,
+                                     __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
 
-static void acquire(void) {
-  while (!try_to_acquire()) {
+/* false: this thread has it, and was called back out of the driver. */
+static bool acquire(void) {
+  uintptr_t holder;
+  while (!try_to_acquire(&holder)) {
+    if (holder == (uintptr_t)pthread_self()) {
+      return false;
+    }
     sched_yield();
   }
+  return true;
 }
 
 static void release(void) {
-  __atomic_store_n(&lock, 0, __ATOMIC_RELEASE);
+  __atomic_store_n(&lock, (uintptr_t)0, __ATOMIC_RELEASE);
 }
 
 static bool has_pools(void) {
@@ -187,10 +196,9 @@ static bool reserve(struct pool *pool, uint64_t bytes) {
 enum tf_pool_answer tf_pool_begin(CUmemoryPool handle, uint64_t bytes, struct tf_pool_turn *turn) {
   enum tf_pool_answer answer = TF_POOL_NOT_FOLLOWED;
   struct pool *pool;
-  if (handle == NULL) {
+  if (handle == NULL || !acquire()) {
     return answer;
   }
-  acquire();
   pool = find(handle);
   pool = pool != NULL ? pool : follow(handle);
   if (pool != NULL) {
@@ -233,7 +241,9 @@ bool tf_pool_end(const struct tf_pool_turn *turn, CUresult result) {
 
 void tf_pool_freed(uint32_t reference) {
   struct pool *pool = &pools[reference - 1];
-  acquire();
+  if (!acquire()) {
+    return;
+  }
   pool->allocations -= pool->allocations > 0;
   if (pool->is_there && pool->handle == NULL && pool->allocations == 0) {
     forget(pool);
@@ -244,7 +254,9 @@ void tf_pool_freed(uint32_t reference) {
 CUresult tf_pool_destroy(CUmemoryPool handle) {
   struct pool *pool;
   CUresult result;
-  acquire();
+  if (!acquire()) {
+    return tf_real(cuMemPoolDestroy)(handle);
+  }
   pool = find(handle);
   if (pool != NULL) {
     trim(pool); /* nobody can ask for it any more */
@@ -261,15 +273,15 @@ CUresult tf_pool_destroy(CUmemoryPool handle) {
 }
 
 void tf_pools_make_room(int gpu) {
-  if (has_pools()) {
-    acquire();
+  if (has_pools() && acquire()) {
     trim_all_on(gpu);
     release();
   }
 }
 
 void tf_pools_look(void) {
-  if (!has_pools() || !try_to_acquire()) {
+  uintptr_t holder;
+  if (!has_pools() || !try_to_acquire(&holder)) {
     return;
   }
   for (struct pool *pool = pools; pool < pools + MOST_POOLS; pool++) {
@@ -284,7 +296,9 @@ void tf_pools_look(void) {
  * context: they are followed again when they are used again. */
 void tf_pools_end_on(CUdevice device) {
   const int gpu = tf_gpu_of_device(device);
-  acquire();
+  if (!acquire()) {
+    return;
+  }
   for (struct pool *pool = pools; pool < pools + MOST_POOLS; pool++) {
     uint64_t bytes = 0;
     if (!pool->is_there || pool->gpu != gpu) {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -41,14 +42,19 @@ def pod(tmp_path: Path) -> PodFolder:
     return PodFolder(tmp_path / "tensor-fusion")
 
 
-def _memory(cards: FakeCards, pod: PodFolder, route: Route = "dlsym") -> RunningProgram:
-    """Start the program that takes memory, as in an admitted pod."""
-    environment = {
+def _environment(cards: FakeCards, pod: PodFolder) -> dict[str, str]:
+    """Return what an admitted pod's programs have in theirs."""
+    return {
         "TF_ROOT": str(pod.root),
         "TF_CTL_WAIT": "0",
         "TF_LIMIT_VRAM": str(LIMIT_BYTES),
         "NVIDIA_VISIBLE_DEVICES": cards.cards[0].uuid,
     }
+
+
+def _memory(cards: FakeCards, pod: PodFolder, route: Route = "dlsym") -> RunningProgram:
+    """Start the program that takes memory, as in an admitted pod."""
+    environment = _environment(cards, pod)
     program = RunningProgram(
         "memory", cards, route=route, environment=environment, preload=limiter()
     )
@@ -174,6 +180,20 @@ def test_processes_of_a_pod_share_its_limit(cards: FakeCards, pod: PodFolder, pa
         assert granted == (LIMIT_BYTES - 2 * CONTEXT_BYTES) // (96 * MIB)
         assert answers.count(OUT_OF_MEMORY) == 12 - granted
         assert cards.cards[0].held_bytes() == pod.held_bytes(0) <= LIMIT_BYTES
+
+
+def test_threads_of_a_process_share_its_limit(cards: FakeCards, pod: PodFolder) -> None:
+    words = ("--threads", 8, "--launches", 500, "--kernel-ns", 1000, "--take-bytes", 400 * MIB)
+    environment = _environment(cards, pod)
+    with RunningProgram(
+        "threads", cards, *words, environment=environment, preload=limiter()
+    ) as program:
+        ended = threading.Thread(target=program.answer)
+        ended.start()
+        most_bytes = 0
+        while ended.is_alive():
+            most_bytes = max(most_bytes, cards.cards[0].held_bytes())
+    assert 0 < most_bytes <= LIMIT_BYTES
 
 
 def test_memory_of_a_killed_program_is_there_for_the_next(cards: FakeCards, pod: PodFolder) -> None:
