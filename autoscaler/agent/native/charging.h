@@ -14,7 +14,7 @@
 /* The context of the calling thread, as an owner of holdings; 0: there is none. */
 uint64_t tf_current_owner(void);
 
-/* Reserve bytes on a GPU.  Where they do not fit, what the process's own pools hold without use is given
+/* Reserve bytes on a GPU.  Where they do not fit, what pools of the process hold without use is given
  * back first.  false: the limit would be exceeded, and the denial was counted. */
 bool tf_grant(int gpu, uint64_t bytes);
 

@@ -15,7 +15,6 @@
 
 /* An allocation from a pool that is under way. */
 struct tf_pool_turn {
-  int place; /* of the pool */
   int gpu;
   uint32_t reference; /* to the pool, for the ledger */
 };

@@ -19,6 +19,7 @@ HOOK_SOURCES = tuple(
         "charging",
         "memory_hooks",
         "pool_hooks",
+        "pool_table",
         "pools",
         "physical_hooks",
         "array_hooks",
