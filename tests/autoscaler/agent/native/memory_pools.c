@@ -23,6 +23,7 @@ static bool has_figures = true;
 static bool is_busy;
 static uint64_t waste_bytes;
 static bool wastes_pieces;
+static bool calls_back;
 
 /* For tests. */
 void driver_set_figures(int are_told);
@@ -30,6 +31,7 @@ void driver_set_busy(int streams_are_busy);
 void driver_waste_in_pool(uint64_t bytes, int is_in_pieces);
 uint64_t driver_pool_needs(uint64_t pool, uint64_t more);
 uint64_t driver_pool_spare(uint64_t pool);
+void driver_call_back(int calls);
 void driver_synchronize(void);
 void driver_set_threshold(int device, uint64_t bytes);
 uint64_t driver_pool_of_device(int device);
@@ -52,10 +54,15 @@ void driver_set_busy(int streams_are_busy) {
   is_busy = streams_are_busy != 0;
 }
 
-/* Let the next allocation make its pool larger than it has to; in pieces: for as long as it is there. */
+/* Let the next allocation make its pool larger than needed; in pieces: for as long as it is there. */
 void driver_waste_in_pool(uint64_t bytes, int is_in_pieces) {
   waste_bytes = bytes;
   wastes_pieces = is_in_pieces != 0;
+}
+
+/* Allocate from the current pool by a call of the program's own API, as another preload may. */
+void driver_call_back(int calls) {
+  calls_back = calls != 0;
 }
 
 /* What a pool could do with: what of it is used, or freed and not seen to be so, or in pieces. */
@@ -204,9 +211,9 @@ static CUresult get_attribute(CUmemoryPool pool, int attribute, void *value) {
 
 static CUresult alloc_async(CUdeviceptr *address, size_t bytes, CUstream stream) {
   CUmemoryPool pool = NULL;
-  (void)stream;
   get_current(&pool, current_device);
-  return take(address, bytes, pool);
+  return calls_back ? tf_hook_cuMemAllocFromPoolAsync(address, bytes, pool, stream)
+                    : take(address, bytes, pool);
 }
 
 static CUresult alloc_from_pool(CUdeviceptr *address, size_t bytes, CUmemoryPool pool,

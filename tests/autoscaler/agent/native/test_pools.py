@@ -1,4 +1,4 @@
-"""A pool is charged for what the driver says that it holds, and holds no more than the limit leaves."""
+"""A pool is charged for what the driver says that it holds, and holds what the limit leaves at most."""
 
 from __future__ import annotations
 
@@ -269,6 +269,14 @@ def test_a_captured_allocation_is_not_counted_yet(memory: LimitedMemory) -> None
     memory.tell("driver_set_captures", 0)
     assert memory.held_bytes() == 0
     give(memory, address)
+
+
+def test_a_driver_that_calls_back_for_an_allocation_is_charged_once(memory: LimitedMemory) -> None:
+    memory.tell("driver_call_back", 1)
+    address = take(memory, MIB)
+    assert STEP_BYTES == memory.held_bytes() == memory.live_bytes()
+    give(memory, address)
+    assert memory.held_bytes() == STEP_BYTES
 
 
 def test_a_pool_outlives_a_context(memory: LimitedMemory) -> None:
