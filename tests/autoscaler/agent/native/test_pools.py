@@ -1,4 +1,4 @@
-"""A pool is charged for what the driver says that it holds, and holds what the limit leaves at most."""
+"""A pool is charged for what the driver says that it holds, and never holds past the limit."""
 
 from __future__ import annotations
 
