@@ -133,6 +133,7 @@ struct CUuuid_st {
 #define CU_POINTER_ATTRIBUTE_MEMORY_TYPE 2
 #define CU_STREAM_CAPTURE_STATUS_NONE 0
 #define CU_STREAM_CAPTURE_MODE_RELAXED 2
+#define CU_STREAM_PER_THREAD 2u /* handles up to it mean no stream of their own */
 
 /* Which form of the API a call came by: stream 0 means another stream in each. */
 enum tf_stream_form { TF_LEGACY_STREAM, TF_THREAD_STREAM };

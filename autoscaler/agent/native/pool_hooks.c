@@ -19,7 +19,7 @@
 struct request {
   CUdeviceptr *address;
   size_t bytes;
-  bool names_pool; /* else the current one of the device is meant */
+  bool names_pool; /* else the current one of the stream's device is meant */
   CUmemoryPool pool;
   CUstream stream;
   enum tf_stream_form form;
@@ -93,10 +93,11 @@ static CUresult allocate_in_turn(const struct request *of, const struct tf_pool_
   return result;
 }
 
-/* The pool that the current device allocates from; NULL: the driver knows none. */
-static CUmemoryPool current_pool(void) {
+/* The pool that the device of a stream allocates from; NULL: the driver knows none. */
+static CUmemoryPool pool_of(CUstream stream) {
   CUmemoryPool pool = NULL;
-  return tf_real(cuDeviceGetMemPool)(&pool, tf_current_device()) == CUDA_SUCCESS ? pool : NULL;
+  CUdevice device = tf_device_of_stream(stream);
+  return tf_real(cuDeviceGetMemPool)(&pool, device) == CUDA_SUCCESS ? pool : NULL;
 }
 
 static CUresult obey(struct request of) {
@@ -106,7 +107,7 @@ static CUresult obey(struct request of) {
     return allocate(&of);
   }
   if (!of.names_pool) {
-    of.pool = current_pool();
+    of.pool = pool_of(of.stream);
   }
   switch (tf_pool_begin(of.pool, of.bytes, &turn)) {
     case TF_POOL_OPEN:

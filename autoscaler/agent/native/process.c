@@ -219,21 +219,35 @@ int tf_gpu_of_device(CUdevice device) {
   return tf_attached() ? gpu_of(process_region, device) : -1;
 }
 
-CUdevice tf_current_device(void) {
+/* Of one device there is nothing to ask. */
+static bool has_one_device(void) {
+  return __atomic_load_n(&process_region->device_count, __ATOMIC_ACQUIRE) == 1;
+}
+
+/* Device of the current context; -1: there is none. */
+static CUdevice current_device(void) {
   CUdevice device = 0;
+  return has_one_device() || tf_real(cuCtxGetDevice)(&device) == CUDA_SUCCESS ? device : -1;
+}
+
+CUdevice tf_device_of_stream(CUstream stream) {
+  CUcontext context = NULL;
+  CUdevice device;
   if (!tf_attached()) {
     return -1;
   }
-  /* Of one device there is nothing to ask. */
-  if (__atomic_load_n(&process_region->device_count, __ATOMIC_ACQUIRE) != 1 &&
-      tf_real(cuCtxGetDevice)(&device) != CUDA_SUCCESS) {
-    return -1;
+  if ((uintptr_t)stream <= CU_STREAM_PER_THREAD || has_one_device() ||
+      tf_real(cuStreamGetCtx)(stream, &context) != CUDA_SUCCESS ||
+      tf_real(cuCtxPushCurrent_v2)(context) != CUDA_SUCCESS) {
+    return current_device();
   }
+  device = current_device();
+  tf_real(cuCtxPopCurrent_v2)(&context);
   return device;
 }
 
 int tf_current_gpu(void) {
-  CUdevice device = tf_current_device();
+  CUdevice device = tf_attached() ? current_device() : -1;
   return device >= 0 ? gpu_of(process_region, device) : -1;
 }
 

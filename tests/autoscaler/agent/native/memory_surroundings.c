@@ -233,7 +233,8 @@ int tf_gpu_of_device(CUdevice device) {
   return device >= 0 && device < DEVICES ? device : -1;
 }
 
-CUdevice tf_current_device(void) {
+CUdevice tf_device_of_stream(CUstream stream) {
+  (void)stream;
   return current_device;
 }
 

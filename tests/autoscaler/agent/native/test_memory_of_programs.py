@@ -21,7 +21,7 @@ CARD_BYTES = 8 * GIB
 OUT_OF_MEMORY = 2
 MANAGED = "managed"
 """Counts in full, wherever its pages are; untouched, it is not on the card."""
-POOLED = ["async", "pool"]
+POOLED = ["async", "stream", "pool"]
 PATHS = ["plain", "pitch", MANAGED, *POOLED, "create", "array", "graph"]
 STEP_BYTES = 32 * MIB
 """By which pools grow."""
@@ -117,9 +117,9 @@ def test_what_a_pool_keeps_without_use_is_given_to_every_path(
 ) -> None:
     with _memory(cards, pod) as program:
         program.ask(f"threshold {KEEP_ALL}")
-        for pool in POOLED:
+        for pool in ("async", "pool"):
             assert _take(program, pool, 700 * MIB) == 0
-        for _ in POOLED:
+        for _ in range(2):
             program.ask("give")
         program.ask("wait")
         assert cards.cards[0].held_bytes() == CONTEXT_BYTES + 1408 * MIB == pod.held_bytes(0)
@@ -139,6 +139,24 @@ def test_what_the_driver_lets_go_of_at_a_wait_is_there_for_another_process(
         program.ask("wait")
         assert _take(other, "plain", 900 * MIB) == 0
         assert cards.cards[0].held_bytes() == pod.held_bytes(0) <= LIMIT_BYTES
+
+
+def test_the_pool_of_a_streams_device_is_charged_whichever_is_current(
+    tmp_path: Path, pod: PodFolder
+) -> None:
+    cards = make_cards(tmp_path / "two", CardTraits(), CardTraits())
+    environment = _environment(cards, pod) | {
+        "NVIDIA_VISIBLE_DEVICES": ",".join(card.uuid for card in cards.cards)
+    }
+    with RunningProgram("memory", cards, environment=environment, preload=limiter()) as program:
+        program.answer()
+        program.ask("stand 1")
+        _fill(program, "stream", 100 * MIB)
+        for index, card in enumerate(cards.cards):
+            assert card.held_bytes() == pod.held_bytes(index) <= LIMIT_BYTES
+        assert cards.cards[0].held_bytes() > LIMIT_BYTES - 100 * MIB - STEP_BYTES
+        assert cards.cards[1].held_bytes() == CONTEXT_BYTES
+    cards.close()
 
 
 def test_a_pool_that_is_trimmed_is_charged_no_more(cards: FakeCards, pod: PodFolder) -> None:
@@ -162,11 +180,11 @@ def test_the_limit_holds_however_a_program_finds_the_driver(
 
 def test_paths_share_one_limit(cards: FakeCards, pod: PodFolder) -> None:
     with _memory(cards, pod) as program:
-        assert [_take(program, path, 160 * MIB) for path in PATHS] == [0] * len(PATHS)
-        assert _take(program, "plain", 320 * MIB) == OUT_OF_MEMORY
-        assert cards.cards[0].held_bytes() == pod.held_bytes(0) - 160 * MIB  # the managed ones
+        assert [_take(program, path, 128 * MIB) for path in PATHS] == [0] * len(PATHS)
+        assert _take(program, "plain", 400 * MIB) == OUT_OF_MEMORY
+        assert cards.cards[0].held_bytes() == pod.held_bytes(0) - 128 * MIB  # the managed ones
     gpu = pod.read_use().gpu[0]
-    assert (gpu.denied_allocations, gpu.denied_bytes) == (1, 320 * MIB)
+    assert (gpu.denied_allocations, gpu.denied_bytes) == (1, 400 * MIB)
 
 
 @pytest.mark.parametrize("path", POOLED)

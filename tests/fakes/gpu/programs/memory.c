@@ -3,9 +3,9 @@
  *   --device N (0)
  *
  * Commands on stdin, one a line: "take PATH BYTES" with PATH one of plain, pitch, managed, async,
- * pool (of its own), create, array, graph; "give" (what was taken last); "wait" (for the card);
- * "threshold BYTES" (that both pools may keep); "trim" (them); "info"; the end of stdin ends it.
- * Each is answered by one JSON object: {"result", "pid", "free_bytes", "total_bytes"}.
+ * stream (of its own), pool (the same), create, array, graph; "give" (what was taken last); "wait"
+ * (for the card); "threshold BYTES" (that both pools may keep); "trim" (them); "stand DEVICE" (make
+ * another device the current one); "info"; the end of stdin ends it. Each is answered by one JSON object: {"result", "pid", "free_bytes", "total_bytes"}.
  */
 #include "driver.h"
 
@@ -15,9 +15,9 @@
 #define POOLS 2
 #define POOL_RELEASE_THRESHOLD 4
 
-enum path { PLAIN, PITCH, MANAGED, ASYNC, POOL, CREATE, ARRAY, GRAPH, PATHS };
+enum path { PLAIN, PITCH, MANAGED, ASYNC, STREAM, POOL, CREATE, ARRAY, GRAPH, PATHS };
 
-static const char *const names[PATHS] = {"plain", "pitch",  "managed", "async",
+static const char *const names[PATHS] = {"plain", "pitch",  "managed", "async", "stream",
                                          "pool",  "create", "array",   "graph"};
 
 struct block {
@@ -48,12 +48,12 @@ struct array_3d {
 static struct block blocks[MOST_BLOCKS];
 static int block_count, device;
 static Handle pools[POOLS]; /* the device's, and one of its own */
+static Handle stream;
 
 /* Memory of an executable graph: taken at its first launch. */
 static Result take_graph(struct block *block, size_t bytes) {
-  Handle stream, graph;
+  Handle graph;
   int relaxed = 2;
-  MUST(cuStreamCreate(&stream, 1));
   MUST(cuThreadExchangeStreamCaptureMode(&relaxed));
   MUST(cuStreamBeginCapture_v2(stream, 2));
   Result taken = cuMemAllocAsync(&block->address, bytes, stream);
@@ -99,6 +99,7 @@ static Result take(struct block *block, size_t bytes) {
     case PITCH: return cuMemAllocPitch_v2(&block->address, &pitch, 512, bytes / 512, 4);
     case MANAGED: return cuMemAllocManaged(&block->address, bytes, 1);
     case ASYNC: return cuMemAllocAsync(&block->address, bytes, NULL);
+    case STREAM: return cuMemAllocAsync(&block->address, bytes, stream);
     case POOL: return cuMemAllocFromPoolAsync(&block->address, bytes, pools[1], NULL);
     case CREATE: return take_created(block, bytes);
     case ARRAY: return cuArray3DCreate_v2(&block->handle, &array);
@@ -109,6 +110,7 @@ static Result take(struct block *block, size_t bytes) {
 
 static Result give(const struct block *block) {
   switch (block->path) {
+    case STREAM: return cuMemFreeAsync(block->address, stream);
     case ASYNC:
     case POOL: return cuMemFreeAsync(block->address, NULL);
     case CREATE: return cuMemRelease(block->address);
@@ -131,11 +133,18 @@ static Result take_named(const char *name, size_t bytes) {
   return result;
 }
 
+static Result stand_on(int other) {
+  Handle context;
+  MUST(cuDevicePrimaryCtxRetain(&context, other));
+  return cuCtxSetCurrent(context);
+}
+
 static Result obey(const char *line) {
   char name[32];
   unsigned long long bytes;
   if (sscanf(line, "take %31s %llu", name, &bytes) == 2) return take_named(name, bytes);
   if (sscanf(line, "threshold %llu", &bytes) == 1) return keep_in_pools(bytes);
+  if (sscanf(line, "stand %llu", &bytes) == 1) return stand_on((int)bytes);
   if (strncmp(line, "trim", 4) == 0) return trim_pools();
   if (strncmp(line, "wait", 4) == 0) return cuCtxSynchronize();
   if (strncmp(line, "give", 4) == 0 && block_count > 0) return give(&blocks[--block_count]);
@@ -163,6 +172,7 @@ int main(int count, char **words) {
     return 0;
   }
   MUST(cuCtxSetCurrent(context));
+  MUST(cuStreamCreate(&stream, 1));
   make_pools();
   answer(0);
   while (fgets(line, sizeof line, stdin) != NULL) answer(obey(line));
