@@ -2,7 +2,6 @@
 #include "charging.h"
 #include "process.h"
 #include "real.h"
-#include "slots.h"
 
 /* Bits of one texel, by CUarray_format; block-compressed and planar formats state their channels, but
  * share the bits among them. */
@@ -101,7 +100,7 @@ CUresult tf_hook_cuArrayCreate_v2(CUarray *handle, const CUDA_ARRAY_DESCRIPTOR *
     solid.NumChannels = shape->NumChannels;
   }
   holding = array(TF_ARRAY, shape == NULL ? NULL : &solid, 1);
-  if (!tf_reserve(holding.gpu, holding.bytes)) {
+  if (!tf_grant(holding.gpu, holding.bytes)) {
     return CUDA_ERROR_OUT_OF_MEMORY;
   }
   result = tf_real(cuArrayCreate_v2)(handle, shape);
@@ -111,7 +110,7 @@ CUresult tf_hook_cuArrayCreate_v2(CUarray *handle, const CUDA_ARRAY_DESCRIPTOR *
 CUresult tf_hook_cuArray3DCreate_v2(CUarray *handle, const CUDA_ARRAY3D_DESCRIPTOR *shape) {
   struct tf_holding holding = array(TF_ARRAY, shape, 1);
   CUresult result;
-  if (!tf_reserve(holding.gpu, holding.bytes)) {
+  if (!tf_grant(holding.gpu, holding.bytes)) {
     return CUDA_ERROR_OUT_OF_MEMORY;
   }
   result = tf_real(cuArray3DCreate_v2)(handle, shape);
@@ -122,7 +121,7 @@ CUresult tf_hook_cuMipmappedArrayCreate(CUmipmappedArray *handle,
                                         const CUDA_ARRAY3D_DESCRIPTOR *shape, unsigned int levels) {
   struct tf_holding holding = array(TF_MIPMAPPED_ARRAY, shape, levels);
   CUresult result;
-  if (!tf_reserve(holding.gpu, holding.bytes)) {
+  if (!tf_grant(holding.gpu, holding.bytes)) {
     return CUDA_ERROR_OUT_OF_MEMORY;
   }
   result = tf_real(cuMipmappedArrayCreate)(handle, shape, levels);

@@ -2,6 +2,7 @@
 #include "capture.h"
 
 #include "pages.h"
+#include "pools.h"
 #include "process.h"
 #include "real.h"
 
@@ -66,6 +67,7 @@ static CUresult wait_ends(struct tf_meter *meter, int gpu, CUresult result) {
     uint64_t now_ns = tf_now_ns();
     tf_terms_of(gpu, &terms, now_ns);
     tf_meter_wait_ends(meter, &terms, now_ns);
+    tf_pools_look();
   }
   return result;
 }

@@ -1,6 +1,7 @@
 /* The ledger and the slot, kept in step. */
 #include "charging.h"
 
+#include "pools.h"
 #include "real.h"
 #include "slots.h"
 
@@ -10,6 +11,9 @@ static bool is_context(const struct tf_holding *holding) {
 
 static void give_back(const struct tf_holding *holding) {
   tf_unreserve(holding->gpu, holding->bytes, is_context(holding));
+  if (holding->kind == TF_POINTER && holding->references != 0) {
+    tf_pool_freed(holding->references);
+  }
 }
 
 static void enter(const struct tf_holding *holding) {
@@ -26,6 +30,18 @@ uint64_t tf_current_owner(void) {
   return tf_real(cuCtxGetCurrent)(&context) == CUDA_SUCCESS ? (uint64_t)(uintptr_t)context : 0;
 }
 
+bool tf_grant(int gpu, uint64_t bytes) {
+  if (tf_reserve_at_once(gpu, bytes)) {
+    return true;
+  }
+  tf_pools_make_room(gpu);
+  return tf_reserve(gpu, bytes);
+}
+
+struct tf_holding tf_pointer(int gpu, uint64_t bytes) {
+  return (struct tf_holding){.kind = TF_POINTER, .gpu = gpu, .bytes = bytes};
+}
+
 CUresult tf_keep(CUresult result, const struct tf_holding *holding) {
   if (holding->gpu < 0) {
     return result;
@@ -36,6 +52,14 @@ CUresult tf_keep(CUresult result, const struct tf_holding *holding) {
     give_back(holding);
   }
   return result;
+}
+
+CUresult tf_keep_pointer(CUresult result, struct tf_holding *holding, const CUdeviceptr *address) {
+  if (result == CUDA_SUCCESS && holding->gpu >= 0) {
+    holding->key = *address;
+    holding->owner = tf_current_owner();
+  }
+  return tf_keep(result, holding);
 }
 
 bool tf_let_go_begin(enum tf_kind kind, uint64_t key, struct tf_holding *holding) {

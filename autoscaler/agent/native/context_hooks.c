@@ -7,6 +7,7 @@
 #include "charging.h"
 #include "graph_memory.h"
 #include "pages.h"
+#include "pools.h"
 #include "process.h"
 #include "real.h"
 #include "slots.h"
@@ -109,6 +110,7 @@ CUresult tf_hook_cuCtxDestroy_v2(CUcontext context) {
   result = tf_let_go_end(tf_real(cuCtxDestroy_v2)(context), is_held, &holding);
   if (result == CUDA_SUCCESS) {
     end_context(key_of(context));
+    tf_pools_look();
   }
   return result;
 }
@@ -168,6 +170,7 @@ static CUresult let_primary_go(CUresult result, CUdevice device) {
     tf_let_go_end(CUDA_SUCCESS, true, &holding);
     end_context(holding.owner);
     tf_graph_memory_end(device);
+    tf_pools_end_on(device);
   }
   return result;
 }

@@ -126,10 +126,14 @@ struct CUuuid_st {
 #define CU_GRAPH_NODE_TYPE_GRAPH 4
 #define CU_GRAPH_NODE_TYPE_MEM_ALLOC 10
 #define CU_MEMORYTYPE_DEVICE 2
+#define CU_MEMPOOL_ATTR_RESERVED_MEM_CURRENT 5
+#define CU_MEMPOOL_ATTR_USED_MEM_CURRENT 7
+#define CU_MEM_ALLOCATION_TYPE_PINNED 1
 #define CU_MEM_LOCATION_TYPE_DEVICE 1
 #define CU_POINTER_ATTRIBUTE_MEMORY_TYPE 2
 #define CU_STREAM_CAPTURE_STATUS_NONE 0
 #define CU_STREAM_CAPTURE_MODE_RELAXED 2
+#define CU_STREAM_PER_THREAD 2u /* handles up to it mean no stream of their own */
 
 /* Which form of the API a call came by: stream 0 means another stream in each. */
 enum tf_stream_form { TF_LEGACY_STREAM, TF_THREAD_STREAM };

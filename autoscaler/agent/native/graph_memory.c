@@ -9,7 +9,7 @@
 
 #include "abi.h"
 #include "capture.h"
-#include "ledger.h"
+#include "charging.h"
 #include "process.h"
 #include "real.h"
 #include "slots.h"
@@ -180,7 +180,7 @@ bool tf_graph_memory_hold(CUgraphExec exec) {
     if (!find(exec, gpu, &entry) || entry.mappings == held_mark(gpu)) {
       continue;
     }
-    if (!tf_reserve(gpu, entry.bytes)) {
+    if (!tf_grant(gpu, entry.bytes)) {
       tf_graph_memory_settle(exec, CUDA_ERROR_OUT_OF_MEMORY);
       return false;
     }

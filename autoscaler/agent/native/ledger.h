@@ -17,7 +17,7 @@ enum tf_kind {
   TF_MIPMAPPED_ARRAY,
   TF_PHYSICAL, /* cuMemCreate: lives until it is released and unmapped as often as it was taken */
   TF_MAPPING,  /* address range over a physical allocation, whose handle is in `owner` */
-  TF_POOL,     /* holds nothing itself: on which GPU it allocates */
+  TF_POOL,     /* that was made here: on which GPU it allocates */
   TF_CONTEXT,
   TF_PRIMARY_CONTEXT, /* by its device */
   TF_GRAPH            /* executable graph with memory nodes */
@@ -29,7 +29,7 @@ struct tf_holding {
   uint64_t key;
   uint64_t bytes;
   uint64_t owner; /* context whose end frees it, or 0; of a mapping: the handle */
-  uint32_t references;
+  uint32_t references; /* of a pointer: its pool, where that is charged for it; of a pool: whether */
   uint32_t mappings; /* of a context: its device, plus one */
 };
 

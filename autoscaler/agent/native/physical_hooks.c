@@ -3,7 +3,6 @@
 #include "charging.h"
 #include "process.h"
 #include "real.h"
-#include "slots.h"
 
 CUresult tf_hook_cuMemCreate(CUmemGenericAllocationHandle *handle, size_t bytes,
                              const CUmemAllocationProp *properties, unsigned long long flags) {
@@ -12,7 +11,7 @@ CUresult tf_hook_cuMemCreate(CUmemGenericAllocationHandle *handle, size_t bytes,
   if (properties != NULL && properties->location_type == CU_MEM_LOCATION_TYPE_DEVICE) {
     holding.gpu = tf_gpu_of_device(properties->location_id);
   }
-  if (!tf_reserve(holding.gpu, bytes)) {
+  if (!tf_grant(holding.gpu, bytes)) {
     return CUDA_ERROR_OUT_OF_MEMORY;
   }
   result = tf_real(cuMemCreate)(handle, bytes, properties, flags);

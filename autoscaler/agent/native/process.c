@@ -14,6 +14,7 @@
 #include "graph_memory.h"
 #include "ledger.h"
 #include "pages.h"
+#include "pools.h"
 #include "real.h"
 #include "real_driver.h"
 #include "slots.h"
@@ -100,6 +101,7 @@ static int attach(struct process *process) {
   uint64_t *charged_ns = NULL;
   tf_ledger_clear();
   tf_graph_memory_clear();
+  tf_pools_clear();
   if (attached == TF_REFUSED) {
     return STAGE_REFUSED;
   }
@@ -217,17 +219,36 @@ int tf_gpu_of_device(CUdevice device) {
   return tf_attached() ? gpu_of(process_region, device) : -1;
 }
 
-int tf_current_gpu(void) {
+/* Of one device there is nothing to ask. */
+static bool has_one_device(void) {
+  return __atomic_load_n(&process_region->device_count, __ATOMIC_ACQUIRE) == 1;
+}
+
+/* Device of the current context; -1: there is none. */
+static CUdevice current_device(void) {
   CUdevice device = 0;
+  return has_one_device() || tf_real(cuCtxGetDevice)(&device) == CUDA_SUCCESS ? device : -1;
+}
+
+CUdevice tf_device_of_stream(CUstream stream) {
+  CUcontext context = NULL;
+  CUdevice device;
   if (!tf_attached()) {
     return -1;
   }
-  /* Of one device there is nothing to ask. */
-  if (__atomic_load_n(&process_region->device_count, __ATOMIC_ACQUIRE) != 1 &&
-      tf_real(cuCtxGetDevice)(&device) != CUDA_SUCCESS) {
-    return -1;
+  if ((uintptr_t)stream <= CU_STREAM_PER_THREAD || has_one_device() ||
+      tf_real(cuStreamGetCtx)(stream, &context) != CUDA_SUCCESS ||
+      tf_real(cuCtxPushCurrent_v2)(context) != CUDA_SUCCESS) {
+    return current_device();
   }
-  return gpu_of(process_region, device);
+  device = current_device();
+  tf_real(cuCtxPopCurrent_v2)(&context);
+  return device;
+}
+
+int tf_current_gpu(void) {
+  CUdevice device = tf_attached() ? current_device() : -1;
+  return device >= 0 ? gpu_of(process_region, device) : -1;
 }
 
 void tf_forget_cost(uint64_t function, uint64_t shape) {

@@ -27,6 +27,9 @@ bool tf_refused(void);
 int tf_current_gpu(void);
 int tf_gpu_of_device(CUdevice device);
 
+/* Device of a stream; -1: there is none. */
+CUdevice tf_device_of_stream(CUstream stream);
+
 /* The head of the region: what a process with one device has to look at for each launch. */
 struct tf_process_head {
   struct tf_meter *sole_meter; /* NULL: not attached, several devices, or whatever takes longer */

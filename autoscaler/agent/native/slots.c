@@ -216,9 +216,33 @@ bool tf_reserve(int gpu, uint64_t bytes) {
       give_way(attempt);
     }
   }
-  tf_add(&use->gpu[gpu].denied_allocations, 1);
-  tf_add(&use->gpu[gpu].denied_bytes, bytes);
+  tf_deny(gpu, bytes);
   return false;
+}
+
+bool tf_reserve_at_once(int gpu, uint64_t bytes) {
+  uint64_t limit_bytes;
+  if (!is_known(gpu)) {
+    return true;
+  }
+  limit_bytes = tf_memory_limit_bytes(gpu);
+  if (limit_bytes == UINT64_MAX) {
+    tf_add(&slot_of_self()->memory_bytes[gpu], bytes);
+    return true;
+  }
+  /* First without a mark on the slot, which would deny a competitor for a moment. */
+  return add_up(tf_held_bytes(gpu), bytes) <= limit_bytes && reserve_once(gpu, bytes, limit_bytes);
+}
+
+void tf_deny(int gpu, uint64_t bytes) {
+  if (is_known(gpu)) {
+    tf_add(&tf_use()->gpu[gpu].denied_allocations, 1);
+    tf_add(&tf_use()->gpu[gpu].denied_bytes, bytes);
+  }
+}
+
+bool tf_is_over_limit(int gpu) {
+  return is_known(gpu) && tf_held_bytes(gpu) > tf_memory_limit_bytes(gpu);
 }
 
 void tf_reserve_always(int gpu, uint64_t bytes, bool is_context) {

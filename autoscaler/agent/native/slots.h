@@ -21,9 +21,17 @@ void tf_slot_release(void);
  * is not the pod's (-1) is granted all and counts nothing.  A denial may take some milliseconds, in
  * which the dead are swept and competitors finish. */
 bool tf_reserve(int gpu, uint64_t bytes);
+/* The same by one look, without waiting for anybody; a denial is not counted. */
+bool tf_reserve_at_once(int gpu, uint64_t bytes);
 /* Reserve whatever the limit says: what exists already, as a context. */
 void tf_reserve_always(int gpu, uint64_t bytes, bool is_context);
 void tf_unreserve(int gpu, uint64_t bytes, bool is_context);
+
+/* Count an allocation that was denied. */
+void tf_deny(int gpu, uint64_t bytes);
+
+/* Whether the pod holds more on a GPU than its limit. */
+bool tf_is_over_limit(int gpu);
 
 /* What the pod holds on a GPU, over all its live processes. */
 uint64_t tf_held_bytes(int gpu);

@@ -4,6 +4,7 @@
  * have.  Free is never more than the card has free.  Without a limit the card is shown as it is.
  */
 #include "pages.h"
+#include "pools.h"
 #include "process.h"
 #include "real.h"
 #include "slots.h"
@@ -35,6 +36,9 @@ static bool view_of(int gpu, uint64_t total_bytes, uint64_t free_bytes, struct v
 CUresult tf_hook_cuMemGetInfo_v2(size_t *free_bytes, size_t *total_bytes) {
   struct view view;
   CUresult result = tf_real(cuMemGetInfo_v2)(free_bytes, total_bytes);
+  if (result == CUDA_SUCCESS) {
+    tf_pools_look();
+  }
   if (result == CUDA_SUCCESS && view_of(tf_current_gpu(), *total_bytes, *free_bytes, &view)) {
     *free_bytes = (size_t)view.free_bytes;
     *total_bytes = (size_t)view.total_bytes;

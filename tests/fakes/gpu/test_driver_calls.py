@@ -256,17 +256,42 @@ class TestMemory:
         driver.ok("cuMemRelease", other)
         assert card.held_bytes() == 545 * MIB
 
-    def test_of_a_pool_is_kept_below_its_threshold(self, driver: Driver, card: FakeCard) -> None:
-        pool, threshold_bytes = driver.made("cuDeviceGetDefaultMemPool", 0), c_uint64(MIB)
-        driver.ok("cuMemPoolSetAttribute", pool, THRESHOLD, byref(threshold_bytes))
-        address = driver.made("cuMemAllocAsync", c_size_t(3 * MIB), None)
-        driver.ok("cuMemFreeAsync", address, None)
-        driver.ok("cuCtxSynchronize")
+    def _figures(self, driver: Driver, pool: c_void_p) -> list[int]:
+        """Return what a pool holds, and what of it is used."""
         told = {what: c_uint64() for what in (RESERVED, USED)}
         for what, value in told.items():
             driver.ok("cuMemPoolGetAttribute", pool, what, byref(value))
-        assert [value.value for value in told.values()] == [MIB, 0]
-        assert card.held_bytes() == 546 * MIB
+        return [value.value for value in told.values()]
+
+    def test_of_a_pool_comes_in_steps_of_32_mib(self, driver: Driver, card: FakeCard) -> None:
+        pool = driver.made("cuDeviceGetDefaultMemPool", 0)
+        driver.made("cuMemAllocAsync", c_size_t(3 * MIB), None)
+        assert self._figures(driver, pool) == [32 * MIB, 3 * MIB]
+        driver.made("cuMemAllocAsync", c_size_t(30 * MIB), None)
+        assert self._figures(driver, pool) == [64 * MIB, 33 * MIB]
+        assert card.held_bytes() == 609 * MIB
+
+    def test_of_a_pool_is_kept_below_its_threshold(self, driver: Driver, card: FakeCard) -> None:
+        pool, threshold_bytes = driver.made("cuDeviceGetDefaultMemPool", 0), c_uint64(MIB)
+        driver.ok("cuMemPoolSetAttribute", pool, THRESHOLD, byref(threshold_bytes))
+        address = driver.made("cuMemAllocAsync", c_size_t(100 * MIB), None)
+        driver.ok("cuMemFreeAsync", address, None)
+        assert self._figures(driver, pool) == [128 * MIB, 0]
+        driver.ok("cuCtxSynchronize")
+        assert self._figures(driver, pool) == [32 * MIB, 0]
+        assert card.held_bytes() == 577 * MIB
+
+    def test_of_a_pool_is_trimmed_once_it_was_seen_to_be_free(
+        self, driver: Driver, card: FakeCard
+    ) -> None:
+        pool = driver.made("cuDeviceGetDefaultMemPool", 0)
+        address = driver.made("cuMemAllocAsync", c_size_t(100 * MIB), None)
+        driver.ok("cuMemFreeAsync", address, None)
+        driver.ok("cuMemPoolTrimTo", pool, c_size_t(0))
+        assert card.held_bytes() == 673 * MIB
+        driver.ok("cuStreamQuery", None)
+        driver.ok("cuMemPoolTrimTo", pool, c_size_t(0))
+        assert card.held_bytes() == 545 * MIB
 
     def test_is_found_by_any_address_in_it(self, driver: Driver) -> None:
         address, base, bytes_ = driver.made("cuMemAlloc_v2", c_size_t(MIB)), c_void_p(), c_size_t()

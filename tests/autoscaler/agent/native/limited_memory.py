@@ -18,6 +18,9 @@ HOOK_SOURCES = tuple(
         "ledger",
         "charging",
         "memory_hooks",
+        "pool_hooks",
+        "pool_table",
+        "pools",
         "physical_hooks",
         "array_hooks",
         "context_hooks",
@@ -26,7 +29,8 @@ HOOK_SOURCES = tuple(
     )
 )
 DRIVER = tuple(
-    Path(__file__).with_name(name) for name in ("memory_driver.c", "memory_surroundings.c")
+    Path(__file__).with_name(name)
+    for name in ("memory_driver.c", "memory_pools.c", "memory_surroundings.c")
 )
 FIRST, SECOND = "GPU-11111111-aaaa", "GPU-22222222-bbbb"
 MIB = 1 << 20
@@ -93,6 +97,8 @@ class LimitedMemory:
         shutil.copyfile(built_library([*HOOK_SOURCES, *PAGE_SOURCES, *DRIVER]), copy)
         self.library = loaded(str(copy))
         self.library.driver_live_bytes.restype = ctypes.c_uint64
+        for name in ("driver_pool_of_device", "driver_pool_needs", "driver_pool_spare"):
+            getattr(self.library, name).restype = ctypes.c_uint64
         self.library.tf_graph_memory_hold.restype = ctypes.c_bool
         assert self.library.tf_attach() in (0, 1)
         assert self.library.tf_slot_claim()
@@ -121,6 +127,18 @@ class LimitedMemory:
     def held_bytes(self, gpu: int = 0) -> int:
         """Return what the limiter has charged."""
         return int(self.library.tf_held_bytes(gpu))
+
+    def default_pool(self, gpu: int = 0) -> int:
+        """Return the handle of a device's own pool."""
+        return int(self.library.driver_pool_of_device(gpu))
+
+    def pool_needs(self, pool: int, more_bytes: int = 0) -> int:
+        """Return what a pool holds after a trim, and an allocation where ``more_bytes`` say so."""
+        return int(self.library.driver_pool_needs(*map(_wide, (pool, more_bytes))))
+
+    def pool_spare(self, pool: int) -> int:
+        """Return what a pool holds and does not use."""
+        return int(self.library.driver_pool_spare(_wide(pool)))
 
     def live_bytes(self, gpu: int = 0) -> int:
         """Return what the driver has handed out."""

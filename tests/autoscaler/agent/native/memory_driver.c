@@ -25,9 +25,10 @@ static bool is_there(const struct thing *thing) {
 }
 
 uint64_t driver_live_bytes(int device) {
-  uint64_t bytes = graph_bytes[device];
+  uint64_t bytes = graph_bytes[device] + pooled_bytes(device);
   for (int i = 0; i < MOST_THINGS; i++) {
-    bytes += is_there(&things[i]) && things[i].device == device ? things[i].bytes : 0;
+    bool is_own = is_there(&things[i]) && things[i].device == device && things[i].pool == NULL;
+    bytes += is_own ? things[i].bytes : 0;
   }
   return bytes;
 }
@@ -77,6 +78,9 @@ CUresult drop_thing(uint64_t key) {
     return thing == NULL ? INVALID_VALUE : result;
   }
   thing->references--;
+  if (thing->pool != NULL) {
+    leave_pool(thing);
+  }
   return CUDA_SUCCESS;
 }
 
@@ -101,36 +105,6 @@ static CUresult alloc_pitch(CUdeviceptr *address, size_t *pitch, size_t width, s
   (void)element;
   *pitch = (width + ACTUAL_PITCH_BYTES - 1) / ACTUAL_PITCH_BYTES * ACTUAL_PITCH_BYTES;
   return make_pointer(address, *pitch * height);
-}
-
-static CUresult alloc_async(CUdeviceptr *address, size_t bytes, CUstream stream) {
-  (void)stream;
-  return make_pointer(address, bytes);
-}
-
-static CUresult alloc_from_pool(CUdeviceptr *address, size_t bytes, CUmemoryPool pool,
-                                CUstream stream) {
-  uint64_t key = 0;
-  CUresult result = make_thing(&key, bytes, find_thing((uint64_t)(uintptr_t)pool)->device, current_context);
-  (void)stream;
-  *address = result == CUDA_SUCCESS ? key : *address;
-  return result;
-}
-
-static CUresult free_async(CUdeviceptr address, CUstream stream) {
-  (void)stream;
-  return drop_thing(address);
-}
-
-static CUresult pool_create(CUmemoryPool *pool, const CUmemPoolProps *properties) {
-  uint64_t key = 0;
-  CUresult result = make_thing(&key, 0, properties->location_id, 0);
-  *pool = (CUmemoryPool)(uintptr_t)key;
-  return result;
-}
-
-static CUresult pool_destroy(CUmemoryPool pool) {
-  return drop_thing((uint64_t)(uintptr_t)pool);
 }
 
 static CUresult create(CUmemGenericAllocationHandle *handle, size_t bytes,
@@ -211,15 +185,7 @@ static const tf_function functions[TF_SYMBOLS] = {
     [TF_SYMBOL_cuMemAlloc_v2] = (tf_function)alloc,
     [TF_SYMBOL_cuMemAllocManaged] = (tf_function)alloc_managed,
     [TF_SYMBOL_cuMemAllocPitch_v2] = (tf_function)alloc_pitch,
-    [TF_SYMBOL_cuMemAllocAsync] = (tf_function)alloc_async,
-    [TF_SYMBOL_cuMemAllocAsync_ptsz] = (tf_function)alloc_async,
-    [TF_SYMBOL_cuMemAllocFromPoolAsync] = (tf_function)alloc_from_pool,
-    [TF_SYMBOL_cuMemAllocFromPoolAsync_ptsz] = (tf_function)alloc_from_pool,
     [TF_SYMBOL_cuMemFree_v2] = (tf_function)drop_thing,
-    [TF_SYMBOL_cuMemFreeAsync] = (tf_function)free_async,
-    [TF_SYMBOL_cuMemFreeAsync_ptsz] = (tf_function)free_async,
-    [TF_SYMBOL_cuMemPoolCreate] = (tf_function)pool_create,
-    [TF_SYMBOL_cuMemPoolDestroy] = (tf_function)pool_destroy,
     [TF_SYMBOL_cuMemCreate] = (tf_function)create,
     [TF_SYMBOL_cuMemRelease] = (tf_function)release,
     [TF_SYMBOL_cuMemMap] = (tf_function)map,

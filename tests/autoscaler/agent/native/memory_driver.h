@@ -1,4 +1,5 @@
-/* What the driver of memory has handed out, for its two halves: allocations, and contexts with the rest.
+/* What the driver of memory has handed out, by its parts: allocations, pools,
+ * and contexts with the rest.
  */
 #ifndef MEMORY_DRIVER_H
 #define MEMORY_DRIVER_H
@@ -14,6 +15,8 @@
 struct thing {
   uint64_t key, bytes, context, mapped_at;
   int device, references, mappings;
+  CUmemoryPool pool; /* NULL: it is the device's own */
+  uint64_t pieces;   /* of the pool that go with it */
 };
 
 extern int current_device;
@@ -31,10 +34,16 @@ CUresult drop_thing(uint64_t key);
 /* The end of a context, and of all that was made in it. */
 void drop_context(uint64_t context);
 
+/* What pools hold on a device; a thing of one is gone; all is gone. */
+uint64_t pooled_bytes(int device);
+void leave_pool(const struct thing *thing);
+void drop_pools(int device);
+
 uint64_t driver_live_bytes(int device);
 
-/* The functions of each half; NULL: it has none of this name. */
+/* The functions of each part; NULL: it has none of this name. */
 tf_function allocation_function(enum tf_symbol symbol);
+tf_function pool_function(enum tf_symbol symbol);
 tf_function context_function(enum tf_symbol symbol);
 
 #endif

@@ -1,4 +1,4 @@
-/* The other half of the driver of memory: contexts, graphs, views, and the limiter's own surroundings.
+/* The rest of the driver of memory: contexts, graphs, views, and the limiter's own surroundings.
  */
 #include <string.h>
 
@@ -9,6 +9,8 @@
 #include "slots.h"
 
 #define CARD_BYTES (1ull << 36)
+
+unsigned int tf_open_captures;
 
 static bool captures;
 static uint64_t primary_of[DEVICES];
@@ -82,6 +84,7 @@ static CUresult primary_retain(CUcontext *context, CUdevice device) {
 static CUresult primary_reset(CUdevice device) {
   retains[device] = 0;
   graph_bytes[device] = 0;
+  drop_pools(device);
   drop_context(primary_of[device]);
   return CUDA_SUCCESS;
 }
@@ -216,6 +219,7 @@ tf_function tf_real_absent(void) {
 
 tf_function tf_real_find(enum tf_symbol symbol) {
   tf_function found = allocation_function(symbol);
+  found = found != NULL ? found : pool_function(symbol);
   found = found != NULL ? found : context_function(symbol);
   return found != NULL ? found : tf_real_absent();
 }
@@ -227,6 +231,11 @@ bool tf_attached(void) {
 
 int tf_gpu_of_device(CUdevice device) {
   return device >= 0 && device < DEVICES ? device : -1;
+}
+
+CUdevice tf_device_of_stream(CUstream stream) {
+  (void)stream;
+  return current_device;
 }
 
 int tf_current_gpu(void) {

@@ -35,9 +35,6 @@ def memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LimitedMemory:
 ALLOCATIONS = [
     pytest.param("cuMemAlloc_v2", (MIB,), MIB, "cuMemFree_v2", (), id="linear"),
     pytest.param("cuMemAllocManaged", (MIB, 1), MIB, "cuMemFree_v2", (), id="managed"),
-    pytest.param("cuMemAllocAsync", (MIB, 0), MIB, "cuMemFreeAsync", (0,), id="async"),
-    pytest.param("cuMemAllocAsync_ptsz", (MIB, 0), MIB, "cuMemFreeAsync_ptsz", (0,), id="thread"),
-    pytest.param("cuMemAllocAsync", (MIB, 0), MIB, "cuMemFree_v2", (), id="async, plain free"),
     pytest.param("cuMemCreate", (MIB, device(0), 0), MIB, "cuMemRelease", (), id="physical"),
     pytest.param(
         "cuArray3DCreate_v2", (shape(64, 32, 2),), 65536, "cuArrayDestroy", (), id="array"
@@ -117,27 +114,7 @@ def test_rows_whose_pitch_exceeds_the_limit_are_freed_again(memory: LimitedMemor
     assert (memory.held_bytes(), memory.live_bytes()) == (0, 0)
 
 
-def test_a_captured_allocation_is_not_counted_yet(memory: LimitedMemory) -> None:
-    memory.tell("driver_set_captures", 1)
-    address = memory.make("cuMemAllocAsync", MIB, 0)
-    memory.tell("driver_set_captures", 0)
-    assert memory.held_bytes() == 0
-    assert memory.call("cuMemFreeAsync", address, 0) == 0
-
-
-def test_a_pool_allocates_on_its_own_device(memory: LimitedMemory) -> None:
-    pool = memory.make("cuMemPoolCreate", device(1))
-    address = memory.make("cuMemAllocFromPoolAsync", MIB, pool, 0)
-    assert (memory.held_bytes(0), memory.held_bytes(1)) == (0, MIB)
-    assert memory.call("cuMemPoolDestroy", pool) == 0
-    assert memory.held_bytes(1) == MIB
-    assert memory.call("cuMemFreeAsync", address, 0) == 0
-    assert memory.held_bytes(1) == 0
-
-
 def test_memory_of_the_host_is_not_counted(memory: LimitedMemory) -> None:
-    pool = memory.make("cuMemPoolCreate", host())
-    memory.make("cuMemAllocFromPoolAsync", MIB, pool, 0)
     memory.make("cuMemCreate", MIB, host(), 0)
     assert memory.held_bytes() == 0
 
@@ -210,10 +187,6 @@ class MemoryOfAProcess(RuleBasedStateMachine):
     def allocate(self, size_bytes: int, gpu: int) -> None:
         self.memory.tell("driver_set_current", gpu, 1)
         self._keep(self.memory.made("cuMemAlloc_v2", size_bytes), "cuMemFree_v2")
-
-    @rule(size_bytes=sizes)
-    def allocate_in_order(self, size_bytes: int) -> None:
-        self._keep(self.memory.made("cuMemAllocAsync", size_bytes, 0), "cuMemFreeAsync", 0)
 
     @rule(size_bytes=sizes, gpu=st.integers(0, 1))
     def allocate_physical(self, size_bytes: int, gpu: int) -> None:

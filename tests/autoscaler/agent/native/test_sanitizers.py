@@ -13,7 +13,7 @@ from tests.autoscaler.agent.native.built import compilers
 from tests.autoscaler.agent.native.hooked_process import limiter
 from tests.autoscaler.agent.native.pod_pages import PodFolder, control_page
 from tests.components.lacking import lacks
-from tests.fakes.gpu.cards import CardTraits, FakeCards, make_cards
+from tests.fakes.gpu.cards import MIB, CardTraits, FakeCards, make_cards
 from tests.fakes.gpu.programs import RunningProgram
 
 SANITIZERS = {
@@ -81,3 +81,18 @@ def test_threads_that_launch_at_once_are_counted_without_a_word_of_the_sanitizer
         program.finish()
     assert log.read_text() == ""
     assert pod.read_use().gpu[0].launches == 2400
+
+
+@pytest.mark.parametrize("sanitizer", SANITIZERS)
+def test_threads_that_take_from_one_pool_end_without_a_word_of_the_sanitizer(tmp_path, sanitizer):
+    cards, pod, environment = watched(tmp_path, sanitizer, 1.0)
+    ctl = control_page([cards.cards[0].uuid])
+    ctl.gpu[0].share_q32 = ONE_Q32
+    ctl.gpu[0].memory_limit_bytes = 700 * MIB
+    pod.write_ctl(ctl)
+    log = tmp_path / "log"
+    words = ("--threads", "8", "--launches", "200", "--kernel-ns", "5000", "--take-bytes", 60 * MIB)
+    with RunningProgram("threads", cards, *words, environment=environment, log=log) as program:
+        told = program.finish()
+    assert log.read_text() == ""
+    assert told[-1]["refused"] == pod.read_use().gpu[0].denied_allocations

@@ -113,7 +113,9 @@ def _grow_program(lab: Lab, pod: Pod, path: str, limit_bytes: int) -> None:
         taken, result = 0, 0
         # Some more than fit, and no more: what is not refused must not fill the card.
         while result == 0 and taken <= CHUNKS + 2:
-            result = ask(f"take {path} {chunk_bytes}")["result"]
+            # Graphs that free their memory share it: only a larger one makes the driver take more.
+            size_bytes = chunk_bytes * (taken + 1) if path == "graph" else chunk_bytes
+            result = ask(f"take {path} {size_bytes}")["result"]
             taken += result == 0
         peak_bytes = lab.memory_bytes_of([pid], used_before_bytes)
         _rows(lab, name, peak_bytes, limit_bytes, is_refused=result == OUT_OF_MEMORY)

@@ -1,9 +1,12 @@
-/* Pools: what is freed stays with its pool until somebody waits for the card, and then what is
- * above the pool's threshold (0 by default) goes back.
+/* Pools: they grow by whole steps. What is freed stays with its pool until somebody waits for the
+ * card, and then what is above the pool's threshold (0 by default) goes back; a trim gives back
+ * what was seen to be free.
  */
 #include <stdlib.h>
 
 #include "cuda_process.h"
+
+#define STEP_BYTES (32ull << 20)
 
 enum {
   POOL_RELEASE_THRESHOLD = 4,
@@ -19,6 +22,7 @@ struct CUmemPool_st {
   uint64_t threshold_bytes;
   uint64_t reserved_bytes, reserved_high_bytes; /* of the card */
   uint64_t used_bytes, used_high_bytes;
+  uint64_t unseen_bytes; /* freed, and nobody has waited or asked since */
   CUmemoryPool next;
 };
 
@@ -47,19 +51,29 @@ CUmemoryPool cuda_pool_of(int device) {
 
 static uint64_t larger(uint64_t one, uint64_t other) { return one > other ? one : other; }
 
+static uint64_t smaller(uint64_t one, uint64_t other) { return one < other ? one : other; }
+
+static uint64_t in_steps(uint64_t bytes) {
+  if (bytes > UINT64_MAX - STEP_BYTES) return bytes; /* no card has it */
+  return (bytes + STEP_BYTES - 1) / STEP_BYTES * STEP_BYTES;
+}
+
 bool cuda_pool_take(CUmemoryPool pool, size_t bytes) {
   uint64_t spare_bytes = pool->reserved_bytes - pool->used_bytes;
-  uint64_t more_bytes = bytes > spare_bytes ? bytes - spare_bytes : 0;
+  uint64_t more_bytes = bytes > spare_bytes ? in_steps(bytes - spare_bytes) : 0;
   if (more_bytes > 0 && cuda_card_take(pool->device, more_bytes) != CUDA_SUCCESS) return false;
   pool->reserved_bytes += more_bytes;
   pool->used_bytes += bytes;
+  pool->unseen_bytes = smaller(pool->unseen_bytes, pool->reserved_bytes - pool->used_bytes);
   pool->reserved_high_bytes = larger(pool->reserved_high_bytes, pool->reserved_bytes);
   pool->used_high_bytes = larger(pool->used_high_bytes, pool->used_bytes);
   return true;
 }
 
 static void shrink(CUmemoryPool pool, uint64_t least_bytes) {
-  uint64_t kept_bytes = larger(pool->used_bytes, least_bytes);
+  uint64_t busy_bytes = pool->used_bytes + pool->unseen_bytes;
+  if (pool->reserved_bytes <= least_bytes) return;
+  uint64_t kept_bytes = in_steps(larger(busy_bytes, least_bytes));
   if (pool->reserved_bytes <= kept_bytes) return;
   cuda_card_give(pool->device, pool->reserved_bytes - kept_bytes);
   pool->reserved_bytes = kept_bytes;
@@ -67,10 +81,16 @@ static void shrink(CUmemoryPool pool, uint64_t least_bytes) {
 
 void cuda_pool_give(CUmemoryPool pool, size_t bytes) {
   pool->used_bytes -= bytes;
-  if (!pool->is_alive) shrink(pool, 0);
+  if (pool->is_alive) pool->unseen_bytes += bytes;
+  else shrink(pool, 0);
+}
+
+void cuda_pools_see(void) {
+  for (CUmemoryPool pool = pools; pool != NULL; pool = pool->next) pool->unseen_bytes = 0;
 }
 
 void cuda_pools_trim(void) {
+  cuda_pools_see();
   for (CUmemoryPool pool = pools; pool != NULL; pool = pool->next) {
     shrink(pool, pool->threshold_bytes);
   }
@@ -123,6 +143,7 @@ EXPORT CUresult cuMemPoolDestroy(CUmemoryPool pool) {
   if (result != CUDA_SUCCESS) return result;
   pool->is_alive = false;
   pool->threshold_bytes = 0;
+  pool->unseen_bytes = 0;
   if (chosen_pool[pool->device] == pool) chosen_pool[pool->device] = NULL;
   shrink(pool, 0);
   return cuda_end(CUDA_SUCCESS);

@@ -118,6 +118,7 @@ CUdeviceptr cuda_address_make(size_t bytes);
 void cuda_address_end(CUdeviceptr address, size_t bytes);
 bool cuda_pool_take(CUmemoryPool pool, size_t bytes);
 void cuda_pool_give(CUmemoryPool pool, size_t bytes);
+void cuda_pools_see(void);  /* what is free by now */
 void cuda_pools_trim(void); /* to their thresholds, at synchronisation */
 CUmemoryPool cuda_pool_of(int device);
 

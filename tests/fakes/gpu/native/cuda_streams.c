@@ -246,6 +246,7 @@ static CUresult query(CUstream handle, enum stream_form form) {
   uint64_t last = fake_last_ticket(view->device, stream->context->index, stream->index);
   bool is_done = fake_is_done(view->device, stream->context->index, stream->index, last);
   fake_card_leave(view);
+  if (is_done) cuda_pools_see();
   return cuda_end(is_done ? CUDA_SUCCESS : CUDA_ERROR_NOT_READY);
 }
 

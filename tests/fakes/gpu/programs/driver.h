@@ -95,7 +95,15 @@ static const char PTX[] =
   X(cuMemFree_v2, cuMemFree, 3020, 0, (Address))                                                 \
   X(cuMemHostAlloc, cuMemHostAlloc, 2020, 0, (void **, size_t, unsigned))                        \
   X(cuMemAllocAsync, cuMemAllocAsync, 11020, 0, (Address *, size_t, Handle))                     \
+  X(cuMemAllocAsync_ptsz, cuMemAllocAsync, 11020, 2, (Address *, size_t, Handle))                \
   X(cuMemFreeAsync, cuMemFreeAsync, 11020, 0, (Address, Handle))                                 \
+  X(cuMemFreeAsync_ptsz, cuMemFreeAsync, 11020, 2, (Address, Handle))                            \
+  X(cuMemAllocFromPoolAsync, cuMemAllocFromPoolAsync, 11020, 0,                                  \
+    (Address *, size_t, Handle, Handle))                                                         \
+  X(cuDeviceGetDefaultMemPool, cuDeviceGetDefaultMemPool, 11020, 0, (Handle *, int))             \
+  X(cuMemPoolCreate, cuMemPoolCreate, 11020, 0, (Handle *, const void *))                        \
+  X(cuMemPoolSetAttribute, cuMemPoolSetAttribute, 11020, 0, (Handle, int, void *))               \
+  X(cuMemPoolTrimTo, cuMemPoolTrimTo, 11020, 0, (Handle, size_t))                                \
   X(cuMemCreate, cuMemCreate, 10020, 0,                                                          \
     (Address *, size_t, const void *, unsigned long long))                                       \
   X(cuMemRelease, cuMemRelease, 10020, 0, (Address))                                             \
