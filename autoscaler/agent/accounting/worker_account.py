@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from autoscaler.agent.accounting.boundary import BoundaryGauge
 from autoscaler.agent.accounting.card_look import PERCENT, CardLook
+from autoscaler.agent.accounting.hidden_memory import HiddenMemory
 from autoscaler.agent.accounting.unaccounted import unaccounted_bytes, unaccounted_share
 from autoscaler.agent.accounting.worker_use import WorkerUse
 from autoscaler.agent.devices.device import Device
@@ -40,11 +41,17 @@ class WorkerAccount:
         self._card_s: float | None = None
         self._unaccounted_shares: deque[float] = deque(maxlen=STEADY_LOOKS)
         self._unaccounted_bytes = 0
+        self._hidden = HiddenMemory()
 
     @property
     def slot_bytes(self) -> int:
         """Return what the worker's processes say that they hold; at most what the card has."""
         return self._slot_bytes
+
+    @property
+    def hidden_bytes(self) -> int:
+        """Return what counts for the limit of memory beyond its slots."""
+        return self._hidden.bytes
 
     def observe_use(
         self, reading: UseReading, seen: Progress | None, now_s: float, trim_k: float
@@ -68,6 +75,7 @@ class WorkerAccount:
         self._driver_bytes = look.of(self._uid).memory_bytes
         self._note_memory(now_s)
         self._unaccounted_bytes = unaccounted_bytes(look, self._uid, self._slot_bytes)
+        self._hidden.observe(self._unaccounted_bytes, len(self._processes or ()))
         is_time_shared = not (self._device.is_mig or look.sample.is_under_mps)
         self._unaccounted_shares.append(
             unaccounted_share(look, self._uid, charged) if is_time_shared else 0.0

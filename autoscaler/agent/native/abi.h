@@ -48,7 +48,7 @@ struct tf_ctl_gpu {
   uint32_t qos;           /* 0 low, 1 medium, 2 high, 3 critical: to be shown only */
   uint32_t flags;
   uint64_t left_q32;      /* what other pods leave of its time; TF_ONE_Q32 = all, 0 = not known */
-  uint64_t reserved[1];
+  uint64_t hidden_bytes;  /* of memory, that the driver says the pod holds and no slot accounts for */
 };
 
 /* `ctl`. */

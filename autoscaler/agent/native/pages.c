@@ -276,6 +276,11 @@ uint64_t tf_memory_limit_bytes(int gpu) {
   return set_or(limit_bytes, UINT64_MAX);
 }
 
+uint64_t tf_hidden_bytes(int gpu) {
+  const struct tf_ctl *ctl = ctl_at(tf_now_ns());
+  return is_limited(ctl, gpu) ? word(&record_of(ctl, gpu)->hidden_bytes) : 0;
+}
+
 bool tf_counts_contexts(void) {
   const struct tf_ctl *ctl = ctl_at(tf_now_ns());
   return ctl == NULL || (word(&ctl->flags) & TF_CTL_NO_CONTEXT) == 0;

@@ -50,6 +50,8 @@ void tf_terms_of(int gpu, struct tf_terms *terms, uint64_t now_ns);
 
 /* Bytes that the pod may hold on a GPU; UINT64_MAX: no limit. */
 uint64_t tf_memory_limit_bytes(int gpu);
+/* Bytes that the pod holds on a GPU beyond what its processes account for, by the agent's word. */
+uint64_t tf_hidden_bytes(int gpu);
 bool tf_counts_contexts(void);
 
 /* Generation of a slot whose process is gone, by the agent's word; 0: it says nothing. */

@@ -168,7 +168,7 @@ uint64_t tf_held_bytes(int gpu) {
   if (!is_known(gpu)) {
     return 0;
   }
-  held_bytes = tf_load(&lone_slot.memory_bytes[gpu]);
+  held_bytes = add_up(tf_hidden_bytes(gpu), tf_load(&lone_slot.memory_bytes[gpu]));
   for (uint32_t i = 0; i < slots_used(use); i++) {
     struct tf_use_process *slot = &use->process[i];
     uint64_t owner = tf_load(owner_of(slot));

@@ -37,7 +37,7 @@ class CtlGPU(LittleEndianStructure):
         ("qos", c_uint32),
         ("flags", c_uint32),
         ("left_q32", c_uint64),
-        ("reserved", c_uint64 * 1),
+        ("hidden_bytes", c_uint64),
     )
 
 

@@ -40,6 +40,8 @@ class GPUTerms(NamedTuple):
     """Wall time that may be caught up at once; 0: the limiter's default."""
     inflight_s: float = 0.0
     """Most device time outstanding per process; 0: the limiter's default."""
+    hidden_bytes: int = 0
+    """Of memory that the worker holds and its processes do not account for."""
     left_share: float | None = None
     """Of its time, what other workers leave, above 0 and at most 1; None: it is not known."""
 
@@ -78,6 +80,7 @@ def encode(terms: Terms) -> Ctl:
         record.burst_ns = round(gpu.burst_s * _NS)
         record.inflight_ns = round(gpu.inflight_s * _NS)
         record.memory_limit_bytes = _within(gpu.memory_limit_bytes, _MOST_WORD)
+        record.hidden_bytes = gpu.hidden_bytes
         record.qos = gpu.qos_rank
         if gpu.left_share is not None:
             record.left_q32 = _within(gpu.left_share * ONE_Q32, ONE_Q32)

@@ -66,6 +66,14 @@ class GPUMeter:
         """Return the factor that is in force; what was learned is kept for when MPS has ended."""
         return self.trim.k if self.is_time_shared else 1.0
 
+    @property
+    def hidden_bytes(self) -> int:
+        """Return what counts for the limit of memory beyond the page.
+
+        Nothing under MPS, where one process holds what belongs to several workers.
+        """
+        return 0 if self.is_under_mps else self.account.hidden_bytes
+
     def hold(self, share: float) -> None:
         """Note the share that is in force in this turn."""
         self._share = max(self._share, share)

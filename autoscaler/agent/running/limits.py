@@ -34,6 +34,7 @@ def terms_of(kept: KeptWorker, rules: LimitRules, share_of: Callable[[str], floa
                 uuid=uuid,
                 share=share_of(uuid),
                 memory_limit_bytes=worker.vram_limit_bytes,
+                hidden_bytes=meter.hidden_bytes if rules.counts_contexts else 0,
                 qos_rank=worker.qos_rank,
                 trim_k=meter.trim_k,
                 left_share=meter.left_share,

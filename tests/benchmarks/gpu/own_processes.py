@@ -21,6 +21,8 @@ from tests.fakes.gpu.cards import CardTraits, make_cards
 
 ROOT = Path(__file__).resolve().parents[3]
 LINES_OF_A_LOG = 3
+CODE_BYTES = 84 * 2**20
+"""Of kernels, on the fake card: as PyTorch was seen to have on an H100."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +40,7 @@ class Running:
         """Return what its processes need to see the card; a fake one is its own."""
         if not self.is_fake:
             return os.environ
-        cards = make_cards(self.folder_of(experiment) / "cards", CardTraits())
+        cards = make_cards(self.folder_of(experiment) / "cards", CardTraits(code_bytes=CODE_BYTES))
         try:
             return os.environ | cards.environment()
         finally:

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import urllib3
 
-from autoscaler.agent.pages.abi import CTL_FILE
+from autoscaler.agent.pages.abi import CTL_FILE, Ctl
 from autoscaler.agent.pages.folders import folders_within
 from autoscaler.agent.pages.use_page import UsePage
 from autoscaler.agent.pages.use_reading import UseReading
@@ -48,6 +48,11 @@ class Pod:
     def held_bytes(self) -> int:
         """Return what its processes hold by their page of use.  Raises ``ExperimentError``."""
         return self._reading().memory_bytes(0)
+
+    def hidden_bytes(self) -> int:
+        """Return what the agent says that it holds beyond its page of use."""
+        page = folders_within(self.root).control / CTL_FILE
+        return int(Ctl.from_buffer_copy(page.read_bytes()).gpu[0].hidden_bytes)
 
     def launches(self) -> int:
         """Return how many launches its limiters have counted.  Raises ``ExperimentError``."""

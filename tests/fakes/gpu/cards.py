@@ -38,6 +38,8 @@ class CardTraits:
     total_bytes: int = 80 * GIB
     nvml_reserved_bytes: int = 0
     context_bytes: int = 545 * MIB
+    code_bytes: int = 0
+    """Of kernels, taken at the first launch in a context."""
     compute_major: int = 9
     compute_minor: int = 0
     multiprocessors: int = 132
@@ -163,6 +165,7 @@ class _CTraits(ctypes.Structure):
         ("total_bytes", ctypes.c_uint64),
         ("nvml_reserved_bytes", ctypes.c_uint64),
         ("context_bytes", ctypes.c_uint64),
+        ("code_bytes", ctypes.c_uint64),
         ("compute_major", ctypes.c_uint32),
         ("compute_minor", ctypes.c_uint32),
         ("multiprocessors", ctypes.c_uint32),

@@ -18,6 +18,7 @@ def test_terms_are_written_in_the_units_of_the_page():
         burst_s=0.02,
         inflight_s=0.05,
         left_share=0.75,
+        hidden_bytes=7,
     )
 
     record = encode(Terms(pod_uid=POD_UID, gpus=(gpu,))).gpu[0]
@@ -25,7 +26,7 @@ def test_terms_are_written_in_the_units_of_the_page():
     assert (record.uuid, record.qos, record.flags) == (b"GPU-0a", 3, 0)
     assert (record.share_q32, record.trim_k_q16) == (ONE_Q32 // 4, ONE_Q16 * 3 // 2)
     assert (record.burst_ns, record.inflight_ns) == (20_000_000, 50_000_000)
-    assert record.memory_limit_bytes == GIB
+    assert (record.memory_limit_bytes, record.hidden_bytes) == (GIB, 7)
     assert record.left_q32 == ONE_Q32 * 3 // 4
 
 

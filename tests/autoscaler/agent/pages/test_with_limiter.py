@@ -46,6 +46,14 @@ def test_terms_are_in_force_for_every_gpu(pages, process):
     assert process.call("tf_memory_limit_bytes", 1) == 2 * GIB
 
 
+def test_what_the_agent_finds_beyond_the_slots_counts_for_the_limit(pages, process):
+    _apply(pages, hidden_bytes=GIB // 4)
+
+    granted = [process.call("tf_reserve", 1, size) for size in (GIB // 2, GIB // 2, GIB // 4)]
+
+    assert granted == [1, 0, 1]
+
+
 def test_memory_and_denials_of_a_process_are_seen(pages, process):
     granted = [process.call("tf_reserve", 1, size) for size in (GIB // 2, GIB)]
 

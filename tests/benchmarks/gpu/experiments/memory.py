@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from tests.benchmarks.gpu.lab import Lab
 from tests.benchmarks.gpu.outcomes import CannotRunError, ExperimentError, Row
 from tests.benchmarks.gpu.pods import Limits, Pod
+from tests.components.processes import until
 
 GIB, MIB = 2**30, 2**20
 CHUNKS = 32
@@ -18,6 +19,8 @@ CHUNKS = 32
 BLOCKS = 64
 """That the limit is divided into where two processes race for it."""
 OUT_OF_MEMORY = 2
+CODE_SEEN_S = 8.0
+"""The agent takes some seconds to believe what the driver says of the code of kernels."""
 LEAST_LIMIT_BYTES = 2 * GIB
 PROGRAM_PATHS = {
     "plain": "cuMemAlloc",
@@ -109,7 +112,8 @@ def _limit_bytes(lab: Lab) -> int:
 def _grow_program(lab: Lab, pod: Pod, path: str, limit_bytes: int) -> None:
     chunk_bytes, name = limit_bytes // CHUNKS, PROGRAM_PATHS[path]
     used_before_bytes = lab.nvml.memory_used_bytes()
-    with _asking(lab, lab.program("memory"), pod) as (ask, pid):
+    with _asking(lab, lab.program("memory", "--launch", "yes"), pod) as (ask, pid):
+        _wait_for_code(pod)
         taken, result = 0, 0
         # Some more than fit, and no more: what is not refused must not fill the card.
         while result == 0 and taken <= CHUNKS + 2:
@@ -131,11 +135,22 @@ def _grow_torch(lab: Lab, pod: Pod, name: str, settings: str, limit_bytes: int) 
     used_before_bytes = lab.nvml.memory_used_bytes()
     added = {"PYTORCH_CUDA_ALLOC_CONF": settings}
     with _asking(lab, command, pod, added) as (ask, pid):
+        _wait_for_code(pod)
         grown = ask("grow")
         peak_bytes = lab.memory_bytes_of([pid], used_before_bytes)
         is_refused = grown["refused_by"] == "OutOfMemoryError"
         _rows(lab, f"PyTorch, {name}", peak_bytes, limit_bytes, is_refused=is_refused)
         _row_of_use(lab, f"PyTorch, {name}", is_usable=ask("free")["is_usable"])
+
+
+def _wait_for_code(pod: Pod) -> None:
+    """Wait until what the driver has loaded counts; it may be nothing."""
+    with suppress(TimeoutError):
+        until(
+            lambda: pod.hidden_bytes() > 0,
+            what="code of kernels counts for the limit",
+            deadline_s=CODE_SEEN_S,
+        )
 
 
 def _rows(lab: Lab, name: str, peak_bytes: int, limit_bytes: int, *, is_refused: bool) -> None:

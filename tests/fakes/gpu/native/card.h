@@ -30,6 +30,7 @@ struct fake_card_traits {
   uint64_t total_bytes;
   uint64_t nvml_reserved_bytes; /* part of what NVML calls used in version 1 and reserved in 2 */
   uint64_t context_bytes;
+  uint64_t code_bytes; /* of kernels, taken at the first launch in a context */
   uint32_t compute_major;
   uint32_t compute_minor;
   uint32_t multiprocessors;

@@ -38,6 +38,7 @@ void cuda_context_close(CUcontext context) {
   uint64_t now_ns = fake_card_enter(view);
   fake_context_close(view->device, context->index, now_ns);
   fake_memory_give(view, view->card->traits.context_bytes);
+  if (context->has_code) fake_memory_give(view, view->card->traits.code_bytes);
   fake_card_leave(view);
   context->is_alive = false;
   for (CUstream stream = context->streams; stream != NULL; stream = stream->next) {

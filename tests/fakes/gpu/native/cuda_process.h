@@ -44,6 +44,7 @@ struct CUctx_st {
   int index; /* in the device model */
   unsigned references; /* of a primary one */
   bool is_alive;
+  bool has_code;
   struct CUstream_st zero;
   CUstream streams; /* zero first */
 };

@@ -88,10 +88,17 @@ CUresult cuda_order_streams(CUstream stream, uint64_t now_ns) {
   return CUDA_SUCCESS;
 }
 
+/* As a driver does that loads kernels when they are first launched.  Inside the card. */
+static bool has_code(CUcontext context, const struct fake_card_view *view) {
+  context->has_code = context->has_code || fake_memory_take(view, view->card->traits.code_bytes);
+  return context->has_code;
+}
+
 CUresult cuda_put(CUstream stream, const struct work *work, uint64_t *ticket) {
   struct fake_card_view *view = cuda_view(stream->context->device);
   uint64_t now_ns = fake_card_enter(view);
-  CUresult result = cuda_order_streams(stream, now_ns);
+  CUresult result = has_code(stream->context, view) ? cuda_order_streams(stream, now_ns)
+                                                    : CUDA_ERROR_OUT_OF_MEMORY;
   if (result == CUDA_SUCCESS) {
     *ticket = fake_launch(view->device, stream->context->index, stream->index, work->length_ns,
                           now_ns);

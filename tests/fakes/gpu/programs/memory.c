@@ -1,6 +1,6 @@
 /* memory: takes and gives back memory by every path.
  *
- *   --device N (0)
+ *   --device N (0)   --launch yes|no (no: an empty kernel at the start, so that its code is loaded)
  *
  * Commands on stdin, one a line: "take PATH BYTES" with PATH one of plain, pitch, managed, async,
  * stream (of its own), pool (the same), create, array, graph; "give" (what was taken last); "wait"
@@ -160,6 +160,12 @@ static void answer(Result result) {
          (int)getpid(), free_bytes, total_bytes);
 }
 
+static void launch_once(void) {
+  const struct place place = open_place(device);
+  MUST(launch_turns(&place, 1, stream));
+  MUST(cuCtxSynchronize());
+}
+
 int main(int count, char **words) {
   char line[256];
   Handle context;
@@ -173,6 +179,7 @@ int main(int count, char **words) {
   }
   MUST(cuCtxSetCurrent(context));
   MUST(cuStreamCreate(&stream, 1));
+  if (strcmp(option(count, words, "launch", "no"), "yes") == 0) launch_once();
   make_pools();
   answer(0);
   while (fgets(line, sizeof line, stdin) != NULL) answer(obey(line));
