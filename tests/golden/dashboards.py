@@ -19,6 +19,8 @@ SCHEMA_VERSION = 39
 """Of Grafana 11; newer ones read it and carry it over to theirs."""
 WIDTH, HEIGHT, ROW_HEIGHT, STAT_HEIGHT = 24, 8, 1, 4
 REFRESH = "30s"
+TAG = "tensor-fusion"
+"""By which the dashboards find one another."""
 ON_CHANGE_OF_TIME, BY_NAME = 2, 1
 """When a variable is asked for again, and how its values are sorted."""
 DASHBOARD_FIELDS = {"uid", "title", "description", "shorthands", "variables", "annotations", "rows"}
@@ -58,7 +60,7 @@ def dashboard_json(board: Mapping[str, Any]) -> str:
         "uid": board["uid"],
         "title": board["title"],
         "description": board["description"],
-        "tags": ["tensor-fusion"],
+        "tags": [TAG],
         "schemaVersion": SCHEMA_VERSION,
         "editable": True,
         "graphTooltip": 1,
@@ -87,8 +89,8 @@ def _panels(rows: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
     for row in rows:
         number += 1
         place = {"h": ROW_HEIGHT, "w": WIDTH, "x": 0, "y": top}
-        yield {"id": number, "type": "row", "title": row["title"], "collapsed": False,
-               "gridPos": place, "panels": []}  # fmt: skip
+        head = {"id": number, "type": "row", "title": row["title"]}
+        yield {**head, "collapsed": False, "gridPos": place, "panels": []}
         left, top, height = 0, top + ROW_HEIGHT, 0
         for panel in row["panels"]:
             number += 1
@@ -187,8 +189,8 @@ def _overrides(panel: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _source_variable() -> dict[str, Any]:
-    return {"name": "datasource", "type": "datasource", "label": "Prometheus", "query": "prometheus",
-            "refresh": 1, "hide": 0}  # fmt: skip
+    named = {"name": "datasource", "label": "Prometheus"}
+    return {**named, "type": "datasource", "query": "prometheus", "refresh": 1, "hide": 0}
 
 
 def _variable(variable: Mapping[str, Any]) -> dict[str, Any]:
@@ -215,7 +217,7 @@ def _annotation(annotation: Mapping[str, Any]) -> dict[str, Any]:
         "enable": True,
         "datasource": SOURCE,
         "iconColor": annotation["color"],
-        # A change is looked for in each minute, once.
+        # As long as the offset in the query: each change is seen once.
         "target": {"refId": "Anno", "expr": query, "interval": "60s", "range": True},
         "titleFormat": annotation["name"],
         "textFormat": annotation["text"],
@@ -223,8 +225,9 @@ def _annotation(annotation: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _link_to_the_others() -> dict[str, Any]:
-    return {"type": "dashboards", "title": "TensorFusion", "tags": ["tensor-fusion"],
-            "asDropdown": True, "includeVars": True, "keepTime": True}  # fmt: skip
+    taken_along = {"includeVars": True, "keepTime": True}
+    found = {"type": "dashboards", "tags": [TAG], "asDropdown": True}
+    return {"title": "TensorFusion", **found, **taken_along}
 
 
 OPTIONS: Mapping[str, dict[str, Any]] = {
