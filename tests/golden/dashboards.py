@@ -151,6 +151,8 @@ def _defaults(panel: Mapping[str, Any]) -> dict[str, Any]:
         defaults |= {"min": 0, "max": panel["max"]}
     if "decimals" in panel:
         defaults["decimals"] = panel["decimals"]
+    if panel["kind"] == "table":
+        defaults["custom"] = {"align": "auto", "inspect": False}
     if is_series:
         style = "dashed" if len(thresholds) > 1 else "off"
         stacking = "normal" if panel.get("stacked") else "none"
@@ -226,8 +228,9 @@ def _annotation(annotation: Mapping[str, Any]) -> dict[str, Any]:
 
 def _link_to_the_others() -> dict[str, Any]:
     taken_along = {"includeVars": True, "keepTime": True}
-    found = {"type": "dashboards", "tags": [TAG], "asDropdown": True}
-    return {"title": "TensorFusion", **found, **taken_along}
+    found = {"type": "dashboards", "tags": [TAG], "asDropdown": True, "targetBlank": False}
+    shown = {"title": "TensorFusion", "icon": "external link", "tooltip": ""}
+    return {**shown, **found, **taken_along}
 
 
 OPTIONS: Mapping[str, dict[str, Any]] = {
@@ -235,12 +238,22 @@ OPTIONS: Mapping[str, dict[str, Any]] = {
         "colorMode": "value",
         "graphMode": "area",
         "textMode": "auto",
+        "justifyMode": "auto",
+        "orientation": "auto",
+        "wideLayout": True,
+        "showPercentChange": False,
+        "percentChangeColorMode": "standard",
         "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
     },
-    "table": {"showHeader": True, "cellHeight": "sm"},
+    "table": {"showHeader": True, "cellHeight": "sm", "frameIndex": 0},
     "timeseries": {
-        "legend": {"displayMode": "table", "placement": "bottom", "calcs": ["lastNotNull", "max"]},
+        "legend": {
+            "showLegend": True,
+            "displayMode": "table",
+            "placement": "bottom",
+            "calcs": ["lastNotNull", "max"],
+        },
         "tooltip": {"mode": "multi", "sort": "desc"},
     },
 }
-"""Kind of a panel to what all of its kind have."""
+"""Kind of a panel to what all of its kind have; all fields that Grafana's schema requires."""

@@ -18,6 +18,7 @@ ALERTS = {rule["alert"]: rule for group in GROUPS for rule in group["rules"]}
 CASES = yaml.safe_load(Path(__file__).with_name("alert_cases.yaml").read_text(encoding="utf-8"))
 PRIORITIES = {"critical": "P0", "warning": "P1", "info": "P2"}
 RUNBOOKS = ROOT / "docs" / "runbooks.md"
+RUNBOOK = RUNBOOKS.read_text(encoding="utf-8")
 PARTS_OF_A_RUNBOOK = ("Means", "Users notice", "First look", "Cure")
 SHOWN = re.compile(r"\{\{ \$(?:labels\.(\w+)|value \| \w+) \}\}")
 
@@ -118,12 +119,18 @@ def test_an_alert_leads_to_a_section_that_helps(name):
 
 
 def test_the_runbooks_have_one_section_for_each_alert_with_all_parts():
-    sections = re.split(r"^### ", RUNBOOKS.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+    sections = re.split(r"^### ", RUNBOOK, flags=re.MULTILINE)[1:]
     titles = [section.partition("\n")[0] for section in sections]
 
     assert titles == list(ALERTS)
     for section in sections:
         assert tuple(re.findall(r"^\*\*(.+?)\.\*\*", section, re.MULTILINE)) == PARTS_OF_A_RUNBOOK
+
+
+@pytest.mark.parametrize("query", re.findall(r"```promql\n(.+?)```", RUNBOOK, re.DOTALL))
+def test_a_query_of_the_runbooks_has_data(query, installation):
+    assert problems(parsed(installation.url, query)) == []
+    assert most(installation.url, query, installation.end_s, over_s=0)
 
 
 def test_the_operator_gets_the_same_groups():
