@@ -10,7 +10,9 @@ from recommender.report.jsonform import render_schema
 from recommender.report.options import RenderOptions
 from recommender.report.renderers import RENDERERS
 from recommender.resources import GIB
+from tests.golden.alert_rules import RULES, prometheus_rule
 from tests.golden.api_pages import annotations_page, kinds_page
+from tests.golden.dashboards import PANELS, dashboard_json, read_panels
 from tests.golden.reference import cli_page, metrics_page, reasons_page, settings_page
 from tests.recommender.report.builders import Row, report, tflops, vram
 from tests.recommender.report.fleets import varied_report
@@ -52,4 +54,9 @@ def golden_files() -> dict[Path, str]:
     }
     files |= {CRDS / f"{kind.plural}.yaml": definition_yaml(kind) for kind in KINDS}
     files |= {SCHEMA: render_schema(), OPENAPI: render_description()}
+    files |= {RULES.with_name("prometheus-rule.yaml"): prometheus_rule()}
+    files |= {
+        PANELS.parent / f"{path.stem}.json": dashboard_json(read_panels(path))
+        for path in sorted(PANELS.glob("*.yaml"))
+    }
     return files | {REFERENCE / k: v for k, v in pages.items()}
