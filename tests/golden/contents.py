@@ -11,6 +11,7 @@ from recommender.report.options import RenderOptions
 from recommender.report.renderers import RENDERERS
 from recommender.resources import GIB
 from tests.golden.api_pages import annotations_page, kinds_page
+from tests.golden.chart import chart_files
 from tests.golden.reference import cli_page, metrics_page, reasons_page, settings_page
 from tests.recommender.report.builders import Row, report, tflops, vram
 from tests.recommender.report.fleets import varied_report
@@ -51,5 +52,6 @@ def golden_files() -> dict[Path, str]:
         "kinds.md": kinds_page(),
     }
     files |= {CRDS / f"{kind.plural}.yaml": definition_yaml(kind) for kind in KINDS}
+    files |= chart_files()
     files |= {SCHEMA: render_schema(), OPENAPI: render_description()}
     return files | {REFERENCE / k: v for k, v in pages.items()}
