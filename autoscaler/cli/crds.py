@@ -69,7 +69,7 @@ def remove(
     """Delete the CustomResourceDefinitions of a cluster, and with them all objects of their kinds.
 
     What an uninstall keeps ends here. Definitions of other operators, without our label, stay; so
-    does everything while a controller or an autoscaler works.
+    does everything while a controller is installed.
     """
     from autoscaler.cli.crds_remove import RemoveFlags, run_remove
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from autoscaler.api.names import AUTOSCALER_LEASE, CONTROLLER_LEASE
+from autoscaler.api.names import CONTROLLER_LEASE
 from autoscaler.cli.exits import ExitCode
 from autoscaler.cli.output import print_result
 from autoscaler.cli.terminal import is_terminal
-from autoscaler.errors import AutoscalerError, UsageError
+from autoscaler.errors import AutoscalerError, NotFoundError, UsageError
 from autoscaler.kube.api_server import ApiServer
-from autoscaler.kube.lease_watch import active_leader
+from autoscaler.kube.resource import DEPLOYMENTS
 from autoscaler.version import tool_version
 from autoscaler.workloads.leaving.removing import Doomed, doomed, remove
 
@@ -33,7 +33,7 @@ def run_remove(flags: RemoveFlags) -> ExitCode:
     """Delete our definitions and print what went with them.
 
     Raises ``UsageError`` where that was not said or nobody can be asked, ``AutoscalerError`` where
-    an installation works, and ``KubeError``.
+    an installation is there, and ``KubeError``.
     """
     if not (flags.deletes_data or flags.is_dry_run):
         raise UsageError(
@@ -59,14 +59,14 @@ def run_remove(flags: RemoveFlags) -> ExitCode:
 
 
 def _require_nobody(api: ApiServer, namespace: str) -> None:
-    """Raise ``AutoscalerError`` where a process of ours still works with the objects."""
-    for lease in (CONTROLLER_LEASE, AUTOSCALER_LEASE):
-        leader = active_leader(api, lease, namespace=namespace)
-        if leader:
-            raise AutoscalerError(
-                f"{leader} works (it renews Lease {namespace}/{lease}); uninstall first: "
-                "helm uninstall, or tfa leave and kubectl delete -k deploy/kustomize"
-            )
+    """Raise ``AutoscalerError`` where an installation works with the objects."""
+    # The Lease and the Deployment have one name.
+    with suppress(NotFoundError):
+        api.get(DEPLOYMENTS, CONTROLLER_LEASE, namespace, is_metadata_only=True)
+        raise AutoscalerError(
+            f"Deployment {namespace}/{CONTROLLER_LEASE} works with these objects; uninstall first: "
+            "helm uninstall, or tfa leave and kubectl delete -k deploy/kustomize"
+        )
 
 
 def _is_agreed(api: ApiServer, definitions: tuple[Doomed, ...]) -> bool:

@@ -53,9 +53,10 @@ class Helm:
             err=done.stderr,
         )
 
-    def template(self, *values: str) -> Ended:
-        """Render the chart with values such as ``profile=full``."""
-        return self.run("template", RELEASE, CHART, *setting(values))
+    def template(self, *values: str, shows: str = "") -> Ended:
+        """Render the chart, or one of its templates, with values such as ``profile=full``."""
+        only = ["--show-only", shows] if shows else []
+        return self.run("template", RELEASE, CHART, *only, *setting(values))
 
     def objects(self, *values: str) -> dict[Key, dict[str, Any]]:
         """Return what the chart renders, as (kind, namespace, name) to object."""
