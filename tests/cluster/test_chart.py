@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 
 import pytest
 import yaml
 
 from autoscaler.api.kinds import KINDS
 from autoscaler.api.names import AGENT_NAMESPACE, NAMESPACE, SCHEMA, SCHEMA_LABEL
+from autoscaler.cli.stated_input import StatedOptions, read_stated
 from tests.cluster.helm import CHART, PROMETHEUS, Helm, counted, keyed
 from tests.cluster.kubectl import run_kubectl
 from tests.cluster.test_installation import INSTALLATION
@@ -334,3 +336,41 @@ def test_a_certificate_of_cert_manager_is_only_read_by_us(helm):
     ]
     documented["spec"]["issuerRef"] |= {"group": "cert-manager.io", "name": "authority"}
     assert certificate == documented
+
+
+def documented(language):
+    """Return the blocks of a language in the page about installing."""
+    page = (CHART.parents[2] / "docs" / "install.md").read_text(encoding="utf-8")
+    return re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
+
+
+def test_every_documented_install_renders(helm, tmp_path):
+    for values in documented("yaml"):
+        name = re.match(r"# (\S+\.yaml)", values)[1]
+        (tmp_path / name).write_text(values, encoding="utf-8")
+    commands = [
+        line
+        for block in documented("console")
+        for line in block.replace("\\\n", "").splitlines()
+        if line.startswith("helm install")
+    ]
+
+    for command in commands:
+        _, _, release, chart, *words = shlex.split(command)
+        words = [str(tmp_path / word) if word.endswith(".yaml") else word for word in words]
+        objects = keyed(helm.run("template", release, CHART.parents[2] / chart, *words).well().out)
+        assert container(objects, AUTOSCALER)["image"].startswith("images.example.com/")
+    assert len(commands) == len(VALUES)
+
+
+def test_the_documented_files_are_read_by_the_process(helm, tmp_path):
+    [values] = [each for each in documented("yaml") if "workloads:" in each]
+    (tmp_path / "values.yaml").write_text(values, encoding="utf-8")
+    words = ("--values", tmp_path / "values.yaml")
+    objects = keyed(helm.run("template", "tfa", CHART, *words).well().out)
+    [files] = [each["data"] for key, each in objects.items() if key[0] == "ConfigMap"]
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+
+    options = StatedOptions(workloads=tmp_path / "workloads.yaml", config=tmp_path / "tfa.yaml")
+    assert [row.key for row in read_stated(options).rows] == [("team-a", "chat")]

@@ -321,10 +321,10 @@ def test_recommend_only_works_without_any_right(story):
 
     story.helm.install(*image, f"autoscaler.args={{{','.join(own)}}}").well()
     until(lambda: status_of(f"http://{LOOPBACK}:{health}/readyz") == 200, what="it is ready")
-    shown = status_of(f"http://{LOOPBACK}:{page}/")
+    until(lambda: status_of(f"http://{LOOPBACK}:{page}/") == 200, what="its page is shown")
     story.helm.run("uninstall", "tfa").well()
 
-    assert shown == 200
+    assert story.plane.kubectl("-n", NAMESPACE, "get", "serviceaccounts", "-o", "name").out == ""
 
 
 def test_an_installation_by_kubectl_is_told_apart(story):
