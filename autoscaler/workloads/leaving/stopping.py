@@ -17,7 +17,11 @@ MOST_S = 120.0
 
 
 def stop_controller(
-    api: ApiServer, *, namespace: str, steady_s: Callable[[], float] = time.monotonic
+    api: ApiServer,
+    *,
+    namespace: str,
+    wait: Callable[[float], None] = time.sleep,
+    steady_s: Callable[[], float] = time.monotonic,
 ) -> None:
     """Scale the controller's Deployment to 0, and wait until nobody renews its Lease.
 
@@ -29,7 +33,9 @@ def stop_controller(
         # The Lease and the Deployment have one name.
         api.merge_patch(DEPLOYMENTS, CONTROLLER_LEASE, none, namespace, subresource="scale")
     end_s = steady_s() + MOST_S
-    while leader := active_leader(api, CONTROLLER_LEASE, namespace=namespace):
+    while leader := active_leader(
+        api, CONTROLLER_LEASE, namespace=namespace, wait=wait, steady_s=steady_s
+    ):
         if steady_s() > end_s:
             raise AutoscalerError(
                 f"the controller {leader} still leads {MOST_S:.0f} s after its Deployment "
