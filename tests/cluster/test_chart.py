@@ -16,6 +16,7 @@ from tests.cluster.helm import CHART, PROMETHEUS, Helm, counted, keyed
 from tests.cluster.kubectl import run_kubectl
 from tests.cluster.test_installation import INSTALLATION
 from tests.components.fixtures import needed_program
+from tests.golden.chart import chart_files
 
 BESIDE = (
     "profile=beside-upstream",
@@ -274,6 +275,7 @@ def test_values_of_processes_reach_their_pods(helm):
         "webhook.replicas=1",
         "webhook.openAfter=10m",
         "controller.nodeSelector.role=system",
+        "controller.priorityClassName=system-cluster-critical",
         "autoscaler.args={--tick=30s}",
         "agent.kubeletRoot=/data/kubelet",
         "agent.runtimeClassName=nvidia",
@@ -292,7 +294,9 @@ def test_values_of_processes_reach_their_pods(helm):
     ]
     # A budget that lets nobody go would keep nodes from being drained.
     assert ("PodDisruptionBudget", NAMESPACE, "tensor-fusion-webhook") not in objects
-    assert objects[CONTROLLER]["spec"]["template"]["spec"]["nodeSelector"] == {"role": "system"}
+    controller = objects[CONTROLLER]["spec"]["template"]["spec"]
+    assert controller["nodeSelector"] == {"role": "system"}
+    assert controller["priorityClassName"] == "system-cluster-critical"
     assert container(objects, AUTOSCALER)["args"][-1] == "--tick=30s"
     assert objects["ConfigMap", NAMESPACE, "tensor-fusion-control"]["data"] == {"mode": "apply"}
     assert agent["runtimeClassName"] == "nvidia"
@@ -317,6 +321,47 @@ def test_components_of_kustomize_are_values(helm, full, value, component, right)
     assert added == keyed(shipped.read_text(encoding="utf-8"))
     assert {rule["resources"][0] for each in added.values() for rule in each.get("rules", [])} == {
         right
+    }
+
+
+def metrics_from(objects, name):
+    return objects["NetworkPolicy", NAMESPACE, name]["spec"]["ingress"][0]["from"]
+
+
+@pytest.mark.parametrize("is_standalone", [False, True])
+def test_metrics_are_left_to_whom_values_name_but_for_clients_of_workers(helm, is_standalone):
+    objects = helm.objects(
+        "profile=full",
+        f"standaloneWorkers.enabled={str(is_standalone).lower()}",
+        "networkPolicy.metricsFrom[0].namespaceSelector.matchLabels.team=monitoring",
+    )
+    named = [{"namespaceSelector": {"matchLabels": {"team": "monitoring"}}}]
+
+    assert metrics_from(objects, "tensor-fusion-autoscaler") == named
+    everybody = [{"namespaceSelector": {}}]
+    assert metrics_from(objects, "tensor-fusion-controller") == (
+        everybody if is_standalone else named
+    )
+
+
+def test_policies_can_be_left_to_somebody_else(helm):
+    objects = helm.objects("profile=full", "networkPolicy.enabled=false")
+
+    assert counted(objects)["NetworkPolicy"] == 0
+
+
+def test_every_template_is_made_of_a_manifest_or_known():
+    folder = CHART / "templates"
+    found = {path for path in folder.rglob("*") if path.is_file()}
+
+    assert {path.name for path in found - chart_files().keys()} == {
+        "NOTES.txt",
+        "_helpers.tpl",
+        "autoscaler-beside-upstream.yaml",
+        "autoscaler-files.yaml",
+        "certificate.yaml",
+        "checks.yaml",
+        "leave.yaml",
     }
 
 

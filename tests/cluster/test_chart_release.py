@@ -5,6 +5,7 @@ The tests of the module tell one story, in this order.
 
 from __future__ import annotations
 
+import json
 import threading
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -35,10 +36,14 @@ from tests.cluster.webhook_process import enabled_pod, is_asked
 from tests.components.fixtures import needed_program
 from tests.components.processes import LOOPBACK, free_port, status_of, until
 from tests.components.programs import CLUSTER_PROGRAMS
-from tests.components.servers import start_prometheus
+from tests.components.servers import scrape_config, start_exporter, start_prometheus
+from tests.components.worker_metrics import TFLOPS
+from tests.components.worker_series import worker_labels
 
 AMOUNTS = {"is_local_gpu": "true", "tflops_limit": "10", "vram_limit": "4Gi"}
 TEAM, NODE = "team", "node"
+USE = [{"labels": worker_labels(TEAM, "chat", "chat-0"), "values": {TFLOPS.name: 20.0}}]
+"""What the Prometheus of the story measures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +94,8 @@ def story(tmp_path_factory, prometheus_binaries):
     folder = tmp_path_factory.mktemp("release")
     with (
         start_control_plane(folder) as plane,
-        start_prometheus(folder / "prometheus") as prometheus,
+        start_exporter(folder / "exporter", USE) as exporter,
+        start_prometheus(folder / "prometheus", config=scrape_config(exporter.url)) as prometheus,
         temporary_node(plane, NODE),
         FakeKubelet(plane, [NODE], folder / "kubelet"),
     ):
@@ -200,6 +206,23 @@ def test_an_upgrade_and_a_roll_back_keep_the_webhook_and_what_users_set(story):
     assert story.ours(*control)["data"] == {"paused": "true"}
     pool = story.plane.kubectl("get", "gpupool", "default-pool", "-o", "json").json
     assert pool["metadata"]["labels"] == {"of": "a-user"}
+
+
+def test_a_switch_that_somebody_changed_by_hand_is_told_and_not_overwritten(story):
+    def switch(mode):
+        data = json.dumps({"data": {"mode": mode}})
+        words = ("patch", "configmap", CONTROL_CONFIG_MAP, "--type=merge", "-p", data)
+        story.plane.kubectl("-n", NAMESPACE, *words).well()
+
+    story.helm.upgrade(*story.values, "mode=apply").well()
+    switch("recommend")
+    refused = story.helm.upgrade(*story.values, "mode=apply")
+    kept = story.ours("configmap", CONTROL_CONFIG_MAP)["data"]["mode"]
+    switch(None)
+    story.helm.upgrade(*story.values).well()
+
+    assert (refused.code, kept) == (1, "recommend")
+    assert 'conflict with "kubectl-patch" using v1: .data.mode' in refused.err
 
 
 def test_an_uninstall_leaves_nobody_waiting_and_keeps_what_users_wrote(story):

@@ -116,7 +116,7 @@ def _of_service(name: str) -> Iterator[Template]:
     yield Template(
         f"{name}/network-policy.yaml",
         policy if is_autoscaler else f"and ({FULL}) {policy}",
-        (_FROM, _PAGE) if is_autoscaler else (_FROM,),
+        _REACH[name],
     )
 
 
@@ -245,6 +245,17 @@ _PAGE = Edit(
     "        {{- toYaml . | nindent 8 }}\n"
     "        {{- end }}\n",
 )
+_FROM_CLIENTS = Edit(
+    _FROM.place,
+    f"        {{{{- if {_STANDALONE} }}}}\n"
+    "        # Clients of remote workers ask there where theirs are.\n"
+    "        - namespaceSelector: {}\n"
+    "        {{- else }}\n"
+    f"{_FROM.text}"
+    "        {{- end }}\n",
+)
+_REACH = {"webhook": (_FROM,), "controller": (_FROM_CLIENTS,), "autoscaler": (_FROM, _PAGE)}
+"""Who may reach a service."""
 _MODE = Edit(
     r"^  namespace: tensor-fusion-autoscaler\n",
     "  namespace: tensor-fusion-autoscaler\n"

@@ -25,6 +25,9 @@ nodeSelector:
 tolerations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
+{{- with .of.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
 {{- with .of.runtimeClassName }}
 runtimeClassName: {{ . }}
 {{- end }}
