@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import threading
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 
 import pytest
@@ -24,6 +24,7 @@ from autoscaler.api.names import (
 )
 from autoscaler.kube.resource import PODS
 from autoscaler.kube.webhook_entries import WEBHOOKS
+from tests.cluster.agent_process import start_agent
 from tests.cluster.chart_image import account_values, image_values, write_program
 from tests.cluster.control_plane import start_control_plane
 from tests.cluster.helm import CHART, Helm, setting
@@ -39,9 +40,10 @@ from tests.components.programs import CLUSTER_PROGRAMS
 from tests.components.servers import scrape_config, start_exporter, start_prometheus
 from tests.components.worker_metrics import TFLOPS
 from tests.components.worker_series import worker_labels
+from tests.fakes.gpu.cards import CardTraits, make_cards
 
 AMOUNTS = {"is_local_gpu": "true", "tflops_limit": "10", "vram_limit": "4Gi"}
-TEAM, NODE = "team", "node"
+TEAM, NODE, GPU_NODE = "team", "node", "node-with-gpus"
 USE = [{"labels": worker_labels(TEAM, "chat", "chat-0"), "values": {TFLOPS.name: 20.0}}]
 """What the Prometheus of the story measures."""
 
@@ -171,6 +173,23 @@ def test_a_process_works_under_the_rights_of_the_chart(story, component):
     until(lambda: status_of(f"{health}/readyz") == 200, what=f"the {component} says it is ready")
     [log] = logs.glob(f"*{pod['metadata']['uid']}*/{component}/0.log")
     assert "forbidden" not in log.read_text(encoding="utf-8").lower()
+
+
+def test_an_agent_works_under_the_rights_of_the_chart(story):
+    folder = story.helm.folder / "agent"
+    cards = make_cards(folder / "cards", CardTraits())
+    with ExitStack() as stack:
+        stack.callback(cards.cards[0].close)
+        # It is no node of the kubelet, which would end the pod that the token belongs to.
+        stack.enter_context(temporary_node(story.plane, GPU_NODE))
+        agent = start_agent(story.plane, GPU_NODE, cards, folder, is_installed=True)
+        now = ("--grace-period=0", "--force")
+        stack.callback(story.plane.kubectl, "delete", "pods", "-n", AGENT_NAMESPACE, "--all", *now)
+        stack.callback(agent.process.stop)
+        stack.callback(story.plane.kubectl, "delete", "gpus", "--all")
+        until(lambda: story.plane.kubectl("get", "gpus").out, what="the GPU object is there")
+
+        assert "forbidden" not in agent.process.log().lower()
 
 
 def test_a_second_installation_is_refused_with_the_name_of_the_first(story):
