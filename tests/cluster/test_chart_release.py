@@ -6,6 +6,7 @@ The tests of the module tell one story, in this order.
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ from tests.cluster.nodes import temporary_node
 from tests.cluster.rest import Rest, RestError
 from tests.cluster.spaces import Space, owning
 from tests.cluster.test_chart import VALUES
+from tests.cluster.test_leaving import Person
 from tests.cluster.webhook_process import enabled_pod, is_asked
 from tests.components.fixtures import needed_program
 from tests.components.processes import LOOPBACK, free_port, status_of, until
@@ -307,15 +309,19 @@ def test_data_stays_while_it_is_installed(story, tfa):
     assert "uninstall first: helm uninstall" in ended.err
 
 
-def test_the_end_of_the_data_has_to_be_said(story, tfa):
+def test_the_end_of_the_data_has_to_be_said(story, tfa, monkeypatch):
     story.helm.run("uninstall", "again").well()
 
     unsaid = remove_crds(story, tfa, "--yes")
     unasked = remove_crds(story, tfa, "--delete-data")
     planned = remove_crds(story, tfa, "--dry-run")
+    monkeypatch.setattr(sys, "stdin", Person("n\n"))
+    regretted = remove_crds(story, tfa, "--delete-data")
 
     assert (unsaid.code, "give --delete-data where that is meant" in unsaid.err) == (2, True)
     assert (unasked.code, "give --yes, or --dry-run" in unasked.err) == (2, True)
+    assert (regretted.code, regretted.out) == (130, "")
+    assert "workloadprofiles.tensor-fusion.ai: will be deleted, with 1 objects" in regretted.err
     assert "workloadprofiles.tensor-fusion.ai: would be deleted, with 1 objects" in planned.out
     assert story.space.get("workloadprofile", "small")["metadata"]["name"] == "small"
 
