@@ -39,6 +39,12 @@ def command(
         bool,
         typer.Option("--force", help="Go on although a controller leads, which undoes the work."),
     ] = False,
+    stop_controller: Annotated[
+        bool,
+        typer.Option(
+            "--stop-controller", help="Scale the controller to 0 first, and wait until none leads."
+        ),
+    ] = False,
     output: Annotated[
         LeaveFormat,
         typer.Option("-o", "--output", rich_help_panel=OUTPUT, help="Format of the result."),
@@ -51,7 +57,7 @@ def command(
 
     Pods behind our scheduling gate are deleted where a controller makes them anew, and lose the
     gate otherwise. Running workers and all objects of ours stay, and are listed. Scale the
-    controller to 0 first. Exit code 4 when a step failed.
+    controller to 0 first, or let --stop-controller do it. Exit code 4 when a step failed.
     """
     from autoscaler.cli.leave_run import LeaveFlags, run_leave
 
@@ -61,6 +67,7 @@ def command(
             is_dry_run=dry_run,
             is_agreed=yes,
             is_forced=force,
+            stops_controller=stop_controller,
             output=output,
             kubeconfig=kubeconfig,
         ),

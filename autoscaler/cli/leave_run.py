@@ -21,6 +21,7 @@ from autoscaler.kube.lease_watch import active_leader
 from autoscaler.version import tool_version
 from autoscaler.workloads.leaving.leaving import Action, Outcome, Step, Taken, leave, steps_now
 from autoscaler.workloads.leaving.remaining import remaining
+from autoscaler.workloads.leaving.stopping import stop_controller
 
 SENTENCES = {
     Action.EMPTY: "webhook configurations emptied",
@@ -37,6 +38,7 @@ class LeaveFlags:
     is_dry_run: bool
     is_agreed: bool
     is_forced: bool
+    stops_controller: bool
     output: LeaveFormat
     kubeconfig: Path | None
 
@@ -63,6 +65,8 @@ def run_leave(flags: LeaveFlags, terminal: Terminal) -> ExitCode:
         if steps and not flags.is_agreed and not _is_agreed(api, steps, len(stays[0].names)):
             terminal.note("nothing was changed")
             return ExitCode.INTERRUPTED
+        if flags.stops_controller:
+            stop_controller(api, namespace=flags.namespace)
         with terminal.progress("leave") as advance:
             taken = leave(api, progress=advance)
         _show(flags, taken, api)
@@ -77,6 +81,8 @@ def _show(flags: LeaveFlags, taken: Sequence[Taken], api: ApiServer) -> None:
 
 def _require_no_leader(api: ApiServer, flags: LeaveFlags, terminal: Terminal) -> None:
     """Raise ``AutoscalerError`` where a controller would undo the work at once."""
+    if flags.stops_controller and not flags.is_dry_run:
+        return
     leader = active_leader(api, CONTROLLER_LEASE, namespace=flags.namespace)
     if not leader:
         return
@@ -86,7 +92,9 @@ def _require_no_leader(api: ApiServer, flags: LeaveFlags, terminal: Terminal) ->
     )
     if not (flags.is_forced or flags.is_dry_run):
         scale = f"kubectl -n {flags.namespace} scale deployment {CONTROLLER_LEASE} --replicas=0"
-        raise AutoscalerError(f"{text}; scale it down first ({scale}), or go on with --force")
+        raise AutoscalerError(
+            f"{text}; scale it down first ({scale}, or --stop-controller), or go on with --force"
+        )
     terminal.note(f"note: {text}")
 
 

@@ -17,9 +17,12 @@ from tests.cluster.definitions import DEPLOY
 MANIFESTS = DEPLOY / "kustomize" / "agent"
 
 
-def agent_token(plane: ControlPlane, node: str) -> str:
-    """Return a token of the agent of a node, which must exist; it is valid for an hour."""
-    for name in ("namespace.yaml", "rbac.yaml"):
+def agent_token(plane: ControlPlane, node: str, *, is_installed: bool = False) -> str:
+    """Return a token of the agent of a node, which must exist; it is valid for an hour.
+
+    Namespace, account and rights are made of the manifests, unless they are installed already.
+    """
+    for name in () if is_installed else ("namespace.yaml", "rbac.yaml"):
         plane.kubectl("apply", "-f", MANIFESTS / name).well()
     pod = {
         "apiVersion": "v1",
@@ -37,10 +40,12 @@ def agent_token(plane: ControlPlane, node: str) -> str:
     return plane.kubectl("create", *account, *bound).well().out.strip()
 
 
-def agent_kubeconfig(plane: ControlPlane, node: str, folder: Path) -> Path:
-    """Write a kubeconfig for the agent of a node and return its path."""
+def agent_kubeconfig(
+    plane: ControlPlane, node: str, folder: Path, *, is_installed: bool = False
+) -> Path:
+    """Write a kubeconfig for the agent of a node and return its path; as ``agent_token``."""
     config = yaml.safe_load(plane.kubeconfig(ServiceAccount.AGENT).read_text(encoding="utf-8"))
-    config["users"][0]["user"] = {"token": agent_token(plane, node)}
+    config["users"][0]["user"] = {"token": agent_token(plane, node, is_installed=is_installed)}
     path = folder / f"kubeconfig-of-agent-{node}"
     path.write_text(json.dumps(config), encoding="utf-8")
     return path

@@ -47,16 +47,19 @@ def start_agent(
     folder: Path,
     *,
     arguments: Sequence[str] = (),
+    is_installed: bool = False,
 ) -> AgentProcess:
     """Start the agent of a node, which must exist, and wait until it is ready.
 
     ``folder`` holds the kubelet's folder, and is the same for an agent that starts again.
+    ``is_installed``: its account and rights are there, and not made of the manifests.
     """
+    account = agent_kubeconfig(plane, node, folder, is_installed=is_installed)
     port, kubelet_root = free_port(), folder / "kubelet"
     kubelet_root.mkdir(exist_ok=True)
     command = [
         *(sys.executable, "-m", "autoscaler", "agent"),
-        f"--kubeconfig={agent_kubeconfig(plane, node, folder)}",
+        f"--kubeconfig={account}",
         f"--node={node}",
         f"--nvml={cards.nvml_library}",
         f"--kubelet-root={kubelet_root}",

@@ -9,7 +9,9 @@ from autoscaler.scaling.external.serving import PATH
 from tests.cluster.child_processes import start_child
 from tests.cluster.definitions import DEPLOY
 from tests.cluster.elected_process import ElectedProcess
+from tests.cluster.helm import Helm
 from tests.cluster.rest import Rest
+from tests.cluster.test_chart import BESIDE
 from tests.cluster.upstream_objects import (
     A100,
     NAME,
@@ -21,12 +23,13 @@ from tests.cluster.upstream_objects import (
     make_worker,
     make_workload,
 )
+from tests.components.fixtures import needed_program
 from tests.components.processes import LOOPBACK, free_port, until
 from tests.components.servers import scrape_config, show, start_exporter, start_prometheus
 from tests.components.worker_metrics import TFLOPS
 from tests.components.worker_series import worker_labels
 
-RIGHTS = DEPLOY / "kustomize" / "autoscaler" / "rbac.yaml"
+RIGHTS = "templates/autoscaler-beside-upstream.yaml"
 
 
 def using(tflops):
@@ -62,6 +65,7 @@ def start_operator(plane, folder):
 def test_a_saturated_worker_of_an_operator_gets_a_higher_limit_from_it(
     own_control_plane, prometheus_binaries, tmp_path
 ):
+    needed_program("helm")
     plane, page_port = own_control_plane, free_port()
     (tmp_path / "token").write_text(TOKEN)
     with ExitStack() as stack:
@@ -69,7 +73,8 @@ def test_a_saturated_worker_of_an_operator_gets_a_higher_limit_from_it(
         make_namespaces(rest)
         make_workload(plane, rest, url=f"http://{LOOPBACK}:{page_port}{PATH}")
         make_worker(rest, **{"auto-limits": "true"})
-        plane.kubectl("apply", "-f", RIGHTS).well()
+        rights = Helm(folder=tmp_path).template(*BESIDE, shows=RIGHTS).well().out
+        plane.kubectl("apply", "-f", "-", stdin=rights).well()
         exported = tmp_path / "exporter"
         exporter = stack.enter_context(start_exporter(exported, using(20.0)))
         server = stack.enter_context(
@@ -87,6 +92,7 @@ def test_a_saturated_worker_of_an_operator_gets_a_higher_limit_from_it(
             lambda: float(in_force(rest, "tflops-limit")) >= 120,
             what="the operator has raised the limit",
         )
+        assert "forbidden" not in autoscaler.log().lower()
         workload = rest.get(WORKLOADS.path(namespace=TEAM, name=NAME))
         assert workload["status"]["conditions"][0]["reason"] in {"MoreNeeded", "NoScalingNeeded"}
         assert in_force(rest, "tflops-request") == "40"

@@ -105,5 +105,12 @@ COMPONENTS = (
         programs={"etcd": "go.etcd.io/etcd/server/v3"},
         usual_time="about 1 minute on two cores",
     ),
+    Component(
+        name="helm",
+        module=HERE / "helm",
+        programs={"helm": "helm.sh/helm/v4/cmd/helm"},
+        usual_time="about 2 minutes on two cores",
+        stamps={"helm.sh/helm/v4/internal/version.version": "v4.3.1"},
+    ),
     kubernetes(os.environ.get(KUBERNETES_VARIABLE) or KUBERNETES_RELEASES[0]),
 )

@@ -46,6 +46,8 @@ def test_the_stamped_versions_are_those_of_the_modules():
         f"{int(minor) // 100}.{int(minor) % 100}.{patch}"
     ]
     assert list(BY_NAME["victoriametrics"].stamps.values()) == [f"victoria-metrics-{metrics}"]
+    helm = re.search(r"helm\.sh/helm/v4 (v\S+)", module_text(BY_NAME["helm"]))[1]
+    assert list(BY_NAME["helm"].stamps.values()) == [helm]
 
 
 @pytest.mark.parametrize("release", KUBERNETES_RELEASES)

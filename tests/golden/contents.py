@@ -12,6 +12,7 @@ from recommender.report.renderers import RENDERERS
 from recommender.resources import GIB
 from tests.golden.alert_rules import RULES, prometheus_rule
 from tests.golden.api_pages import annotations_page, kinds_page
+from tests.golden.chart import chart_files
 from tests.golden.dashboards import PANELS, dashboard_json, read_panels
 from tests.golden.reference import cli_page, metrics_page, reasons_page, settings_page
 from tests.recommender.report.builders import Row, report, tflops, vram
@@ -53,6 +54,7 @@ def golden_files() -> dict[Path, str]:
         "kinds.md": kinds_page(),
     }
     files |= {CRDS / f"{kind.plural}.yaml": definition_yaml(kind) for kind in KINDS}
+    files |= chart_files()
     files |= {SCHEMA: render_schema(), OPENAPI: render_description()}
     files |= {RULES.with_name("prometheus-rule.yaml"): prometheus_rule()}
     files |= {

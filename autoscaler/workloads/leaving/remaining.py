@@ -45,10 +45,17 @@ def remaining(api: ApiServer) -> tuple[Remaining, ...]:
     of_kinds = []
     for resource in OURS:
         try:
-            of_kinds.append(Remaining(what=resource.kind, names=_listed(api, resource)))
+            of_kinds.append(objects_of(api, resource))
         except NotFoundError:
             continue
     return (*of_pods, *of_kinds)
+
+
+def objects_of(api: ApiServer, resource: Resource) -> Remaining:
+    """Return the objects of a kind.  Raises ``KubeError``, also where it is not installed."""
+    pages = api.pages(resource, is_metadata_only=True)
+    names = sorted(_name(obj) for objects, _ in pages for obj in objects)
+    return Remaining(what=resource.kind, names=tuple(names))
 
 
 def _names(pods: Sequence[Mapping[str, Any]], component: Component) -> tuple[str, ...]:
@@ -60,11 +67,6 @@ def _is(metadata: Mapping[str, Any], component: Component) -> bool:
         return False
     # A worker that was let go without a GPU is a pod like any other.
     return component is Component.CLIENT or GPU_IDS in (metadata.get("annotations") or {})
-
-
-def _listed(api: ApiServer, resource: Resource) -> tuple[str, ...]:
-    pages = api.pages(resource, is_metadata_only=True)
-    return tuple(sorted(_name(obj) for objects, _ in pages for obj in objects))
 
 
 def _name(obj: Mapping[str, Any]) -> str:

@@ -51,3 +51,17 @@ def test_a_file_in_place_of_the_folder_ends_with_2(tfa, tmp_path):
 
     assert ended.code == 2
     assert f"{path} is no folder" in ended.err
+
+
+def test_removing_has_to_be_told_that_data_goes(tfa):
+    ended = tfa("crds", "remove", "--yes")
+
+    assert (ended.code, ended.out) == (2, "")
+    assert "every profile, workload, pool and quota of the cluster goes with" in ended.err
+
+
+def test_removing_without_a_terminal_must_be_told_to_go_on(tfa):
+    ended = tfa("crds", "remove", "--delete-data")
+
+    assert (ended.code, ended.out) == (2, "")
+    assert "give --yes, or --dry-run" in ended.err
