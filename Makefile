@@ -42,7 +42,7 @@ package: setup limiter  ## build/package: a wheel with the limiter for x86-64, o
 	@echo "sizes in bytes:" && wc -c build/package/*
 
 components: setup  ## what the tests talk to, where it is missing: Kubernetes, etcd, Prometheus, ...
-	@$(BIN)/python -m tests.components
+	@$(BIN)/python -m tests.components && $(BIN)/python -m tests.components.wheelhouses
 
 test-prometheus2: setup  ## the tests of the source against a Prometheus 2 (PROMETHEUS2 names its folder)
 	@$(PROMETHEUS2)/prometheus --version 2>&1 | grep -q 'version 2\.' || \
