@@ -83,3 +83,22 @@ def test_kubectl_finds_it_as_a_plugin(environment, kubectl):
 
 def test_kubectl_shows_the_name_that_was_typed(environment, kubectl):
     assert "Usage: kubectl tfa" in environment.run(kubectl, "tfa", "report", "--help").stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [
+        (["sim"], ["simulate"]),
+        (["agent", ""], ["top"]),
+        (["report", "--from", "a file.csv", "--wid"], ["--wide"]),
+    ],
+)
+def test_kubectl_completes_it(environment, kubectl, words, completed):
+    ended = environment.run(kubectl, "__complete", "tfa", *words)
+    assert ended.stdout.splitlines() == [*completed, ":0"]
+
+
+def test_bash_completes_it(environment):
+    script = 'eval "$(tfa --show-completion bash)"; COMP_WORDS=(tfa sim); COMP_CWORD=1; '
+    ended = environment.run("bash", "-c", script + '_tfa_completion tfa; echo "${COMPREPLY[@]}"')
+    assert ended.stdout == "simulate\n"
