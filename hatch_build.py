@@ -26,23 +26,25 @@ class LimiterHook(BuildHookInterface[Any]):
         if not architecture or self.target_name != "wheel" or version == "editable":
             return
         sys.path.insert(0, self.root)
-        from autoscaler.agent.native.build import (
-            ARCHITECTURES,
-            FOLDER,
-            OLDEST_GLIBC,
-            built,
-            installer,
-            limiter,
-        )
-        from autoscaler.agent.native.shipped import INSTALLER, LIBRARY, PLACE
+        from autoscaler.agent.native.build import ARCHITECTURES, OLDEST_GLIBC, BuildError
 
         if architecture not in ARCHITECTURES:
             allowed = ", ".join(ARCHITECTURES)
-            raise ValueError(f"{VARIABLE}={architecture} is not known; allowed: {allowed}")
-        folder = Path(self.root, FOLDER)
+            self.app.abort(f"{VARIABLE}={architecture} is not known; allowed: {allowed}")
+        try:
+            build_data["force_include"] = limiter_files(architecture, Path(self.root))
+        except BuildError as error:
+            self.app.abort(str(error))
         build_data["tag"] = f"py3-none-manylinux_{OLDEST_GLIBC.replace('.', '_')}_{architecture}"
         build_data["pure_python"] = False
-        build_data["force_include"] = {
-            str(built(limiter(architecture, folder))): f"{PLACE}/{LIBRARY}",
-            str(built(installer(architecture, folder))): f"{PLACE}/{INSTALLER}",
-        }
+
+
+def limiter_files(architecture: str, root: Path) -> dict[str, str]:
+    """Build what is not built yet; return its paths, each with the one in the wheel."""
+    from autoscaler.agent.native.build import FOLDER, built, installer, limiter
+    from autoscaler.agent.native.shipped import INSTALLER, LIBRARY, PLACE
+
+    return {
+        str(built(limiter(architecture, root / FOLDER))): f"{PLACE}/{LIBRARY}",
+        str(built(installer(architecture, root / FOLDER))): f"{PLACE}/{INSTALLER}",
+    }
