@@ -10,7 +10,7 @@ PROMETHEUS2 ?= /usr/bin
 KUBERNETES ?= 1.37.2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test limiter components test-prometheus2 test-cluster check format bench lock golden clean
+.PHONY: help setup demo test limiter package components test-prometheus2 test-cluster check format bench lock golden clean
 
 help:  ## print this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*##[ ]*(.*)/\1\t\2/' | expand -t 18
@@ -33,8 +33,16 @@ test: setup check components  ## all checks and tests; builds the servers that t
 limiter: setup  ## build/limiter: the library that holds workers to their limits, for x86-64 and arm64
 	$(BIN)/python -m autoscaler.agent.native.build
 
+package: setup limiter  ## build/package: a wheel with the limiter for x86-64, one for arm64, and the sdist
+	@rm -rf build/package
+	@for architecture in x86_64 aarch64; do \
+	  TFA_WHEEL_ARCHITECTURE=$$architecture $(BIN)/python -m hatchling build -t wheel -d build/package || exit 1; \
+	done
+	@$(BIN)/python -m hatchling build -t sdist -d build/package
+	@echo "sizes in bytes:" && wc -c build/package/*
+
 components: setup  ## what the tests talk to, where it is missing: Kubernetes, etcd, Prometheus, ...
-	@$(BIN)/python -m tests.components
+	@$(BIN)/python -m tests.components && $(BIN)/python -m tests.components.wheelhouses
 
 test-prometheus2: setup  ## the tests of the source against a Prometheus 2 (PROMETHEUS2 names its folder)
 	@$(PROMETHEUS2)/prometheus --version 2>&1 | grep -q 'version 2\.' || \

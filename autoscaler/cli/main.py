@@ -6,6 +6,7 @@ runs, so that ``tfa --help`` answers at once.
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -26,6 +27,7 @@ from autoscaler.cli import (
     diff,
     explain,
     leave,
+    limiter,
     render,
     report,
     simulate,
@@ -36,6 +38,10 @@ from autoscaler.cli.exits import ExitCode, code_of
 from autoscaler.cli.terminal import fail
 from autoscaler.errors import AutoscalerError
 from recommender.errors import RecommenderError
+
+# Lets the options about completion take the name of a shell, as a Dockerfile or a package has to
+# state it; typer would look at the parent process, and has no other switch.
+os.environ.setdefault("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")
 
 app = typer.Typer(
     name="tfa",
@@ -63,6 +69,7 @@ app.command("controller")(controller.command)
 app.command("autoscaler")(autoscaler.command)
 app.add_typer(agent.app, name="agent")
 app.command("leave")(leave.command)
+app.command("limiter")(limiter.command)
 app.command("version")(version.command)
 
 

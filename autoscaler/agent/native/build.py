@@ -17,6 +17,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from autoscaler.agent.native.shipped import LIBRARY
+
 SOURCES = Path(__file__).parent
 FOLDER = Path("build/limiter")
 ARCHITECTURES = ("x86_64", "aarch64")
@@ -54,6 +56,8 @@ def limiter(architecture: str, folder: Path = FOLDER) -> Product:
             f"--target={architecture}-linux-gnu.{OLDEST_GLIBC}",
             *FLAGS,
             *LIBRARY_FLAGS,
+            # Else the linker writes the path of this build into it, and no two would be the same.
+            f"-Wl,-soname,{LIBRARY}",
             f"-Wl,--version-script={versions}",
         ),
     )
