@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from autoscaler.api.naming import LONGEST
+from autoscaler.api.notes import NotedProblems
 from autoscaler.api.object_names import name_problem
 from autoscaler.api.worker_template import check_template
 from autoscaler.kube.resource import POOLS, QUOTAS, WORKLOAD_PROFILES, WORKLOADS
@@ -40,6 +41,17 @@ def validate_objects(kind: str, new: Object, old: Object | None, snapshot: Snaps
     if check is not None and (old is None or old.get("spec") != new.get("spec")):
         check(new, snapshot, verdict)
     return verdict.refusal() if verdict.errors else verdict.admitted()
+
+
+def noted_problems(kind: str, new: Object, snapshot: Snapshot) -> NotedProblems:
+    """Return all that is said of an object that is created; each note begins with its path."""
+    verdict = Verdict()
+    if kind == POOLS.kind:
+        warn_of_default_pool(new, snapshot, verdict)
+    check = _CHECKS.get(kind)
+    if check is not None:
+        check(new, snapshot, verdict)
+    return verdict
 
 
 def _check_profile(profile: Object, snapshot: Snapshot, verdict: Verdict) -> None:
