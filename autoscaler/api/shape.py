@@ -95,8 +95,8 @@ class CustomObject(Shape):
         return self.model_dump(by_alias=True, exclude_unset=True)
 
 
-def shape_problems(model: type[CustomObject], obj: Mapping[str, Any]) -> tuple[Problem, ...]:
-    """Return what keeps an object from being of a kind, each with the path of its field."""
+def shape_problems(model: type[Shape], obj: object) -> tuple[Problem, ...]:
+    """Return what keeps an object from being of a shape, each with the path of its field."""
     try:
         model.model_validate(obj)
     except ValidationError as error:

@@ -9,7 +9,7 @@ from typing import Any
 from autoscaler.checking.files import templates
 from autoscaler.checking.files.documents import Document, read_documents
 from autoscaler.checking.files.input_files import InputFile
-from autoscaler.checking.files.objects import is_ours, object_problems
+from autoscaler.checking.files.objects import has_shape, is_ours, object_problems
 from autoscaler.checking.files.plain import (
     Plain,
     config_problems,
@@ -54,7 +54,7 @@ def check_files(files: Iterable[InputFile], models: GpuModels) -> CheckedFiles:
         document.value
         for each in read
         for document in each.documents
-        if isinstance(document.value, Mapping) and _has_metadata(document.value)
+        if isinstance(document.value, Mapping) and has_shape(document.value)
     ]
     look = _Look(FilesSnapshot(objects), _profiles(objects), models)
     problems: list[FileProblem] = []
@@ -83,16 +83,12 @@ def _is_csv(file: InputFile) -> bool:
     return file.path.suffix.lower() == ".csv"
 
 
-def _has_metadata(obj: Mapping[str, Any]) -> bool:
-    """Return whether others can refer to an object, so that looking it up is safe."""
-    return isinstance(obj.get("metadata"), Mapping) and isinstance(obj.get("spec", {}), Mapping)
-
-
 def _profiles(objects: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], Mapping[str, Any]]:
     return {
-        (str(obj["metadata"].get("namespace") or ""), str(obj["metadata"].get("name"))): obj["spec"]
+        (str(obj["metadata"].get("namespace") or ""), obj["metadata"]["name"]): obj.get("spec")
+        or {}
         for obj in objects
-        if obj.get("kind") == WORKLOAD_PROFILES.kind and obj.get("spec")
+        if obj.get("kind") == WORKLOAD_PROFILES.kind
     }
 
 

@@ -29,6 +29,14 @@ def is_ours(obj: Mapping[str, Any]) -> bool:
     return str(version).partition("/")[0] == GROUP
 
 
+def has_shape(obj: Mapping[str, Any]) -> bool:
+    """Return whether an object has a name and the shape of its kind, so that others may find it."""
+    model = MODELS.get(str(obj.get("kind"))) if is_ours(obj) else None
+    if shape_problems(model or CustomObject, obj):
+        return False
+    return bool((obj.get("metadata") or {}).get("name"))
+
+
 def object_problems(obj: Mapping[str, Any], snapshot: Snapshot) -> tuple[Problem, ...]:
     """Return what is wrong with an object of our group."""
     problems = list(_identity(obj))

@@ -8,7 +8,7 @@ from typing import Any
 from autoscaler.api.control import Control
 from autoscaler.api.names import API_VERSION, GPU_POOL, IS_DEFAULT_POOL
 from autoscaler.api.object_key import ObjectKey
-from autoscaler.kube.resource import POOLS, QUOTAS
+from autoscaler.kube.resource import POOLS, PRIORITY_CLASSES, QUOTAS
 from autoscaler.webhook.admission import Object
 from autoscaler.webhook.snapshot import Installation
 
@@ -17,7 +17,8 @@ class FilesSnapshot:
     """A ``Snapshot`` of the objects of all files.
 
     A manifest without a namespace counts for every namespace.  Where no file has a pool, the pools
-    are elsewhere: those that are named are taken to exist, and so is a default one.
+    are elsewhere: those that are named are taken to exist, and so is a default one.  Priority
+    classes are the installation's, and are taken to exist too.
     """
 
     installation = Installation(limiter_image="limiter", has_standalone_workers=True)
@@ -32,6 +33,8 @@ class FilesSnapshot:
         """Return an object by its name."""
         if key.kind == POOLS.kind:
             return next((pool for pool in self._pools if _name(pool) == key.name), None)
+        if key.kind == PRIORITY_CLASSES.kind:
+            return {"metadata": {"name": key.name}}
         return next((obj for obj in self._objects if _is(obj, key)), None)
 
     def pools(self) -> Sequence[Object]:

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from autoscaler.api.names import PREFIX
+from autoscaler.api.shape import CustomObject, shape_problems
+from autoscaler.checking.files.pod_shape import PodTemplate
 from autoscaler.checking.files.problem import problem_of
 from autoscaler.kube.resource import PODS
 from autoscaler.webhook.admission import PodRequest
@@ -39,16 +41,21 @@ def concerns_us(kind: str, obj: Mapping[str, Any]) -> bool:
 def template_problems(kind: str, obj: Mapping[str, Any], snapshot: Snapshot) -> tuple[Problem, ...]:
     """Return what is wrong with a pod, or with the pods that an object would make."""
     path = TEMPLATE_PATHS.get(kind, ())
-    at = "".join(f"{name}." for name in path) + "metadata"
+    at = "".join(f"{name}." for name in path)
     template = _template(kind, obj)
-    problems = list(_shape(template, at))
+    problems = (*shape_problems(CustomObject, _metadata_alone(obj)), *_shape(template, at))
     if problems:
-        return tuple(problems)
+        return problems
+    annotations = f"{at}metadata.annotations"
     if not is_selected(template):
-        texts = without_label(obj, template, f"{at}.labels")
-        return tuple(Problem(f"{at}.annotations", text, is_warning=True) for text in texts)
+        texts = without_label(obj, template, f"{at}metadata.labels")
+        return tuple(Problem(annotations, text, is_warning=True) for text in texts)
     found = _admission(kind, obj, template, snapshot)
-    return tuple(dict.fromkeys(_moved(problem, f"{at}.annotations") for problem in found))
+    return tuple(dict.fromkeys(_moved(problem, annotations) for problem in found))
+
+
+def _metadata_alone(obj: Mapping[str, Any]) -> dict[str, Any]:
+    return {"metadata": obj["metadata"]} if obj.get("metadata") is not None else {}
 
 
 def _template(kind: str, obj: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -60,15 +67,10 @@ def _template(kind: str, obj: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _shape(template: Mapping[str, Any], at: str) -> Iterator[Problem]:
     """Name what the API server itself would refuse, so that admission can be asked."""
-    metadata = _mapping(template.get("metadata"))
-    for part in ("labels", "annotations"):
-        texts = metadata.get(part)
-        if texts is not None and not isinstance(texts, Mapping):
-            yield Problem(f"{at}.{part}", "is not valid; allowed: a mapping of texts")
-        for key, text in _mapping(texts).items():
-            if not isinstance(text, str):
-                shown = "true" if text is True else "false" if text is False else text
-                yield Problem(f"{at}.{part}.{key}", f"is no text; allowed: quoted, as '{shown}'")
+    for problem in shape_problems(PodTemplate, template):
+        is_text = problem.path.startswith(("metadata.annotations.", "metadata.labels."))
+        hint = "; write it in quotes" if is_text else ""
+        yield Problem(f"{at}{problem.path}", f"{problem.message}{hint}")
 
 
 def _admission(
