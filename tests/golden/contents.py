@@ -44,6 +44,7 @@ def golden_files() -> dict[Path, str]:
         "report.json": RENDERERS["json"](small, None),
         "report.csv": RENDERERS["csv"](fleet, None),
         "report.md": RENDERERS["md"](fleet, None),
+        "report.junit.xml": RENDERERS["junit"](fleet, None),
         "report.txt": RENDERERS["table"](fleet, None),
         "report-wide.txt": RENDERERS["table"](fleet, wide),
         "report.patch.yaml": RENDERERS["patch"](fleet, None),
