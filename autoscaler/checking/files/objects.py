@@ -10,9 +10,8 @@ from autoscaler.api.kinds import KINDS
 from autoscaler.api.names import API_VERSION, GROUP
 from autoscaler.api.shape import CustomObject, shape_problems
 from autoscaler.api.structural import Schema, structural
-from autoscaler.checking.files.problem import problem_of
 from autoscaler.webhook.snapshot import Snapshot
-from autoscaler.webhook.validate_objects import noted_problems
+from autoscaler.webhook.validate_objects import validate_objects
 from recommender.errors import Problem
 from recommender.policy.fields import suggestion
 from recommender.policy.values import shown
@@ -47,17 +46,9 @@ def object_problems(obj: Mapping[str, Any], snapshot: Snapshot) -> tuple[Problem
     problems += shape
     problems += _unknown(obj, _schema(model), "")
     told = {problem.path for problem in problems}
-    noted = () if shape else _noted(model.__name__, obj, snapshot)
+    # Admission reads only what has the shape of its kind.
+    noted = () if shape else validate_objects(model.__name__, obj, None, snapshot).problems
     return (*problems, *(problem for problem in noted if problem.path not in told))
-
-
-def _noted(kind: str, obj: Mapping[str, Any], snapshot: Snapshot) -> Iterator[Problem]:
-    """Yield what admission says; it reads only what has the shape of its kind."""
-    notes = noted_problems(kind, obj, snapshot)
-    for text in dict.fromkeys(notes.errors):
-        yield problem_of(text)
-    for text in dict.fromkeys(notes.warnings):
-        yield problem_of(text, is_warning=True)
 
 
 def _identity(obj: Mapping[str, Any]) -> Iterator[Problem]:

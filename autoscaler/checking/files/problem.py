@@ -45,11 +45,3 @@ def placed(file: str, place: Place, problem: Problem) -> FileProblem:
         path=problem.path,
         message=problem.message,
     )
-
-
-def problem_of(sentence: str, *, is_warning: bool = False) -> Problem:
-    """Return a sentence of admission as data: each begins with its path and a colon."""
-    path, colon, message = sentence.partition(": ")
-    if not colon:
-        return Problem("", sentence, is_warning)
-    return Problem(path, message, is_warning)

@@ -7,12 +7,12 @@ file has, it could still admit the pod in the cluster, so that all else it says 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from autoscaler.api.names import PREFIX
 from autoscaler.api.shape import CustomObject, shape_problems
 from autoscaler.checking.files.pod_shape import PodTemplate
-from autoscaler.checking.files.problem import problem_of
 from autoscaler.kube.resource import PODS
 from autoscaler.webhook.admission import PodRequest
 from autoscaler.webhook.admit import admit
@@ -23,6 +23,7 @@ from recommender.errors import Problem
 from recommender.policy.resolve import resolve
 
 _ANNOTATION = "annotation "
+_OWN_FIELDS = ("metadata.", "spec.")
 _NAMESPACE = "default"
 KINDS = (PODS.kind, *TEMPLATE_PATHS)
 
@@ -46,12 +47,12 @@ def template_problems(kind: str, obj: Mapping[str, Any], snapshot: Snapshot) -> 
     problems = (*shape_problems(CustomObject, _metadata_alone(obj)), *_shape(template, at))
     if problems:
         return problems
-    annotations = f"{at}metadata.annotations"
     if not is_selected(template):
         texts = without_label(obj, template, f"{at}metadata.labels")
-        return tuple(Problem(annotations, text, is_warning=True) for text in texts)
+        place = f"{at}metadata.annotations"
+        return tuple(Problem(place, text, is_warning=True) for text in texts)
     found = _admission(kind, obj, template, snapshot)
-    return tuple(dict.fromkeys(_moved(problem, annotations) for problem in found))
+    return tuple(dict.fromkeys(_moved(problem, at) for problem in found))
 
 
 def _metadata_alone(obj: Mapping[str, Any]) -> dict[str, Any]:
@@ -75,30 +76,32 @@ def _shape(template: Mapping[str, Any], at: str) -> Iterator[Problem]:
 
 def _admission(
     kind: str, obj: Mapping[str, Any], template: Mapping[str, Any], snapshot: Snapshot
-) -> Iterator[Problem]:
+) -> tuple[Problem, ...]:
     namespace = str(_mapping(obj.get("metadata")).get("namespace") or _NAMESPACE)
     pod = template if kind == PODS.kind else template_pod(obj, kind, template, namespace)
     admission = admit(PodRequest(pod=pod, namespace=namespace), snapshot)
-    reasons = admission.reasons or tuple(filter(None, [admission.error]))
-    if admission.missing:
-        annotations = _mapping(_mapping(template.get("metadata")).get("annotations"))
-        own = resolve(annotations=annotations, profile={}).errors
-        errors = {f"{problem.path}: {problem.message}" for problem in own}
-    else:
-        errors = set(reasons)
-    for reason in reasons:
-        yield problem_of(reason, is_warning=reason not in errors)
-    for warning in admission.warnings:
-        yield problem_of(warning, is_warning=True)
+    if not admission.missing:
+        return admission.problems
+    annotations = _mapping(_mapping(template.get("metadata")).get("annotations"))
+    own = resolve(annotations=annotations, profile={}).errors
+    errors = {(problem.path, problem.message) for problem in own}
+    return tuple(
+        replace(problem, is_warning=(problem.path, problem.message) not in errors)
+        for problem in admission.problems
+    )
 
 
 def _moved(problem: Problem, at: str) -> Problem:
-    """Return a problem of an annotation under the path of that annotation in the document."""
-    if problem.path.startswith(_ANNOTATION):
-        key = problem.path.removeprefix(_ANNOTATION)
-        return Problem(f"{at}.{key}", problem.message, problem.is_warning)
+    """Return a problem of a pod under its path in the document, whose pod stands at ``at``."""
+    annotations = f"{at}metadata.annotations"
+    key = problem.path.removeprefix(_ANNOTATION)
+    if key.startswith(PREFIX):
+        return replace(problem, path=f"{annotations}.{key}")
+    if problem.path.startswith(_OWN_FIELDS):
+        return replace(problem, path=f"{at}{problem.path}")
+    # Said of what the annotations name: a profile, a pool, a quota.
     text = f"{problem.path}: {problem.message}" if problem.path else problem.message
-    return Problem(at, text, problem.is_warning)
+    return replace(problem, path=annotations, message=text)
 
 
 def _mapping(value: object) -> Mapping[Any, Any]:

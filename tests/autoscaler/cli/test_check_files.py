@@ -248,6 +248,28 @@ def test_a_sound_file_passes_without_a_word(check, kind):
             ),
         ),
         (
+            CRON_JOB,
+            '"10"}\n        spec:',
+            (
+                '"10", tensor-fusion.ai/is-local-gpu: "true"}\n'
+                "        spec:\n          nodeName: gpu-1"
+            ),
+            (
+                "12:11: error: spec.jobTemplate.spec.template.spec.nodeName: 'gpu-1' cannot be set "
+                "on a pod that waits for a GPU; allowed: nothing, or spec.nodeSelector with "
+                "kubernetes.io/hostname"
+            ),
+        ),
+        (
+            POD,
+            "image: one}",
+            "image: [one]}",
+            (
+                "8:28: error: spec.containers[0].image: 'a list' is not valid; allowed: a valid "
+                "string"
+            ),
+        ),
+        (
             POD,
             '"10"',
             '"a lot"',
