@@ -61,10 +61,14 @@ def check_files(files: Iterable[InputFile], models: GpuModels) -> CheckedFiles:
     looked_at: list[str] = []
     passed_over: list[str] = []
     for each in read:
-        found = [(*each.problems, *look.problems(each))] if look.concerns(each) else []
-        (looked_at if found else passed_over).append(each.file.name)
-        of_file = {placed(each.file.name, *told) for part in found for told in part}
-        problems += sorted(of_file)
+        name = each.file.name
+        if not look.concerns(each):
+            passed_over.append(name)
+            continue
+        looked_at.append(name)
+        # What an alias repeats is told once.
+        found = (*each.problems, *look.problems(each))
+        problems += sorted({placed(name, place, problem) for place, problem in found})
     return CheckedFiles(
         problems=tuple(problems), looked_at=tuple(looked_at), passed_over=tuple(passed_over)
     )
@@ -84,11 +88,10 @@ def _is_csv(file: InputFile) -> bool:
 
 
 def _profiles(objects: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], Mapping[str, Any]]:
+    profiles = (obj for obj in objects if obj.get("kind") == WORKLOAD_PROFILES.kind)
     return {
-        (str(obj["metadata"].get("namespace") or ""), obj["metadata"]["name"]): obj.get("spec")
-        or {}
-        for obj in objects
-        if obj.get("kind") == WORKLOAD_PROFILES.kind
+        (str(obj["metadata"].get("namespace") or ""), obj["metadata"]["name"]): obj.get("spec", {})
+        for obj in profiles
     }
 
 

@@ -24,7 +24,7 @@ def is_ours(obj: Mapping[str, Any]) -> bool:
     """Return whether an object is of our group, or of a kind of ours without a version."""
     version = obj.get("apiVersion")
     if version is None:
-        return obj.get("kind") in MODELS
+        return str(obj.get("kind")) in MODELS
     return str(version).partition("/")[0] == GROUP
 
 
@@ -55,7 +55,7 @@ def _identity(obj: Mapping[str, Any]) -> Iterator[Problem]:
     version, kind = obj.get("apiVersion"), obj.get("kind")
     if version != API_VERSION:
         yield Problem("apiVersion", f"{shown(version)!r} is not valid; allowed: {API_VERSION}")
-    if kind not in MODELS:
+    if str(kind) not in MODELS:
         meant = suggestion(str(shown(kind)), list(MODELS))
         hint = f"did you mean {meant}?" if meant else f"known: {', '.join(MODELS)}"
         yield Problem("kind", f"{shown(kind)!r} is no kind of {GROUP}; {hint}")

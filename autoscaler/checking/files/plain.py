@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from enum import Enum, auto
 from pathlib import Path
 from typing import Any
@@ -41,12 +41,17 @@ def plain_kind(value: object) -> Plain | None:
         return Plain.WORKLOADS if rows else None
     if not isinstance(value, Mapping):
         return None
-    keys = set(value)
-    if "workloads" in keys:
+    if isinstance(value.get("workloads"), list):
         return Plain.WORKLOADS
-    if keys & {setting.path.partition(".")[0] for setting in SETTINGS}:
+    if _knows_most(value, {setting.path.partition(".")[0] for setting in SETTINGS}):
         return Plain.SETTINGS
-    return Plain.CONFIG if keys & {_CONFIG, *children_of("")} else None
+    return Plain.CONFIG if _knows_most(value, {_CONFIG, *children_of("")}) else None
+
+
+def _knows_most(value: Mapping[Any, Any], names: Collection[str]) -> bool:
+    """Return whether at least half of the keys are known; other files have such names too."""
+    known = sum(key in names for key in value)
+    return known > 0 and 2 * known >= len(value)
 
 
 def settings_problems(document: Document, file: str) -> Iterator[Problem]:

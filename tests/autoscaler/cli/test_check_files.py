@@ -446,7 +446,18 @@ def test_what_is_nothing_of_ours_is_named_and_passed_over(tfa, tmp_path):
     assert f"{tmp_path / 'service.yaml'}: nothing of ours in it\n" in ended.err
 
 
-@pytest.mark.parametrize("text", ["", "apiVersion: v1\nkind: Service\n", "a: 1\n", "- 1\n", "x"])
+FOREIGN = (
+    "",
+    "kind: Service\n",
+    "a: 1\n",
+    "- 1\n",
+    "x",
+    "report: 1\na: 1\nb: 2\n",
+    "workloads: 1\n",
+)
+
+
+@pytest.mark.parametrize("text", FOREIGN)
 def test_nothing_at_all_to_check_is_an_error(check, text):
     ended, problems = check(text)
 
@@ -521,6 +532,8 @@ HEADS = st.sampled_from(
     [
         *({"apiVersion": "tensor-fusion.ai/v1", "kind": kind} for kind in KINDS),
         *({"kind": kind} for kind in KINDS),
+        {"kind": ["GPUPool"]},
+        {"apiVersion": {"tensor-fusion.ai/v1": 1}, "kind": None},
         {"apiVersion": "v1", "kind": "List", "items": [{"kind": "GPU"}, 1]},
         {},
     ]
