@@ -1,4 +1,4 @@
-"""One setting of the process: its path, meaning, check and how it is shown.
+"""One setting of the process: its path, meaning, shape, check and how it is shown.
 
 The tables of settings are ``settings`` and ``prometheus_settings``; what puts a file's values
 together is ``settings``.
@@ -6,7 +6,7 @@ together is ``settings``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,4 +25,6 @@ class Setting:
 
     Raises ``UsageError`` or ``InvalidValueError``, which name the place.
     """
+    shape: Mapping[str, Any]
+    """JSON Schema of a value, for editors; one of ``setting_shapes``."""
     shown: Callable[[Settings], str]

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from autoscaler.errors import UsageError
 from autoscaler.gpu_settings import known_model, read_models, read_prices
@@ -27,6 +27,7 @@ from autoscaler.prometheus_settings import (
 from autoscaler.prometheus_table import PROMETHEUS_SETTINGS
 from autoscaler.prometheus_values import GROUP
 from autoscaler.setting import Setting
+from autoscaler.setting_shapes import CURRENCY, DURATION, MODELS, PRICES, SHARE
 from autoscaler.sources.yaml_text import parse_yaml
 from recommender.durations import format_duration, parse_duration_s
 from recommender.errors import InvalidValueError
@@ -45,6 +46,15 @@ class SettingRow:
     default: str
     source: str
     meaning: str
+
+
+class SettingProblem(NamedTuple):
+    """What is wrong with one setting."""
+
+    path: str
+    """Of the setting, or of a part of it; empty: the file as a whole."""
+    text: str
+    """For the user; it begins with the file, or the variable, and the path."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,8 +111,19 @@ def settings_of(
     document: object, origin: str, environment: Mapping[str, str] = MappingProxyType({})
 ) -> Settings:
     """Check a mapping of settings.  Raises ``UsageError`` with all problems at once."""
+    settings, problems = read_settings(document, origin, environment)
+    if settings is None:
+        raise UsageError("\n".join(problem.text for problem in problems))
+    return settings
+
+
+def read_settings(
+    document: object, origin: str, environment: Mapping[str, str] = MappingProxyType({})
+) -> tuple[Settings | None, tuple[SettingProblem, ...]]:
+    """Return the settings that a mapping states; None where there are problems."""
     if not isinstance(document, Mapping):
-        raise UsageError(f"{origin}: a mapping is expected, for example 'report: {{since: 14d}}'")
+        text = f"{origin}: a mapping is expected, for example 'report: {{since: 14d}}'"
+        return None, (SettingProblem("", text),)
     known = {setting.path: setting for setting in SETTINGS}
     found = {
         path: (value, origin, f"{origin}: {path}") for path, value in _flat(document, known).items()
@@ -110,36 +131,43 @@ def settings_of(
     if environment.get(URL_VARIABLE):
         found[f"{GROUP}.url"] = environment[URL_VARIABLE], URL_VARIABLE, URL_VARIABLE
     values: dict[str, Any] = {"gpu_models": (), "gpu_prices": {}, "thresholds": {}}
-    problems = _read(found, known, values)
+    problems = list(_read(found, known, values))
     given = values.pop(GROUP, {})
-    problems += [f"{origin}: {text}" for text in contradictions(found, given)]
+    problems += [
+        SettingProblem(GROUP, f"{origin}: {text}") for text in contradictions(found, given)
+    ]
     if problems:
-        raise UsageError("\n".join(problems))
-    prometheus = finished(given, origin) if given else None
+        return None, tuple(problems)
+    try:
+        prometheus = finished(given, origin) if given else None
+    except UsageError as error:
+        return None, tuple(SettingProblem(GROUP, text) for text in str(error).splitlines())
     values["thresholds"] = Thresholds(**values["thresholds"])
     values["gpu_prices"] = MappingProxyType(values["gpu_prices"])
     sources = {path: source for path, (_, source, _) in found.items()}
-    return Settings(**values, prometheus=prometheus, sources=MappingProxyType(sources))
+    settings = Settings(**values, prometheus=prometheus, sources=MappingProxyType(sources))
+    return settings, ()
 
 
 def _read(
     found: Mapping[str, tuple[object, str, str]],
     known: Mapping[str, Setting],
     values: dict[str, Any],
-) -> list[str]:
-    """Check (value, source, place) of each path found, and return what is wrong."""
-    problems = []
+) -> Iterator[SettingProblem]:
+    """Check (value, source, place) of each path found, and yield what is wrong."""
     # Own GPU models come first: prices may name them.
     for path in sorted(found, key=lambda path: (path != "gpuModels", path)):
         value, _, where = found[path]
         if path not in known:
-            problems.append(f"{where}: unknown setting{_hint(path, known)}")
+            yield SettingProblem(path, f"{where}: unknown setting{_hint(path, known)}")
             continue
         try:
             known[path].read(value, where, values)
         except (InvalidValueError, UsageError) as error:
-            problems.append(str(error))
-    return problems
+            for text in str(error).splitlines():
+                # A part of the setting stands behind its place.
+                part = text.removeprefix(where).partition(": ")[0]
+                yield SettingProblem(f"{path}{part}" if part[:1] == "." else path, text)
 
 
 def _flat(document: Mapping[Any, Any], known: Mapping[str, object]) -> dict[str, object]:
@@ -203,6 +231,7 @@ def _threshold(path: str, name: str, meaning: str) -> Setting:
         path=f"thresholds.{path}",
         meaning=meaning,
         read=_share(name),
+        shape=SHARE,
         shown=lambda settings: _percent(getattr(settings.thresholds, name)),
     )
 
@@ -212,12 +241,14 @@ SETTINGS = (
         path="report.since",
         meaning="How much recorded or measured use a report reads.",
         read=_read_since,
+        shape=DURATION,
         shown=lambda settings: format_duration(settings.since_s),
     ),
     Setting(
         path="report.currency",
         meaning="Currency of all prices, for display only.",
         read=_read_currency,
+        shape=CURRENCY,
         shown=lambda settings: settings.currency,
     ),
     _threshold(
@@ -239,6 +270,7 @@ SETTINGS = (
         path="thresholds.idleAfter",
         meaning="How long compute must have been idle for that warning.",
         read=_read_idle_after,
+        shape=DURATION,
         shown=lambda settings: format_duration(settings.thresholds.idle_after_s),
     ),
     _threshold(
@@ -250,12 +282,14 @@ SETTINGS = (
         path="gpuModels",
         meaning="GPU models beside the built-in table: FP16 TFLOPS and VRAM of one device.",
         read=read_models,
+        shape=MODELS,
         shown=lambda settings: ", ".join(model.name for model in settings.gpu_models) or "none",
     ),
     Setting(
         path="gpuPrices",
         meaning="Price of one GPU hour by model, where a workload states none.",
         read=read_prices,
+        shape=PRICES,
         shown=lambda settings: (
             ", ".join(f"{name} {price:g}" for name, price in settings.gpu_prices.items()) or "none"
         ),

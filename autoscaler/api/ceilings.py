@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from autoscaler.api.names import PREFIX
 from autoscaler.api.notes import Notes
 from recommender.amounts import ResourceAmounts, percent_of_tflops, tflops_of_percent
+from recommender.errors import Problem
 from recommender.gpu_models import find_gpu_model
 from recommender.policy.stated import Stated
 from recommender.quantities import parse_quantity
@@ -89,7 +90,7 @@ def _amounts(single: Mapping[str, Any], path: str, notes: Notes) -> Iterator[tup
         if single.get(field) is None:
             continue
         read, problems = ResourceAmounts.from_mapping(single[field], f"{path}.{field}")
-        notes.refuse(*map(str, problems))
+        notes.refuse(*problems)
         spelt = read.to_mapping()
         for name, api_name, amount in (
             (_TFLOPS, "tflops", read.tflops),
@@ -112,9 +113,12 @@ def _in_unit(amounts: Mapping[str, Ceiling], stated: Stated, notes: Notes) -> Ma
     if model is None:
         ceiling = amounts[strange[0]]
         notes.refuse(
-            f"{ceiling.path}: is in another unit than the pod's ({unit}), and its GPU model is not "
-            f"known; allowed: amounts in that unit, or a known model in annotation "
-            f"{PREFIX}gpu-model"
+            Problem(
+                ceiling.path,
+                f"is in another unit than the pod's ({unit}), and its GPU model is not "
+                f"known; allowed: amounts in that unit, or a known model in annotation "
+                f"{PREFIX}gpu-model",
+            )
         )
         return fitting
     for key in strange:

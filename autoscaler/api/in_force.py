@@ -18,7 +18,7 @@ from autoscaler.api.control import Control, ProcessMode
 from autoscaler.api.desired import SIDES, Amount, Desired, read_desired
 from autoscaler.api.names import AMOUNT_KEYS, PREFIX
 from autoscaler.api.notes import NotedProblems, Notes
-from recommender.errors import InvalidValueError
+from recommender.errors import InvalidValueError, Problem
 from recommender.policy.model import Dimension, LimitRule, Mode, Policy, RequestRule
 from recommender.policy.stated import Stated
 from recommender.quantities import parse_quantity
@@ -164,8 +164,10 @@ def _warn_of_unit(desired: Desired, unit: str, end: str, notes: Notes) -> None:
     other = next(name for name in _UNITS if name != unit)
     if f"{other}-{end}" in desired.amounts:
         notes.warn(
-            f"{desired.path}: states {other}-{end}, and the pod states compute in {unit}; it is "
-            "left out"
+            Problem(
+                desired.path,
+                f"states {other}-{end}, and the pod states compute in {unit}; it is left out",
+            )
         )
 
 

@@ -8,13 +8,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from recommender.errors import Problem
 from recommender.policy.values import shown
+
+Note = Problem | str
+"""With the path of what it is about; a text alone where it is about the whole."""
 
 
 class Notes(Protocol):
     """Takes notes, in the order in which things are found."""
 
-    def refuse(self, *reasons: str) -> None:
+    def refuse(self, *reasons: Note) -> None:
         """Add what cannot be used at all; each names what was written and what is allowed."""
         ...
 
@@ -22,7 +26,7 @@ class Notes(Protocol):
         """Add a value that cannot be used as a reason."""
         ...
 
-    def warn(self, *warnings: str) -> None:
+    def warn(self, *warnings: Note) -> None:
         """Add what is left out or has no effect."""
         ...
 
@@ -31,17 +35,39 @@ class Notes(Protocol):
 class NotedProblems:
     """The notes of one reading."""
 
-    errors: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
+    refused: list[Note] = field(default_factory=list)
+    warned: list[Note] = field(default_factory=list)
 
-    def refuse(self, *reasons: str) -> None:
+    def refuse(self, *reasons: Note) -> None:
         """Add what cannot be used at all; each names what was written and what is allowed."""
-        self.errors.extend(reasons)
+        self.refused.extend(reasons)
 
     def invalid(self, path: str, value: object, allowed: str) -> None:
         """Add a value that cannot be used as a reason."""
-        self.refuse(f"{path}: {shown(value)!r} is not valid; allowed: {allowed}")
+        self.refuse(Problem(path, f"{shown(value)!r} is not valid; allowed: {allowed}"))
 
-    def warn(self, *warnings: str) -> None:
+    def warn(self, *warnings: Note) -> None:
         """Add what is left out or has no effect."""
-        self.warnings.extend(warnings)
+        self.warned.extend(warnings)
+
+    @property
+    def errors(self) -> list[str]:
+        """The reasons as texts."""
+        return [str(reason) for reason in self.refused]
+
+    @property
+    def warnings(self) -> list[str]:
+        """The warnings as texts."""
+        return [str(warning) for warning in self.warned]
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Reasons and warnings with their paths."""
+        reasons = (_problem(note, is_warning=False) for note in self.refused)
+        return (*reasons, *(_problem(note, is_warning=True) for note in self.warned))
+
+
+def _problem(note: Note, *, is_warning: bool) -> Problem:
+    if isinstance(note, str):
+        return Problem("", note, is_warning)
+    return Problem(note.path, note.message, is_warning, note.consequence)

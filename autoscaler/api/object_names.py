@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from recommender.errors import Problem
+
 LONGEST_NAME = 253
 _PART = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
 _NAME = re.compile(rf"{_PART}(?:\.{_PART})*")
@@ -20,12 +22,12 @@ def is_name(text: str, *, longest: int = LONGEST_NAME) -> bool:
     return len(text) <= longest and _NAME.fullmatch(text) is not None
 
 
-def name_problem(text: str, path: str, *, longest: int = LONGEST_NAME) -> str:
-    """Return why a text at ``path`` is no name; empty where it is one."""
+def name_problem(text: str, path: str, *, longest: int = LONGEST_NAME) -> Problem | None:
+    """Return why a text at ``path`` is no name; None where it is one."""
     if is_name(text, longest=longest):
-        return ""
+        return None
     allowed = f"at most {longest} {_LETTERS}"
     if len(text) > longest:
         start = text[:40]
-        return f"{path}: {start!r}... has {len(text)} characters; allowed: {allowed}"
-    return f"{path}: {text!r} is not valid; allowed: {allowed}"
+        return Problem(path, f"{start!r}... has {len(text)} characters; allowed: {allowed}")
+    return Problem(path, f"{text!r} is not valid; allowed: {allowed}")

@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from autoscaler.api.names import API_VERSION
 from autoscaler.errors import InputError
+from recommender.errors import Problem
+from recommender.policy.values import shown
 
 _ACRONYMS = {"gpu": "GPU", "qos": "QoS", "uuids": "UUIDs", "url": "URL"}
 _SHOWN_CHARS = 80
@@ -91,6 +93,51 @@ class CustomObject(Shape):
     def to_object(self) -> dict[str, Any]:
         """Return it as JSON: what was given, in the API's spelling, and no defaults."""
         return self.model_dump(by_alias=True, exclude_unset=True)
+
+
+def shape_problems(model: type[Shape], obj: object) -> tuple[Problem, ...]:
+    """Return what keeps an object from being of a shape, each with the path of its field."""
+    try:
+        model.model_validate(obj)
+    except ValidationError as error:
+        messages: dict[tuple[str, str], list[str]] = {}
+        for found in error.errors(include_url=False):
+            path, value = _written(obj, found["loc"])
+            is_missing = found["type"] == "missing"
+            text = "not set" if is_missing else f"{shown(value)!r} is not valid"
+            message = "a value is needed" if is_missing else found["msg"]
+            messages.setdefault((path, text), []).append(message)
+        return tuple(
+            Problem(path, f"{text}; allowed: {_allowed(all_of)}")
+            for (path, text), all_of in messages.items()
+        )
+    return ()
+
+
+def _allowed(messages: list[str]) -> str:
+    """Return pydantic's sentences as what is allowed; a union has one of each of its types."""
+    prefixes = ("Input should be ", "Value error, allowed: ")
+    texts = []
+    for message in messages:
+        for prefix in prefixes:
+            message = message.removeprefix(prefix)  # noqa: PLW2901 - it is the same message
+        texts.append(message[:1].lower() + message[1:])
+    return " or ".join(dict.fromkeys(texts))
+
+
+def _written(obj: Any, location: tuple[int | str, ...]) -> tuple[str, Any]:
+    """Return the path and the value that a location means; it may end with names of types."""
+    path, value = "", obj
+    for part in location:
+        if isinstance(part, int) and isinstance(value, list) and part < len(value):
+            path, value = f"{path}[{part}]", value[part]
+        elif isinstance(value, Mapping) and part in value:
+            path, value = f"{path}.{part}", value[part]
+        elif isinstance(value, Mapping):  # what is missing
+            path, value = f"{path}.{part}", None
+        else:
+            break
+    return path.removeprefix("."), value
 
 
 def _name_of(kind: str, obj: object) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from autoscaler.api.injection import VARIABLES
 from autoscaler.api.names import PREFIX
+from recommender.errors import Problem
 from recommender.policy.values import shown
 
 _FIELDS: Mapping[str, frozenset[str]] = {
@@ -37,7 +38,7 @@ _MOST_LEVELS, _MOST_VALUES, _MOST_BRACKETS = 20, 500, 100
 """Of a text, so that it is read in milliseconds."""
 
 
-def read_template(text: str, path: str) -> tuple[Mapping[str, Any] | None, tuple[str, ...]]:
+def read_template(text: str, path: str) -> tuple[Mapping[str, Any] | None, tuple[Problem, ...]]:
     """Return the template that a text (YAML) holds at ``path``, and no problems.
 
     None, and why, where it is no template or asks for too much.
@@ -48,14 +49,14 @@ def read_template(text: str, path: str) -> tuple[Mapping[str, Any] | None, tuple
     try:
         problem = _costly(text)
         if problem:
-            return None, (f"{path}: {problem}",)
+            return None, (Problem(path, problem),)
         template = yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f" (line {mark.line + 1})" if mark else ""
-        return None, (f"{path}: is no YAML: {error.problem}{where}; {allowed}",)
+        return None, (Problem(path, f"is no YAML: {error.problem}{where}; {allowed}"),)
     except (yaml.YAMLError, ValueError):
-        return None, (f"{path}: is no YAML; {allowed}",)
+        return None, (Problem(path, f"is no YAML; {allowed}"),)
     problems = check_template(template, path)
     return (None, problems) if problems else (template, ())
 
@@ -85,14 +86,16 @@ def _costly(text: str) -> str:
     return ""
 
 
-def check_template(template: object, path: str) -> tuple[str, ...]:
+def check_template(template: object, path: str) -> tuple[Problem, ...]:
     """Return what a template of worker pods must not say."""
     return tuple(_problems(template, path))
 
 
-def _problems(template: object, path: str) -> Iterator[str]:
+def _problems(template: object, path: str) -> Iterator[Problem]:
     if not isinstance(template, Mapping):
-        yield f"{path}: {shown(template)!r} is not valid; allowed: a mapping of metadata and spec"
+        yield Problem(
+            path, f"{shown(template)!r} is not valid; allowed: a mapping of metadata and spec"
+        )
         return
     yield from _unknown(template, path, _FIELDS[""])
     for part in ("metadata", "spec"):
@@ -105,41 +108,45 @@ def _problems(template: object, path: str) -> Iterator[str]:
                 else _containers(value.get("containers"), f"{path}.{part}.containers")
             )
         elif value is not None:
-            yield f"{path}.{part}: {shown(value)!r} is not valid; allowed: a mapping"
+            yield Problem(f"{path}.{part}", f"{shown(value)!r} is not valid; allowed: a mapping")
 
 
-def _unknown(mapping: Mapping[Any, Any], path: str, allowed: frozenset[str]) -> Iterator[str]:
+def _unknown(mapping: Mapping[Any, Any], path: str, allowed: frozenset[str]) -> Iterator[Problem]:
     for key in mapping:
         if key not in allowed:
-            yield f"{path}.{shown(key)}: is not allowed; allowed: {', '.join(sorted(allowed))}"
+            yield Problem(
+                f"{path}.{shown(key)}", f"is not allowed; allowed: {', '.join(sorted(allowed))}"
+            )
 
 
-def _ours(metadata: Mapping[Any, Any], path: str) -> Iterator[str]:
+def _ours(metadata: Mapping[Any, Any], path: str) -> Iterator[Problem]:
     for part in ("labels", "annotations"):
         texts = metadata.get(part)
         for key in texts if isinstance(texts, Mapping) else ():
             if str(key).startswith(PREFIX):
-                yield f"{path}.{part}.{shown(key)}: is written by the system alone; leave it out"
+                yield Problem(
+                    f"{path}.{part}.{shown(key)}", "is written by the system alone; leave it out"
+                )
 
 
-def _containers(containers: object, path: str) -> Iterator[str]:
+def _containers(containers: object, path: str) -> Iterator[Problem]:
     if containers is None:
         return
     if not isinstance(containers, list) or len(containers) > _MOST_CONTAINERS:
-        yield f"{path}: not valid; allowed: a list of at most {_MOST_CONTAINERS} containers"
+        yield Problem(path, f"not valid; allowed: a list of at most {_MOST_CONTAINERS} containers")
         return
     for i, container in enumerate(containers):
         if isinstance(container, Mapping):
             yield from _unknown(container, f"{path}[{i}]", _CONTAINER)
             yield from _environment(container.get("env"), f"{path}[{i}].env")
         else:
-            yield f"{path}[{i}]: {shown(container)!r} is not valid; allowed: a mapping"
+            yield Problem(f"{path}[{i}]", f"{shown(container)!r} is not valid; allowed: a mapping")
 
 
-def _environment(entries: object, path: str) -> Iterator[str]:
+def _environment(entries: object, path: str) -> Iterator[Problem]:
     """Keep templates from the variables that hold the limits and the GPUs of a worker."""
     ours = frozenset(variable.name for variable in VARIABLES)
     for entry in entries if isinstance(entries, list) else ():
         name = entry.get("name") if isinstance(entry, Mapping) else None
         if isinstance(name, str) and (name in ours or name.startswith(_LOADER)):
-            yield f"{path}: {shown(name)} is set by the system alone; leave it out"
+            yield Problem(path, f"{shown(name)} is set by the system alone; leave it out")

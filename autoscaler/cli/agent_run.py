@@ -67,7 +67,7 @@ class AgentFlags:
         name = self.node or socket.gethostname().lower()
         problem = name_problem(name, "--node")
         if problem:
-            raise UsageError(problem)
+            raise UsageError(str(problem))
         return name
 
     @property

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -29,6 +31,7 @@ from autoscaler.cli.prometheus_options import (
 )
 from autoscaler.cli.service_options import ContextOption, KubeconfigOption, checked_namespace
 from autoscaler.cli.terminal import ProgressMode, Terminal
+from autoscaler.errors import UsageError
 
 CLUSTER = "Cluster"
 
@@ -46,7 +49,19 @@ FindingsOption = Annotated[
 ]
 
 
+FilesArgument = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="FILE",
+        help="Files to look at in place of server and cluster: manifests, settings, workloads "
+        "files, folders of them, - for standard input; several may be named.",
+        show_default=False,
+    ),
+]
+
+
 def command(
+    files: FilesArgument = None,
     prometheus_url: PrometheusUrlOption = None,
     prometheus_mapping: PrometheusMappingOption = None,
     prometheus_header: PrometheusHeaderOption = None,
@@ -84,9 +99,23 @@ def command(
 ) -> None:
     """Look at the metrics source and the cluster as the autoscaler would use them; changes nothing.
 
-    Each finding is ok, warning, failed or skipped, and says what to do. Exit code 3 when something
+    Each finding is ok, warning, failed or skipped, and says what to do. With files named, only
+    these are looked at, and each problem is told with line and column. Exit code 3 when something
     failed; warnings leave it at 0.
     """
+    terminal = Terminal(verbosity=-1 if quiet else verbose, progress_mode=progress)
+    if files:
+        from autoscaler.cli.check_files_run import run_check_files
+
+        _refuse_beside_files(
+            {
+                "--prometheus-url": prometheus_url,
+                "--kubeconfig": kubeconfig,
+                "--context": context,
+                "--since": since,
+            }
+        )
+        raise typer.Exit(run_check_files(files, config=config, output=output, terminal=terminal))
     from autoscaler.checking.cluster import ClusterFlags
     from autoscaler.cli.check_run import run_check
     from autoscaler.cli.prometheus_flags import PrometheusFlags
@@ -109,6 +138,15 @@ def command(
         config=config,
         output=output,
         is_plain=no_color,
-        terminal=Terminal(verbosity=-1 if quiet else verbose, progress_mode=progress),
+        terminal=terminal,
     )
     raise typer.Exit(code)
+
+
+def _refuse_beside_files(options: Mapping[str, object]) -> None:
+    given = [name for name, value in options.items() if value is not None]
+    if given:
+        raise UsageError(
+            f"{', '.join(given)}: no server and no cluster is asked where files are named; leave "
+            "one of the two out"
+        )

@@ -29,6 +29,10 @@ class SchemaOf(StrEnum):
     AUTO_SCALING_CONFIG = "autoScalingConfig"
     WORKLOADS = "workloads"
     REPORT = "report"
+    PROFILE = "profile"
+    POOL = "pool"
+    QUOTA = "quota"
+    SETTINGS = "settings"
 
 
 @app.command("show")

@@ -29,6 +29,7 @@ class Format(StrEnum):
     HTML = "html"
     PATCH = "patch"
     KUSTOMIZE = "kustomize"
+    JUNIT = "junit"
 
 
 _SUFFIXES = {
@@ -40,6 +41,7 @@ _SUFFIXES = {
     ".md": Format.MD,
     ".html": Format.HTML,
     ".txt": Format.TABLE,
+    ".xml": Format.JUNIT,
 }
 
 Rendered = str | Mapping[str, str]

@@ -20,7 +20,7 @@ def checked_namespace(text: str) -> str:
     """Return a name of a namespace.  Raises ``UsageError`` for what can be none."""
     problem = name_problem(text, "--namespace", longest=LONGEST_NAMESPACE)
     if problem:
-        raise UsageError(problem)
+        raise UsageError(str(problem))
     return text
 
 

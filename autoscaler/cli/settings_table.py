@@ -6,8 +6,9 @@ import csv
 import io
 import json
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from autoscaler.errors import UsageError
 from autoscaler.scaling.cards import GpuModels
 from autoscaler.scaling.fleet.stated import stated_by
 from autoscaler.settings import load_settings
+from autoscaler.settings_schema import settings_schema
 from autoscaler.sources.profiles import Profiles, read_profile_files
 from autoscaler.sources.workloads_file import read_text, read_workloads_file
 from autoscaler.sources.yaml_text import parse_yaml
@@ -101,10 +103,19 @@ def render_settings(rows: Sequence[ShownSetting], output: TextFormat) -> str:
 
 def schema_text(of: SchemaOf) -> str:
     """Return a JSON Schema."""
-    schemas: Mapping[str, Any] = {
+    from autoscaler.api.gpu_pool import GPUPool
+    from autoscaler.api.gpu_resource_quota import GPUResourceQuota
+    from autoscaler.api.manifest_schema import manifest_schema
+    from autoscaler.api.workload_profile import WorkloadProfile
+
+    schemas: Mapping[str, Callable[[], Mapping[str, Any]]] = {
         "autoScalingConfig": auto_scaling_config_schema,
         "workloads": workloads_row_schema,
         "report": report_schema,
+        "profile": partial(manifest_schema, WorkloadProfile),
+        "pool": partial(manifest_schema, GPUPool),
+        "quota": partial(manifest_schema, GPUResourceQuota),
+        "settings": settings_schema,
     }
     return json.dumps(schemas[of](), indent=2, ensure_ascii=False) + "\n"
 

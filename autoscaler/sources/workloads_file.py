@@ -13,11 +13,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import NamedTuple
 
 from autoscaler.errors import InputError, UsageError
 from autoscaler.printable import printable
 from autoscaler.sources.usage_series import PRINTABLE, named
 from autoscaler.sources.yaml_text import parse_yaml
+from recommender.policy.values import shown
 
 NAME_KEYS = ("namespace", "workload", "series_id")
 VALUE_KEYS = (
@@ -41,6 +43,15 @@ YAML_KEYS = ("annotations", "autoScalingConfig")
 KEYS = (*NAME_KEYS, *VALUE_KEYS, *YAML_KEYS)
 
 
+class RowProblem(NamedTuple):
+    """What is wrong with one row."""
+
+    line: int
+    """From 1."""
+    text: str
+    """For the user; it begins with the file and the line."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkloadRow:
     """One workload as the file states it; values are not yet checked."""
@@ -51,6 +62,8 @@ class WorkloadRow:
     """For messages: ``workloads.csv line 4``."""
     values: Mapping[str, object]
     """By key of ``VALUE_KEYS`` and ``YAML_KEYS``; absent where the cell is empty."""
+    line: int = 0
+    """From 1; 0: it stands in no file."""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -64,7 +77,12 @@ class WorkloadsFile:
 
     path: str
     rows: tuple[WorkloadRow, ...]
-    notes: tuple[str, ...]
+    noted: tuple[RowProblem, ...]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was not used."""
+        return tuple(note.text for note in self.noted)
 
 
 def read_workloads_file(path: Path) -> WorkloadsFile:
@@ -73,27 +91,43 @@ def read_workloads_file(path: Path) -> WorkloadsFile:
     Raises ``InputError`` when it cannot be read or holds no row, and ``UsageError`` with all
     problems of all rows at once.
     """
-    text = read_text(path)
-    raw = _csv_rows(path, text) if path.suffix.lower() == ".csv" else _yaml_rows(path, text)
+    file, problems = parse_workloads(read_text(path), path)
+    if problems:
+        raise UsageError("\n".join(problem.text for problem in problems))
+    if not file.rows:
+        raise InputError(f"{path}: no workload in the file; {_columns_hint()}")
+    return file
+
+
+def parse_workloads(text: str, path: Path) -> tuple[WorkloadsFile, tuple[RowProblem, ...]]:
+    """Return the sound rows of a text, and what is wrong with the others.
+
+    Raises ``InputError`` where it is neither YAML nor CSV with rows of workloads.
+    """
+    is_csv = path.suffix.lower() == ".csv"
+    raw: Iterator[tuple[int, object]] = (_csv_rows if is_csv else _yaml_rows)(path, text)
     rows: dict[tuple[str, str], WorkloadRow] = {}
-    notes: list[str] = []
-    problems: list[str] = []
-    for place, cells in raw:
-        notes += [f"{place}: {text}" for text in _unknown_keys(cells)]
+    notes: list[RowProblem] = []
+    problems: list[RowProblem] = []
+    for line, cells in raw:
+        place = f"{path} line {line}"
+        if not isinstance(cells, dict):
+            text = f"{place}: {shown(cells)!r} is no mapping; {_columns_hint()}"
+            problems.append(RowProblem(line, text))
+            continue
+        notes += [RowProblem(line, f"{place}: {text}") for text in _unknown_keys(cells)]
         try:
-            row = _row(place, cells)
+            row = _row(line, place, cells)
         except UsageError as error:
-            problems.append(str(error))
+            problems += [RowProblem(line, text) for text in str(error).splitlines()]
             continue
         if row.key in rows:
             name = f"{row.namespace}/{row.workload}"
-            problems.append(f"{place}: {name} stands already in {rows[row.key].place}")
+            stands = f"{place}: {name} stands already in {rows[row.key].place}"
+            problems.append(RowProblem(line, stands))
         rows.setdefault(row.key, row)
-    if problems:
-        raise UsageError("\n".join(problems))
-    if not rows:
-        raise InputError(f"{path}: no workload in the file; {_columns_hint()}")
-    return WorkloadsFile(path=str(path), rows=tuple(rows.values()), notes=tuple(notes))
+    file = WorkloadsFile(path=str(path), rows=tuple(rows.values()), noted=tuple(notes))
+    return file, tuple(problems)
 
 
 def read_text(path: Path) -> str:
@@ -113,7 +147,7 @@ def _columns_hint() -> str:
     )
 
 
-def _csv_rows(path: Path, text: str) -> Iterator[tuple[str, dict[str, object]]]:
+def _csv_rows(path: Path, text: str) -> Iterator[tuple[int, dict[str, object]]]:
     reader = csv.DictReader(io.StringIO(text), skipinitialspace=True, strict=True)
     try:
         header = [(name or "").strip() for name in reader.fieldnames or []]
@@ -127,7 +161,7 @@ def _csv_rows(path: Path, text: str) -> Iterator[tuple[str, dict[str, object]]]:
                 name: cell.strip() for name, cell in cells.items() if cell and cell.strip()
             }
             if filled:
-                yield place, filled
+                yield reader.line_num, filled
     except csv.Error as error:
         raise InputError(f"{path} line {reader.line_num}: not a regular CSV: {error}") from error
 
@@ -141,7 +175,7 @@ def _check_header(path: Path, header: list[str]) -> None:
     )
 
 
-def _yaml_rows(path: Path, text: str) -> Iterator[tuple[str, dict[str, object]]]:
+def _yaml_rows(path: Path, text: str) -> Iterator[tuple[int, object]]:
     import yaml
 
     document = parse_yaml(text, str(path))
@@ -154,13 +188,13 @@ def _yaml_rows(path: Path, text: str) -> Iterator[tuple[str, dict[str, object]]]
     if not isinstance(items, list) or not isinstance(node, yaml.SequenceNode):
         raise InputError(f"{path}: a list of workloads is expected; {_columns_hint()}")
     for item, item_node in zip(items, node.value, strict=True):
-        place = f"{path} line {item_node.start_mark.line + 1}"
-        if not isinstance(item, dict):
-            raise UsageError(f"{place}: {item!r} is no mapping; {_columns_hint()}")
-        yield place, {str(name): cell for name, cell in item.items() if cell is not None}
+        cells = item
+        if isinstance(item, dict):
+            cells = {str(name): cell for name, cell in item.items() if cell is not None}
+        yield item_node.start_mark.line + 1, cells
 
 
-def _row(place: str, cells: dict[str, object]) -> WorkloadRow:
+def _row(line: int, place: str, cells: dict[str, object]) -> WorkloadRow:
     problems = list(_unprintable(place, cells))
     if problems:
         raise UsageError("\n".join(problems))
@@ -170,7 +204,11 @@ def _row(place: str, cells: dict[str, object]) -> WorkloadRow:
         if key in values and not isinstance(values[key], dict):
             raise UsageError(f"{place}: {key}: {values[key]!r} is not valid; allowed: a mapping")
     return WorkloadRow(
-        namespace=namespace, workload=workload, place=place, values=MappingProxyType(values)
+        namespace=namespace,
+        workload=workload,
+        place=place,
+        line=line,
+        values=MappingProxyType(values),
     )
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from autoscaler.api.object_key import ObjectKey
+from recommender.errors import Problem
 
 Object = Mapping[str, Any]
 """A Kubernetes object as JSON says it; never changed."""
@@ -34,5 +35,7 @@ class Admission:
     """Why the pod is refused: every reason, each naming annotation, value and what is allowed."""
     reasons: tuple[str, ...] = ()
     """The same one by one, where there are several; else empty."""
+    problems: tuple[Problem, ...] = field(default=(), compare=False)
+    """Reasons and warnings with their paths: annotations, or fields of the pod; not cut short."""
     missing: tuple[ObjectKey, ...] = ()
     """Objects that were named and not found; with any of them the answer may change."""

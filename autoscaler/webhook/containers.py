@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from autoscaler.api.names import INJECT_CONTAINER, NATIVE_GPU_RESOURCES
 from autoscaler.webhook.admission import Object
-from recommender.errors import InvalidValueError
+from recommender.errors import InvalidValueError, Problem
 from recommender.quantities import parse_quantity
 
 _MOST_LISTED = 20
@@ -25,7 +25,7 @@ class Choice(NamedTuple):
 
     names: tuple[str, ...]
     """In the order in which they were named; empty where there is a problem."""
-    problems: tuple[str, ...]
+    problems: tuple[Problem, ...]
     """Why the pod is refused."""
     warnings: tuple[str, ...]
 
@@ -61,10 +61,10 @@ def containers_of(pod: Object, kind: str = "containers") -> list[dict[str, Any]]
     return list((pod.get("spec") or {}).get(kind) or ())
 
 
-def _problems(pod: Object, names: tuple[str, ...]) -> tuple[str, ...]:
+def _problems(pod: Object, names: tuple[str, ...]) -> tuple[Problem, ...]:
     existing = _names(containers_of(pod))
     if not existing:
-        return ("spec.containers: empty; allowed: at least one container",)
+        return (Problem("spec.containers", "empty; allowed: at least one container"),)
     known = frozenset(existing)
     unknown = [name for name in names if name not in known]
     inits = {container.get("name"): container for container in containers_of(pod, "initContainers")}
@@ -72,14 +72,14 @@ def _problems(pod: Object, names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(_unknown(name, inits, allowed) for name in unknown)
 
 
-def _unknown(name: str, inits: Mapping[Any, Object], allowed: str) -> str:
+def _unknown(name: str, inits: Mapping[Any, Object], allowed: str) -> Problem:
     if name not in inits:
         what = "no container of this pod"
     elif inits[name].get("restartPolicy") == "Always":
         what = "a sidecar (an init container with restartPolicy Always)"
     else:
         what = "an init container"
-    return f"{INJECT_CONTAINER}: {name!r} is {what}; allowed: {allowed}"
+    return Problem(INJECT_CONTAINER, f"{name!r} is {what}; allowed: {allowed}")
 
 
 def _implied(pod: Object) -> tuple[str, ...]:
@@ -89,11 +89,12 @@ def _implied(pod: Object) -> tuple[str, ...]:
     return tuple(_names(container for container in containers if _native_gpus_of(container)))
 
 
-def _undecided(pod: Object) -> str:
+def _undecided(pod: Object) -> Problem:
     existing = _names(containers_of(pod))
-    return (
-        f"{INJECT_CONTAINER}: not set, and the pod has {len(existing)} containers of which none "
-        f"has a native GPU limit; allowed: some of {_listed(existing)}, separated by commas"
+    return Problem(
+        INJECT_CONTAINER,
+        f"not set, and the pod has {len(existing)} containers of which none "
+        f"has a native GPU limit; allowed: some of {_listed(existing)}, separated by commas",
     )
 
 

@@ -13,6 +13,7 @@ from autoscaler.webhook.containers import native_gpus
 from autoscaler.webhook.layers import Layers, Written
 from autoscaler.webhook.statements import NATIVE_SOURCE
 from autoscaler.webhook.verdict import Verdict
+from recommender.errors import Problem
 from recommender.policy.stated import Stated
 
 MOST_GPUS = 128
@@ -48,8 +49,11 @@ def choose_devices(pod: Object, layers: Layers, stated: Stated, verdict: Verdict
     if indices and written is not None:
         if _COUNT in stated.sources and stated.gpu_count != len(indices):
             verdict.warn(
-                f"{GPU_COUNT}: {stated.gpu_count} has no effect, because {written.path} names "
-                f"{len(indices)} GPUs"
+                Problem(
+                    GPU_COUNT,
+                    f"{stated.gpu_count} has no effect, because {written.path} names "
+                    f"{len(indices)} GPUs",
+                )
             )
         count, source = len(indices), written.path
     return Devices(
@@ -69,8 +73,11 @@ def _count(pod: Object, stated: Stated, verdict: Verdict) -> tuple[int, str]:
         return 1, "default"
     if native > MOST_GPUS:
         verdict.refuse(
-            f"spec.containers: {native} native GPUs in all; allowed: at most {MOST_GPUS}, or "
-            f"another number in annotation {GPU_COUNT}"
+            Problem(
+                "spec.containers",
+                f"{native} native GPUs in all; allowed: at most {MOST_GPUS}, or "
+                f"another number in annotation {GPU_COUNT}",
+            )
         )
         return 1, "default"
     return native, NATIVE_SOURCE

@@ -25,6 +25,7 @@ from autoscaler.webhook.environment import (
 from autoscaler.webhook.limiter_container import with_limiter_container
 from autoscaler.webhook.named_items import with_ours
 from autoscaler.webhook.reserved import injection_problems
+from recommender.errors import Problem
 
 
 def _nothing() -> Mapping[str, Any]:
@@ -64,7 +65,7 @@ class InjectionPlan:
     """Removed before ``labels`` are set."""
 
 
-def inject(pod: Object, plan: InjectionPlan) -> tuple[dict[str, Any], tuple[str, ...]]:
+def inject(pod: Object, plan: InjectionPlan) -> tuple[dict[str, Any], tuple[Problem, ...]]:
     """Return the pod as planned, and why it must be refused instead.
 
     ``pod`` is not changed.  Each problem names the field, its value and what is allowed.

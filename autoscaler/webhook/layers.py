@@ -21,6 +21,7 @@ from autoscaler.webhook.snapshot import Snapshot
 from autoscaler.webhook.submitted import Submitted
 from autoscaler.webhook.switches import read_switch
 from autoscaler.webhook.verdict import Verdict
+from recommender.errors import Problem
 from recommender.policy.fields import PROFILE_ANNOTATIONS
 from recommender.policy.values import is_unset
 
@@ -87,9 +88,12 @@ def read_layers(submitted: Submitted, snapshot: Snapshot, verdict: Verdict) -> L
     if is_used and existing is None and workload_name:
         verdict.miss(key)
         verdict.refuse(
-            f"annotation {GENERATE_WORKLOAD}: 'false' asks for the existing TensorFusionWorkload "
-            f"{workload_name}, and namespace {submitted.namespace} has none of this name; create "
-            f"it, name another one in {WORKLOAD}, or leave {GENERATE_WORKLOAD} out"
+            Problem(
+                f"annotation {GENERATE_WORKLOAD}",
+                f"'false' asks for the existing TensorFusionWorkload {workload_name}, and "
+                f"namespace {submitted.namespace} has none of this name; create it, name another "
+                f"one in {WORKLOAD}, or leave {GENERATE_WORKLOAD} out",
+            )
         )
     if existing is not None and not is_used and workload_name == _derived_name(submitted, owner):
         existing = _own(existing, owner, verdict)
@@ -113,8 +117,11 @@ def _workload_name(submitted: Submitted, owner: Owner | None, verdict: Verdict) 
         path += "the pod's" if owner is None else f"{owner.kind} {owner.name}"
     if not name:
         verdict.refuse(
-            "metadata.name: the pod has no name, no generateName and no controller to name its "
-            f"workload after; set one of them, or annotation {WORKLOAD}"
+            Problem(
+                "metadata.name",
+                "the pod has no name, no generateName and no controller to name its "
+                f"workload after; set one of them, or annotation {WORKLOAD}",
+            )
         )
         return ""
     problem = name_problem(name, path, longest=LONGEST)
@@ -171,8 +178,11 @@ def _profile(submitted: Submitted, snapshot: Snapshot, verdict: Verdict) -> tupl
     if found is None:
         verdict.miss(key)
         verdict.refuse(
-            f"{path}: {name!r} is no WorkloadProfile of namespace {namespace}; allowed: the name "
-            "of an existing one"
+            Problem(
+                path,
+                f"{name!r} is no WorkloadProfile of namespace {namespace}; allowed: the name "
+                "of an existing one",
+            )
         )
         return "", None
     return name, _spec_of(found)

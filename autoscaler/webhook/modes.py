@@ -22,6 +22,7 @@ from autoscaler.webhook.pools import Pool
 from autoscaler.webhook.snapshot import Installation
 from autoscaler.webhook.switches import read_switch
 from autoscaler.webhook.verdict import Verdict
+from recommender.errors import Problem
 from recommender.policy.stated import Stated
 
 SHARED, SOFT = "shared", "soft"
@@ -51,28 +52,39 @@ def choose_mode(
     is_standalone = _is_standalone(layers, verdict)
     if is_local is False and lack:
         verdict.refuse(
-            f"{source}: {_LOCAL} 'false' asks for a remote GPU, and pool {pool.name} offers none, "
-            f"because {lack}; allowed: 'true', or a pool with a worker image in an installation "
-            "that runs worker pods"
+            Problem(
+                source,
+                f"{_LOCAL} 'false' asks for a remote GPU, and pool {pool.name} offers none, "
+                f"because {lack}; allowed: 'true', or a pool with a worker image in an "
+                "installation that runs worker pods",
+            )
         )
     if is_local is None and lack:
         is_local, source = True, f"pool {pool.name}"
         if not layers.annotations.get(IS_LOCAL_GPU):  # one that cannot be read is refused
             verdict.warn(
-                f"annotation {IS_LOCAL_GPU}: not set, and pool {pool.name} offers no remote GPUs, "
-                f"because {lack}; the pod holds its GPU itself, as with 'true'"
+                Problem(
+                    f"annotation {IS_LOCAL_GPU}",
+                    f"not set, and pool {pool.name} offers no remote GPUs, "
+                    f"because {lack}; the pod holds its GPU itself, as with 'true'",
+                )
             )
     if not is_local:
         if is_standalone is False:
             verdict.warn(
-                f"{NO_STANDALONE_WORKER_MODE}: has no effect, because the GPU is not local; set "
-                f"{IS_LOCAL_GPU}: 'true' to embed the worker"
+                Problem(
+                    NO_STANDALONE_WORKER_MODE,
+                    f"has no effect, because the GPU is not local; set "
+                    f"{IS_LOCAL_GPU}: 'true' to embed the worker",
+                )
             )
         return Placing(WorkloadMode.REMOTE, source)
     if is_standalone and lack:
         verdict.warn(
-            f"{STANDALONE_WORKER_MODE}: has no effect on pool {pool.name}, because {lack}; the pod "
-            "holds its GPU itself"
+            Problem(
+                STANDALONE_WORKER_MODE,
+                f"has no effect on pool {pool.name}, because {lack}; the pod holds its GPU itself",
+            )
         )
     is_embedded = bool(lack) or is_standalone is False
     return Placing(WorkloadMode.EMBEDDED if is_embedded else WorkloadMode.STANDALONE, source)
@@ -88,7 +100,7 @@ def choose_isolation(layers: Layers, verdict: Verdict) -> str:
         return isolation
     allowed = f"{SHARED}, {SOFT}"
     if isolation in _UNSUPPORTED:
-        verdict.refuse(f"{written.path}: {isolation!r} is not supported; allowed: {allowed}")
+        verdict.refuse(Problem(written.path, f"{isolation!r} is not supported; allowed: {allowed}"))
     else:
         verdict.invalid(written.path, written.value, allowed)
     return ""
@@ -102,7 +114,7 @@ def check_worker_template(layers: Layers, mode: WorkloadMode, verdict: Verdict) 
     if mode is WorkloadMode.EMBEDDED:
         text = f"{written.path}: has no effect, because the pod is its own worker"
         if isinstance(written.value, str):
-            verdict.refuse(f"{text}; allowed: only with a worker pod")
+            verdict.refuse(Problem(f"{text}; allowed", "only with a worker pod"))
         else:
             verdict.warn(text)
     elif isinstance(written.value, str):
@@ -136,8 +148,10 @@ def _is_standalone(layers: Layers, verdict: Verdict) -> bool | None:
     yes = read_switch(layers.annotations, STANDALONE_WORKER_MODE, verdict)
     if no is not None and no is yes:
         verdict.refuse(
-            f"annotation {NO_STANDALONE_WORKER_MODE} and annotation {STANDALONE_WORKER_MODE}: both "
-            f"{str(no).lower()!r}, and they are opposites; allowed: one of the two"
+            Problem(
+                f"annotation {NO_STANDALONE_WORKER_MODE} and annotation {STANDALONE_WORKER_MODE}",
+                f"both {str(no).lower()!r}, and they are opposites; allowed: one of the two",
+            )
         )
     if no is not None or yes is not None:
         return yes if no is None else not no

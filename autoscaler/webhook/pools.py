@@ -15,6 +15,7 @@ from autoscaler.webhook.admission import Object
 from autoscaler.webhook.layers import Layers
 from autoscaler.webhook.snapshot import Snapshot
 from autoscaler.webhook.verdict import Verdict
+from recommender.errors import Problem
 
 DEFAULT_SOURCE = "default pool"
 _MOST_NAMED = 10
@@ -51,7 +52,9 @@ def choose_pool(layers: Layers, snapshot: Snapshot, verdict: Verdict) -> Pool | 
     found = snapshot.find(key)
     if found is None:
         verdict.miss(key)
-        verdict.refuse(f"{written.path}: {name!r} is no GPUPool; allowed: {_names(snapshot)}")
+        verdict.refuse(
+            Problem(written.path, f"{name!r} is no GPUPool; allowed: {_names(snapshot)}")
+        )
         return None
     return _pool(found, name, written.path.partition(" spec.")[0])
 
@@ -62,8 +65,11 @@ def _default_pool(snapshot: Snapshot, verdict: Verdict) -> Pool | None:
         if (metadata.get("annotations") or {}).get(IS_DEFAULT_POOL) == "true":
             return _pool(pool, str(metadata.get("name")), DEFAULT_SOURCE)
     verdict.refuse(
-        f"annotation {GPU_POOL}: not set, and no GPUPool is the default one (annotation "
-        f"{IS_DEFAULT_POOL}: 'true'); allowed: {_names(snapshot)}"
+        Problem(
+            f"annotation {GPU_POOL}",
+            f"not set, and no GPUPool is the default one (annotation "
+            f"{IS_DEFAULT_POOL}: 'true'); allowed: {_names(snapshot)}",
+        )
     )
     return None
 

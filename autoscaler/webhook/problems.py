@@ -16,8 +16,8 @@ def take_problems(problems: Iterable[Problem], layer: str, field: str, verdict: 
     knows it as ``field`` (``spec``).  What depends on the GPU model of the pod is a warning.
     """
     for problem in problems:
-        text = f"{problem.path}: {problem.message}".replace(layer, field)
+        told = Problem(problem.path.replace(layer, field), problem.message.replace(layer, field))
         if problem.is_warning or problem.message == NEEDS_MODEL:
-            verdict.warn(text)
+            verdict.warn(told)
         else:
-            verdict.refuse(text)
+            verdict.refuse(told)

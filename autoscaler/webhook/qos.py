@@ -13,6 +13,7 @@ from autoscaler.webhook.admission import Object
 from autoscaler.webhook.pools import Pool
 from autoscaler.webhook.snapshot import Snapshot
 from autoscaler.webhook.verdict import Verdict
+from recommender.errors import Problem
 from recommender.policy.first_generation import QOS
 from recommender.policy.stated import Stated
 
@@ -38,7 +39,7 @@ def choose_qos(stated: Stated, pool: Pool | None, ceilings: Ceilings, verdict: V
         level = Level(stated.qos, stated.source_of(_KEY))
         forbidden = ceilings.forbids_qos(level.name)
         if forbidden:
-            verdict.refuse(f"{level.source}: qos {level.name!r} is {forbidden}")
+            verdict.refuse(Problem(level.source, f"qos {level.name!r} is {forbidden}"))
         return level
     candidates = _candidates(stated, pool, verdict)
     for level in candidates:
@@ -46,7 +47,10 @@ def choose_qos(stated: Stated, pool: Pool | None, ceilings: Ceilings, verdict: V
             return level
     name = candidates[0].name
     verdict.refuse(
-        f"annotation {QOS_KEY}: not set, and the default {name!r} is {ceilings.forbids_qos(name)}"
+        Problem(
+            f"annotation {QOS_KEY}",
+            f"not set, and the default {name!r} is {ceilings.forbids_qos(name)}",
+        )
     )
     return candidates[0]
 
@@ -65,8 +69,11 @@ def priority_class_for(qos: str, pod: Object, snapshot: Snapshot, verdict: Verdi
         return None
     if _class(name, snapshot) is None:
         verdict.warn(
-            f"qos {qos}: PriorityClass {name} does not exist, so the pod gets no priority; install "
-            "the priority classes of the autoscaler"
+            Problem(
+                f"qos {qos}",
+                f"PriorityClass {name} does not exist, so the pod gets no priority; install "
+                "the priority classes of the autoscaler",
+            )
         )
         return None
     return name
@@ -91,8 +98,10 @@ def _candidates(stated: Stated, pool: Pool | None, verdict: Verdict) -> list[Lev
     elif pool is not None and default:
         allowed = ", ".join(QOS)
         verdict.warn(
-            f"pool {pool.name} spec.qosConfig.defaultQoS: {default!r} is not valid and has no "
-            f"effect; allowed: {allowed}"
+            Problem(
+                f"pool {pool.name} spec.qosConfig.defaultQoS",
+                f"{default!r} is not valid and has no effect; allowed: {allowed}",
+            )
         )
     return [*levels, Level(_DEFAULT, "default"), Level(_LEAST, "default")]
 

@@ -6,6 +6,7 @@ from autoscaler.api.ceilings import Ceilings
 from autoscaler.api.names import PREFIX
 from autoscaler.webhook.devices import Devices
 from autoscaler.webhook.verdict import Verdict
+from recommender.errors import Problem
 from recommender.policy.stated import Stated
 
 
@@ -19,17 +20,25 @@ def check_quotas(ceilings: Ceilings, stated: Stated, devices: Devices, verdict: 
         value = stated.amount_of(key)
         if value is None and key.endswith("-limit"):
             verdict.refuse(
-                f"annotation {PREFIX}{key}: not set, and {ceiling.path} allows at most "
-                f"{ceiling.quantity}; allowed: 0 < {key} <= {ceiling.quantity}"
+                Problem(
+                    f"annotation {PREFIX}{key}",
+                    f"not set, and {ceiling.path} allows at most "
+                    f"{ceiling.quantity}; allowed: 0 < {key} <= {ceiling.quantity}",
+                )
             )
         elif value is not None and value > ceiling.value:
             verdict.refuse(
-                f"{stated.source_of(key)}: {key} {stated.quantities[key]} is above {ceiling.path}; "
-                f"allowed: at most {ceiling.quantity}"
+                Problem(
+                    stated.source_of(key),
+                    f"{key} {stated.quantities[key]} is above {ceiling.path}; "
+                    f"allowed: at most {ceiling.quantity}",
+                )
             )
     most = ceilings.gpu_count
     if most is not None and devices.count > most.value:
         verdict.refuse(
-            f"{devices.count_source}: {devices.count} GPUs are above {most.path}; allowed: at most "
-            f"{most.quantity}"
+            Problem(
+                devices.count_source,
+                f"{devices.count} GPUs are above {most.path}; allowed: at most {most.quantity}",
+            )
         )

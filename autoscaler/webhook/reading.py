@@ -30,6 +30,7 @@ from autoscaler.webhook.snapshot import Snapshot
 from autoscaler.webhook.statements import resolve_statements, with_whole_gpus
 from autoscaler.webhook.submitted import Submitted
 from autoscaler.webhook.verdict import Verdict
+from recommender.errors import Problem
 from recommender.policy.stated import Stated
 
 
@@ -109,7 +110,7 @@ def _placing(
 
 def _injection_problems(
     submitted: Submitted, containers: tuple[str, ...], placing: Placing | None, isolation: str
-) -> tuple[str, ...]:
+) -> tuple[Problem, ...]:
     if placing is None or not containers:
         return ()
     return injection_problems(

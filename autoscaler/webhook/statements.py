@@ -19,6 +19,7 @@ from autoscaler.webhook.layers import Layers
 from autoscaler.webhook.pools import Pool
 from autoscaler.webhook.submitted import Submitted
 from autoscaler.webhook.verdict import Verdict
+from recommender.errors import Problem
 from recommender.policy.fields import (
     AMOUNTS,
     BLOCK_ANNOTATIONS,
@@ -76,9 +77,9 @@ def resolve_statements(
         if problem.is_warning and problem.path in _DECLARED_PATHS:
             continue  # said when the value was declared, by the user's own key
         if problem.is_warning or problem.path.startswith(_RULE):
-            verdict.warn(str(problem))
+            verdict.warn(problem)
         else:
-            verdict.refuse(f"{problem.path}: {problem.message}")
+            verdict.refuse(Problem(problem.path, problem.message))
     warn_of_unused(layers.workload, f"workload {layers.workload_name} spec", verdict)
     warn_of_unused(layers.profile, f"profile {layers.profile_name} spec", verdict)
     return resolved
@@ -120,4 +121,4 @@ def warn_of_unused(spec: Mapping[str, Any] | None, path: str, verdict: Verdict) 
     """Warn of fields of a workload's or a profile's ``spec`` that are kept and not acted on."""
     for field in _UNUSED_FIELDS:
         if (spec or {}).get(field):
-            verdict.warn(f"{path}.{field}: it is not acted on")
+            verdict.warn(Problem(f"{path}.{field}", "it is not acted on"))

@@ -23,6 +23,7 @@ from autoscaler.api.names import (
 )
 from autoscaler.webhook.admission import Object, PodRequest
 from autoscaler.webhook.verdict import Verdict
+from recommender.errors import Problem
 from recommender.policy.fields import suggestion
 
 MOST_ANNOTATION_BYTES = 256 * 1024
@@ -80,7 +81,9 @@ def warn_of_stripped(submitted: Submitted, kept: Mapping[str, str], verdict: Ver
     """
     for key, value in submitted.stripped.items():
         if kept.get(key) != value:
-            verdict.warn(f"{key}: only the system writes it; what the pod brought is left out")
+            verdict.warn(
+                Problem(key, "only the system writes it; what the pod brought is left out")
+            )
 
 
 def _texts(pod: Object, name: str) -> Mapping[str, str]:
@@ -97,15 +100,21 @@ def _check_sizes(annotations: Mapping[str, str], verdict: Verdict) -> None:
     if all_bytes > MOST_ANNOTATION_BYTES:
         largest = max(sizes_bytes, key=lambda key: sizes_bytes[key])
         verdict.refuse(
-            f"metadata.annotations: {all_bytes} bytes; allowed: at most {MOST_ANNOTATION_BYTES} "
-            f"bytes in all (the largest is {largest[:100]} with {sizes_bytes[largest]} bytes)"
+            Problem(
+                "metadata.annotations",
+                f"{all_bytes} bytes; allowed: at most {MOST_ANNOTATION_BYTES} "
+                f"bytes in all (the largest is {largest[:100]} with {sizes_bytes[largest]} bytes)",
+            )
         )
         return
     for key in sorted(_KNOWN & annotations.keys() - {SOURCES}):
         most = LONGEST_TEMPLATE if key == WORKER_POD_TEMPLATE else LONGEST_VALUE
         if len(annotations[key]) > most:
             verdict.refuse(
-                f"annotation {key}: {len(annotations[key])} characters; allowed: at most {most}"
+                Problem(
+                    f"annotation {key}",
+                    f"{len(annotations[key])} characters; allowed: at most {most}",
+                )
             )
 
 
@@ -119,6 +128,6 @@ def _warn_of_unknown(annotations: Mapping[str, str], verdict: Verdict) -> None:
         name = key.removeprefix(PREFIX)[:100]
         meant = suggestion(name, _SUGGESTED)
         hint = f"; did you mean {PREFIX}{meant}?" if meant else ""
-        verdict.warn(f"annotation {PREFIX}{name}: has no effect{hint}")
+        verdict.warn(Problem(f"annotation {PREFIX}{name}", f"has no effect{hint}"))
     if len(unknown) > _MOST_NAMED:
         verdict.warn(f"{len(unknown) - _MOST_NAMED} more annotations of {PREFIX} have no effect")

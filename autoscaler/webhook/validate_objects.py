@@ -22,6 +22,7 @@ from autoscaler.webhook.statements import warn_of_unused
 from autoscaler.webhook.validate_pool import check_pool, warn_of_default_pool
 from autoscaler.webhook.validate_quota import check_quota
 from autoscaler.webhook.verdict import Verdict
+from recommender.errors import Problem
 from recommender.policy.resolve import resolve
 from recommender.policy.values import is_unset
 
@@ -51,8 +52,8 @@ def _check_profile(profile: Object, snapshot: Snapshot, verdict: Verdict) -> Non
 def _check_workload(workload: Object, snapshot: Snapshot, verdict: Verdict) -> None:
     spec = _spec(workload)
     name = str((workload.get("metadata") or {}).get("name") or "")
-    problem = name_problem(name, "metadata.name", longest=LONGEST) if name else ""
-    verdict.refuse(*filter(None, [problem]))
+    problem = name_problem(name, "metadata.name", longest=LONGEST) if name else None
+    verdict.refuse(*([problem] if problem else []))
     take_problems(resolve(workload=spec).problems, "workload spec", "spec", verdict)
     _check_spec(spec, snapshot, verdict)
 
@@ -73,7 +74,9 @@ def _check_spec(spec: Mapping[str, Any], snapshot: Snapshot, verdict: Verdict) -
     names = [str((each.get("metadata") or {}).get("name")) for each in snapshot.pools()]
     if pool not in names:
         known = ", ".join(names) or "there is none"
-        verdict.warn(f"spec.poolName: there is no GPUPool {pool!r} now; known pools: {known}")
+        verdict.warn(
+            Problem("spec.poolName", f"there is no GPUPool {pool!r} now; known pools: {known}")
+        )
 
 
 def _check_quota(quota: Object, snapshot: Snapshot, verdict: Verdict) -> None:

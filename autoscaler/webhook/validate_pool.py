@@ -16,7 +16,7 @@ from autoscaler.webhook.admission import Object
 from autoscaler.webhook.problems import take_problems
 from autoscaler.webhook.snapshot import Snapshot
 from autoscaler.webhook.verdict import Verdict
-from recommender.errors import InvalidValueError
+from recommender.errors import InvalidValueError, Problem
 from recommender.policy.first_generation import QOS
 from recommender.policy.resolve import resolve
 from recommender.quantities import parse_quantity
@@ -38,8 +38,8 @@ def check_pool(pool: Object, verdict: Verdict) -> None:
     """Note what is wrong with a pool."""
     spec = pool.get("spec") or {}
     name = _name(pool)
-    problem = name_problem(name, "metadata.name", longest=LONGEST) if name else ""
-    verdict.refuse(*filter(None, [problem]))
+    problem = name_problem(name, "metadata.name", longest=LONGEST) if name else None
+    verdict.refuse(*([problem] if problem else []))
     _check_rules(spec.get("rules") or (), verdict)
     _check_labels(spec.get("nodeSelector"), "spec.nodeSelector", verdict)
     _check_oversell(spec, verdict)
@@ -58,7 +58,11 @@ def warn_of_default_pool(pool: Object, snapshot: Snapshot, verdict: Verdict) -> 
     own = _name(pool)
     value = _default_mark(pool)
     if value not in {None, "true", "false"}:
-        verdict.warn(f"annotation {IS_DEFAULT_POOL}: {value!r} has no effect; allowed: true, false")
+        verdict.warn(
+            Problem(
+                f"annotation {IS_DEFAULT_POOL}", f"{value!r} has no effect; allowed: true, false"
+            )
+        )
     if value != "true":
         return
     # The oldest stand first; a pool that is being created is not among them yet.
@@ -70,8 +74,11 @@ def warn_of_default_pool(pool: Object, snapshot: Snapshot, verdict: Verdict) -> 
     names = list(dict.fromkeys((*marked, own)))
     if len(names) > 1:
         verdict.warn(
-            f"annotation {IS_DEFAULT_POOL}: several pools are the default one: "
-            f"{', '.join(sorted(names))}; the oldest counts: {names[0]}"
+            Problem(
+                f"annotation {IS_DEFAULT_POOL}",
+                f"several pools are the default one: "
+                f"{', '.join(sorted(names))}; the oldest counts: {names[0]}",
+            )
         )
 
 
@@ -86,11 +93,16 @@ def _check_rules(rules: Any, verdict: Verdict) -> None:
         path = f"spec.rules[{index}]"
         name = str(rule.get("name") or "")
         if not name:
-            verdict.refuse(f"{path}.name: not set; allowed: a name that no other rule has")
+            verdict.refuse(
+                Problem(f"{path}.name", "not set; allowed: a name that no other rule has")
+            )
         elif name in seen:
             verdict.refuse(
-                f"{path}.name: {name!r} is also the name of spec.rules[{seen[name]}]; allowed: a "
-                "name that no other rule has"
+                Problem(
+                    f"{path}.name",
+                    f"{name!r} is also the name of spec.rules[{seen[name]}]; allowed: a "
+                    "name that no other rule has",
+                )
             )
         seen.setdefault(name, index)
         _check_selector(rule.get("podSelector"), f"{path}.podSelector", verdict)
@@ -105,21 +117,23 @@ def _check_selector(selector: Any, path: str, verdict: Verdict) -> None:
         verdict.refuse(*_requirement(requirement, f"{path}.matchExpressions[{index}]"))
 
 
-def _requirement(requirement: Mapping[str, Any], path: str) -> Iterator[str]:
+def _requirement(requirement: Mapping[str, Any], path: str) -> Iterator[Problem]:
     key, operator = str(requirement.get("key") or ""), requirement.get("operator")
     values = requirement.get("values") or ()
     if not _LABEL_KEY.fullmatch(key):
-        yield f"{path}.key: {key!r} is not valid; allowed: {_ALLOWED_KEY}"
+        yield Problem(f"{path}.key", f"{key!r} is not valid; allowed: {_ALLOWED_KEY}")
     if operator in _WITH_VALUES and not values:
-        yield f"{path}.values: empty; allowed with {operator}: at least one value"
+        yield Problem(f"{path}.values", f"empty; allowed with {operator}: at least one value")
     elif operator in _WITHOUT_VALUES and values:
-        yield f"{path}.values: {', '.join(map(str, values))}; allowed with {operator}: none"
+        yield Problem(
+            f"{path}.values", f"{', '.join(map(str, values))}; allowed with {operator}: none"
+        )
     elif operator not in (*_WITH_VALUES, *_WITHOUT_VALUES):
         operators = ", ".join((*_WITH_VALUES, *_WITHOUT_VALUES))
-        yield f"{path}.operator: {operator!r} is not valid; allowed: {operators}"
+        yield Problem(f"{path}.operator", f"{operator!r} is not valid; allowed: {operators}")
     for value in values:
         if not _LABEL_VALUE.fullmatch(str(value)):
-            yield f"{path}.values: {value!r} is not valid; allowed: {_ALLOWED_VALUE}"
+            yield Problem(f"{path}.values", f"{value!r} is not valid; allowed: {_ALLOWED_VALUE}")
 
 
 def _check_labels(labels: Any, path: str, verdict: Verdict) -> None:
@@ -152,8 +166,11 @@ def _check_limiter(limiter: Mapping[str, Any], verdict: Verdict) -> None:
     for name, value in (resources.get("requests") or {}).items():
         if name in limits and str(limits[name]) != str(value):
             verdict.warn(
-                f"spec.componentConfig.limiter.resources.requests.{name}: {value} has no effect: "
-                f"the limit {limits[name]} counts for both, so that pods keep their QoS class"
+                Problem(
+                    f"spec.componentConfig.limiter.resources.requests.{name}",
+                    f"{value} has no effect: "
+                    f"the limit {limits[name]} counts for both, so that pods keep their QoS class",
+                )
             )
 
 

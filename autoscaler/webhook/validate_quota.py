@@ -13,6 +13,7 @@ from autoscaler.api.ceilings import DEFAULT_ALLOWED_QOS
 from autoscaler.webhook.admission import Object
 from autoscaler.webhook.verdict import Verdict
 from recommender.amounts import ResourceAmounts
+from recommender.errors import Problem
 from recommender.policy.first_generation import QOS
 from recommender.quantities import parse_quantity
 
@@ -48,12 +49,17 @@ def check_quota(quota: Object, others: Sequence[Object], verdict: Verdict) -> No
     for lower, upper in _NEVER_ABOVE:
         for name, low, high in _above(read, lower, upper):
             verdict.refuse(
-                f"spec.{lower}.{name}: {low} is above spec.{upper}.{name}; allowed: at most {high}"
+                Problem(
+                    f"spec.{lower}.{name}",
+                    f"{low} is above spec.{upper}.{name}; allowed: at most {high}",
+                )
             )
     for lower, upper in _OUT_OF_REACH:
         for name, low, high in _above(read, lower, upper):
             verdict.warn(
-                f"spec.{lower}.{name}: {low} is out of reach: spec.{upper}.{name} is {high}"
+                Problem(
+                    f"spec.{lower}.{name}", f"{low} is out of reach: spec.{upper}.{name} is {high}"
+                )
             )
     _warn_of_refused_default(read, verdict)
     _warn_of_zero(read, verdict)
@@ -65,7 +71,7 @@ def _amounts(spec: Mapping[str, Any], path: str, verdict: Verdict) -> Mapping[st
     if value is None:
         return {}
     amounts, problems = ResourceAmounts.from_mapping(value, f"spec.{path}")
-    verdict.refuse(*map(str, problems))
+    verdict.refuse(*problems)
     return amounts.to_mapping()
 
 
@@ -92,7 +98,9 @@ def _check_levels(spec: Mapping[str, Any], verdict: Verdict) -> None:
             verdict.invalid(f"spec.allowedQoS[{index}]", level, ", ".join(QOS))
     if not levels:
         allowed = ", ".join(DEFAULT_ALLOWED_QOS)
-        verdict.warn(f"spec.allowedQoS: an empty list counts as not set: {allowed} are allowed")
+        verdict.warn(
+            Problem("spec.allowedQoS", f"an empty list counts as not set: {allowed} are allowed")
+        )
 
 
 def _above(read: Read, lower: str, upper: str) -> Iterator[tuple[str, str, str]]:
@@ -107,9 +115,12 @@ def _warn_of_refused_default(read: Read, verdict: Verdict) -> None:
     for name, low, high in _above(read, "single.defaultLimits", "single.maxRequests"):
         if name not in read["single.defaultRequests"]:
             verdict.warn(
-                f"spec.single.defaultLimits.{name}: {low} is also the request of workloads that "
-                f"state none, and spec.single.maxRequests.{name} {high} refuses it; set "
-                f"spec.single.defaultRequests.{name}"
+                Problem(
+                    f"spec.single.defaultLimits.{name}",
+                    f"{low} is also the request of workloads that "
+                    f"state none, and spec.single.maxRequests.{name} {high} refuses it; set "
+                    f"spec.single.defaultRequests.{name}",
+                )
             )
 
 
@@ -117,7 +128,7 @@ def _warn_of_zero(read: Read, verdict: Verdict) -> None:
     for path in _MAXIMA:
         for name, quantity in read[path].items():
             if path.startswith("single.") and not _number(quantity):
-                verdict.warn(f"spec.{path}.{name}: 0 sets no maximum")
+                verdict.warn(Problem(f"spec.{path}.{name}", "0 sets no maximum"))
 
 
 def _warn_of_unused_defaults(quota: Object, others: Sequence[Object], verdict: Verdict) -> None:
@@ -126,8 +137,11 @@ def _warn_of_unused_defaults(quota: Object, others: Sequence[Object], verdict: V
     first = min((name for name in map(_name, others) if name), default=own)
     if own and first < own and any(_at(spec, path) for path in _DEFAULTS):
         verdict.warn(
-            f"spec.single: its defaults have no effect: those of GPUResourceQuota {first}, the "
-            "first by name in this namespace, count"
+            Problem(
+                "spec.single",
+                f"its defaults have no effect: those of GPUResourceQuota {first}, the "
+                "first by name in this namespace, count",
+            )
         )
 
 

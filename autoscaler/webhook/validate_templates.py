@@ -41,9 +41,9 @@ def validate_template(
     labels = (template.get("metadata") or {}).get("labels") or {}
     where = ".".join((*path, "metadata.labels"))
     if labels.get(ENABLED) != "true":
-        return tuple(_without_label(obj, template, where))
+        return tuple(without_label(obj, template, where))
     namespace = str(metadata.get("namespace") or "")
-    request = PodRequest(pod=_pod(obj, kind, template, namespace), namespace=namespace)
+    request = PodRequest(pod=template_pod(obj, kind, template, namespace), namespace=namespace)
     admission = admit(request, snapshot)
     warnings = (*_declared(template), *admission.warnings)
     if not admission.error:
@@ -57,7 +57,7 @@ def validate_template(
     return (*(f"{refused}: {reason}" for reason in reasons), *warnings)
 
 
-def _pod(obj: Object, kind: str, template: Object, namespace: str) -> dict[str, Any]:
+def template_pod(obj: Object, kind: str, template: Object, namespace: str) -> dict[str, Any]:
     """Return the pod that will be made, owned by the object that stays: not by a ReplicaSet."""
     owner = obj.get("metadata") or {}
     name = str(owner.get("name") or owner.get("generateName") or "").rstrip("-")
@@ -94,7 +94,7 @@ def _declared(template: Object) -> tuple[str, ...]:
     return (f"annotation {declared[0]}{more}: {what}",)
 
 
-def _without_label(obj: Object, template: Object, where: str) -> tuple[str, ...]:
+def without_label(obj: Object, template: Object, where: str) -> tuple[str, ...]:
     """Return what somebody wrote for us in a template that admission will not look at."""
     metadata = template.get("metadata") or {}
     labels = metadata.get("labels") or {}

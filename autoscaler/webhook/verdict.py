@@ -34,6 +34,7 @@ class Verdict(NotedProblems):
         return Admission(
             patch=tuple(patch),
             warnings=self._warnings(),
+            problems=self.problems,
             missing=tuple(dict.fromkeys(self.missing)),
         )
 
@@ -48,6 +49,7 @@ class Verdict(NotedProblems):
             error=error,
             reasons=reasons if len(reasons) > 1 else (),
             warnings=self._warnings(),
+            problems=self.problems,
             missing=tuple(dict.fromkeys(self.missing)),
         )
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from recommender.report.jsonform import render_json, render_jsonl
+from recommender.report.junit import render_junit
 from recommender.report.markdown import render_markdown
 from recommender.report.model import Report
 from recommender.report.options import RenderOptions
@@ -28,6 +29,7 @@ RENDERERS: Mapping[str, Renderer] = MappingProxyType(
         "html": render_page,
         "patch": render_patch,
         "kustomize": render_kustomize_text,
+        "junit": render_junit,
     }
 )
 """Format name, as ``--output`` takes it, to its renderer."""

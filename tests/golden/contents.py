@@ -4,6 +4,8 @@ from pathlib import Path
 
 from autoscaler.api.crd import definition_yaml
 from autoscaler.api.kinds import KINDS
+from autoscaler.cli.config import SchemaOf
+from autoscaler.cli.settings_table import schema_text
 from autoscaler.scaling.page.openapi import render_description
 from recommender.report.diff import compare, render_diff_json, render_diff_table
 from recommender.report.jsonform import render_schema
@@ -23,6 +25,14 @@ REFERENCE = FOLDER.parents[1] / "docs" / "reference"
 DEPLOY = FOLDER.parents[1] / "deploy"
 SCHEMA = DEPLOY / "schema" / "report-v1.schema.json"
 OPENAPI = DEPLOY / "schema" / "openapi-v1.json"
+EDITOR_SCHEMAS = {
+    "auto-scaling-config-v1": "autoScalingConfig",
+    "workload-profile-v1": "profile",
+    "gpu-pool-v1": "pool",
+    "gpu-resource-quota-v1": "quota",
+    "settings-v1": "settings",
+}
+"""File in ``deploy/schema`` to what ``tfa config schema`` calls it."""
 CRDS = DEPLOY / "crds"
 
 
@@ -37,6 +47,7 @@ def golden_files() -> dict[Path, str]:
         "report.json": RENDERERS["json"](small, None),
         "report.csv": RENDERERS["csv"](fleet, None),
         "report.md": RENDERERS["md"](fleet, None),
+        "report.junit.xml": RENDERERS["junit"](fleet, None),
         "report.txt": RENDERERS["table"](fleet, None),
         "report-wide.txt": RENDERERS["table"](fleet, wide),
         "report.patch.yaml": RENDERERS["patch"](fleet, None),
@@ -60,5 +71,9 @@ def golden_files() -> dict[Path, str]:
     files |= {
         PANELS.parent / f"{path.stem}.json": dashboard_json(read_panels(path))
         for path in sorted(PANELS.glob("*.yaml"))
+    }
+    files |= {
+        DEPLOY / "schema" / f"{name}.schema.json": schema_text(SchemaOf(of))
+        for name, of in EDITOR_SCHEMAS.items()
     }
     return files | {REFERENCE / k: v for k, v in pages.items()}

@@ -40,7 +40,7 @@ ALLOWED_NAME = (
 _SYNTAX = re.compile(r"""[\s{}()\[\]"'`,]""")
 _KEYS = ("base", "labels", "metrics", "inForce", "takesWorkloadOfPod")
 _SERIES_KEYS = ("series", "matchers", "unit", "scale")
-_OPERATORS: Mapping[object, MatchOp] = MappingProxyType(
+OPERATORS: Mapping[object, MatchOp] = MappingProxyType(
     {"=": "=", "!=": "!=", "=~": "=~", "!~": "!~"}
 )
 _OF_A_CARD = frozenset({Metric.TFLOPS, Metric.COMPUTE_PERCENT})
@@ -229,13 +229,13 @@ def _matchers(document: object, where: str, problems: _Problems) -> tuple[Matche
         place = f"{where}.{label}"
         operators = condition if isinstance(condition, Mapping) else {"=": condition}
         if not operators or not all(
-            key in _OPERATORS and isinstance(value, str) for key, value in operators.items()
+            key in OPERATORS and isinstance(value, str) for key, value in operators.items()
         ):
             problems.add(place, condition, ALLOWED_MATCHER)
         elif _is_name(str(label), place, problems) and all(
             _is_text(value, place, problems) for value in operators.values()
         ):
-            found += [Matcher(str(label), v, _OPERATORS[op]) for op, v in operators.items()]
+            found += [Matcher(str(label), v, OPERATORS[op]) for op, v in operators.items()]
     return tuple(found)
 
 

@@ -61,7 +61,7 @@ def _answer(request: web.Request, cluster: Cluster) -> web.Response:
 def _problem(key: str, given: list[str]) -> str:
     if len(given) != 1:
         return f"query parameter {key}: given {len(given)} times; allowed: once"
-    return name_problem(given[0], f"query parameter {key}")
+    return str(name_problem(given[0], f"query parameter {key}") or "")
 
 
 def _waiting(connection: Object) -> web.Response:

@@ -221,7 +221,7 @@ class _Reading:
         if text is None or is_unset(text):
             return profile_spec.get("workerPodTemplate")
         template, problems = read_template(text, f"annotation {WORKER_POD_TEMPLATE}")
-        self.problems.extend(problems)
+        self.problems.extend(map(str, problems))
         return template
 
     def _invalid(self, key: str, value: str, allowed: str) -> None:

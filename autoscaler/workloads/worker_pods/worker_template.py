@@ -106,7 +106,7 @@ def worker_template(
     problems = (
         *strategy_problems,
         *_problems(base, f"{path}.podTemplate"),
-        *check_template(added, _ADDED),
+        *map(str, check_template(added, _ADDED)),
         *shape_problems(added, TEMPLATE, _ADDED),
         *shape_problems(workload_spec.get("nodeAffinity"), NODE_AFFINITY, "spec.nodeAffinity"),
     )

@@ -27,15 +27,15 @@ def test_a_name_is_one_that_kubernetes_takes(text, expected):
 
 
 def test_a_name_has_no_problem():
-    assert name_problem("web", "metadata.name") == ""
+    assert name_problem("web", "metadata.name") is None
 
 
 def test_what_is_no_name_is_named_with_what_is_allowed():
-    assert name_problem("Web", "metadata.name").startswith(
+    assert str(name_problem("Web", "metadata.name")).startswith(
         "metadata.name: 'Web' is not valid; allowed: at most 253 lower-case letters"
     )
 
 
 def test_a_long_name_is_shown_by_its_start():
-    problem = name_problem("x" * 64, "annotation workload", longest=63)
+    problem = str(name_problem("x" * 64, "annotation workload", longest=63))
     assert problem.startswith(f"annotation workload: '{'x' * 40}'... has 64 characters; allowed")

@@ -1,6 +1,8 @@
 import orjson
 import pytest
 
+from autoscaler.cli.output import Format
+
 
 @pytest.fixture
 def saved(report, tmp_path):
@@ -10,7 +12,7 @@ def saved(report, tmp_path):
 
 
 def test_rendering_a_saved_report_gives_what_the_report_gave(tfa, report, saved, tmp_path):
-    for name in ("table", "json", "jsonl", "yaml", "csv", "md", "html", "patch", "kustomize"):
+    for name in Format:
         copy = tmp_path / "again.json"
         first = report("-q", "-o", name, "--out", f"json={copy}")
         again = tfa("render", copy, "-o", name)

@@ -138,11 +138,11 @@ def test_of_several_preload_entries_the_last_one_counts_as_in_kubernetes():
 def test_a_preload_value_from_elsewhere_is_refused():
     entry = {"name": "LD_PRELOAD", "valueFrom": {"configMapKeyRef": {"name": "x", "key": "y"}}}
 
-    assert inject(pod(container(env=[entry])), EMBEDDED)[1] == (
-        (
-            "spec.containers 'main': env LD_PRELOAD takes its value from elsewhere (valueFrom), so "
-            "that the limiter cannot be added to it; allowed: a literal value, or no such entry"
-        ),
+    [problem] = inject(pod(container(env=[entry])), EMBEDDED)[1]
+
+    assert str(problem) == (
+        "spec.containers 'main': env LD_PRELOAD takes its value from elsewhere (valueFrom), so "
+        "that the limiter cannot be added to it; allowed: a literal value, or no such entry"
     )
 
 

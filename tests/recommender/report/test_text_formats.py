@@ -34,7 +34,9 @@ def test_every_format_renders_every_report(some_report, name):
     assert text == RENDERERS[name](some_report, RenderOptions())
 
 
-@pytest.mark.parametrize("name", ["json", "jsonl", "yaml", "csv", "html", "patch", "kustomize"])
+@pytest.mark.parametrize(
+    "name", ["json", "jsonl", "yaml", "csv", "html", "patch", "kustomize", "junit"]
+)
 def test_machine_formats_ignore_how_texts_are_shown(name):
     options = RenderOptions(limit=1, include_ok=False, group_by="namespace", width=20)
 

@@ -1,0 +1,1 @@
+"""The doctor for files: manifests, settings and workloads files, each problem with its place."""
