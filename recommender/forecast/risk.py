@@ -40,7 +40,8 @@ class RiskControl:
     fleet_factor: float = 1.0
     fleet_expected: float = 0.0
     fleet_violated: float = 0.0
-    fleet_blocks: int = 0
+    fleet_blocks: float = 0.0
+    """Of all series together."""
 
     @classmethod
     def empty(cls, series: int) -> RiskControl:
@@ -65,15 +66,15 @@ class RiskControl:
         self.expected = self.expected + expected
         self.violated = self.violated + violated
         self.blocks = self.blocks + (expected > 0)
-        self.fleet_blocks += 1
+        self.fleet_blocks += float((expected > 0).sum())
         self.fleet_expected += float(expected.sum())
         self.fleet_violated += float(violated.sum())
-        is_enough = self.fleet_expected >= LEAST_EXPECTED * len(risk) ** 0.5
-        if is_enough and self.fleet_blocks >= LEAST_BLOCKS:
+        is_long = self.fleet_blocks >= LEAST_BLOCKS * len(risk) ** 0.5
+        if is_long and self.fleet_expected >= LEAST_EXPECTED * len(risk) ** 0.5:
             fleet = np.array(self.fleet_violated / self.fleet_expected)
             self.fleet_factor = float(_moved(np.array(self.fleet_factor), fleet, FLEET_GAIN))
             self.fleet_expected = self.fleet_violated = 0.0
-            self.fleet_blocks = 0
+            self.fleet_blocks = 0.0
         judged = (self.expected >= LEAST_EXPECTED) & (self.blocks >= LEAST_BLOCKS)
         ratio = self.violated / np.maximum(self.expected, LEAST_EXPECTED)
         self.factor = np.where(judged, _moved(self.factor, ratio, GAIN), self.factor)
