@@ -138,7 +138,7 @@ class Forecasts:
     """Use of any minute of a worker until the next forecast stays below it, at the level of the
     limits rule."""
     limit_histogram: Floats
-    """The same, of the histogram alone, calibrated alike."""
+    """The same of what was measured alone, calibrated alike: what counts without a forecast."""
     limit_gate: Ints
     request: Floats
     """Mean use of any minute of a worker in the period stays below it, at the requests' level."""

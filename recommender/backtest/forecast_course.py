@@ -39,7 +39,7 @@ class ForecastCourse:
     """[D] end of the newest block that was known."""
     forecast: Floats
     histogram: Floats
-    """What the histogram says alone, calibrated to the same level."""
+    """What was measured says alone, calibrated to the same level: what counts otherwise."""
     gate: Ints
     """``recommender.forecast.gate.Gate``."""
     delay_s: int

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from recommender.forecast.fleet_forecasts import FleetForecasts
     from recommender.forecast.stream import Stream
 
-VERSION = 1
+VERSION = 2
 Arrays = dict[str, NDArray[Any]]
 
 
@@ -79,6 +79,7 @@ def _counters(stream: Stream) -> dict[str, Any]:
             stream.control.fleet_factor,
             stream.control.fleet_expected,
             stream.control.fleet_violated,
+            stream.control.fleet_blocks,
         ],
         "made": len(forecaster.made),
         "windows": len(stream.windows),
@@ -150,9 +151,10 @@ def _restore(
     forecaster.standing.blocks = int(saved["standing"])
     forecaster.seasonal.block = int(saved["seasonal"])
     forecaster.ridge.block = int(saved["ridge"])
-    factor, expected, violated = saved["fleet"]
+    factor, expected, violated, blocks = saved["fleet"]
     stream.control.fleet_factor = factor
     stream.control.fleet_expected, stream.control.fleet_violated = expected, violated
+    stream.control.fleet_blocks = blocks
     _restore_examples(
         forecaster.examples,
         saved,

@@ -41,6 +41,8 @@ def _recent(past: Past) -> list[Floats]:
     top = past.last(max(RECENT))
     for blocks in RECENT:
         found += [highest(top[-blocks:]), average(means[-blocks:])]
+    if past.latest is not None:
+        found.append(past.latest_mean())
     return [*found, deviation(top[-12:]), np.fmin.reduce(top[-12:], axis=0, initial=np.nan)]
 
 

@@ -31,10 +31,10 @@ from recommender.forecast.standing import Standing
 from recommender.forecast.timing import Timing
 from recommender.observation import Bools, Floats, Ints
 
+MEASURED = (*HISTOGRAMS, "hour", "last")
+"""Experts that know no pattern: what counts where no forecast does."""
 EXPERTS = (
-    *HISTOGRAMS,
-    "hour",
-    "last",
+    *MEASURED,
     "ridge",
     "holt-winters",
     "boosting-low",
@@ -60,15 +60,15 @@ class Forecast:
 
     value: Floats
     """Of the experts together; NaN where none knows anything."""
-    histogram: Floats
-    """Of the histograms alone, calibrated alike."""
+    measured: Floats
+    """Of ``MEASURED`` alone, calibrated alike."""
     gate: Ints
     """``Gate``: which of the two counts, and why."""
 
     @property
     def chosen(self) -> Floats:
         """What counts, ``[S]``."""
-        return np.where(self.gate == Gate.OPEN, self.value, self.histogram)
+        return np.where(self.gate == Gate.OPEN, self.value, self.measured)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -169,7 +169,9 @@ class Forecaster:
     ) -> Forecast:
         """Return the quantiles at ``level``, and keep in mind what was said."""
         uppers = self._uppers(expectation, level, past.day)
-        histogram = self._mixed(uppers[: len(HISTOGRAMS)])
+        histogram, measured = (
+            self._mixed(uppers[: len(experts)]) for experts in (HISTOGRAMS, MEASURED)
+        )
         mixed = self._mixed(uppers, allowed)
         self.made.append(
             Made(
@@ -181,7 +183,7 @@ class Forecaster:
             )
         )
         gate = self.gates.state(past, self.standing.seen, self.losses.windows)
-        return Forecast(value=mixed, histogram=histogram, gate=gate)
+        return Forecast(value=mixed, measured=measured, gate=gate)
 
     def shares(self, allowed: Bools | None = None) -> Floats:
         """Return how much each of ``EXPERTS`` counts, ``[E, S]``; together 1, or all 0."""

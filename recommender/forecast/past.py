@@ -32,6 +32,8 @@ class Past:
     """[S] of the rings; None: all of them."""
     reach: Ints | None = None
     """[S] how many blocks count, at most; None: all that are held."""
+    latest: Floats | None = None
+    """[S] mean use of the last ten minutes, where blocks are longer; None: of the newest block."""
 
     @property
     def series(self) -> int:
@@ -52,6 +54,7 @@ class Past:
         """Return the same of some series."""
         return replace(
             self,
+            latest=None if self.latest is None else self.latest[series],
             columns=series if self.columns is None else self.columns[series],
             reach=None if self.reach is None else self.reach[series],
         )
@@ -79,6 +82,11 @@ class Past:
     def last_means(self, blocks: int) -> Floats:
         """Return the mean use of the last blocks, ``[<=n, S]``."""
         return self._between(self.mean, self.block + 1 - blocks, self.block + 1)
+
+    def latest_mean(self) -> Floats:
+        """Return the mean use of the last minutes, ``[S]``; of the block where they are missing."""
+        block = average(self.last_means(1))
+        return block if self.latest is None else np.where(np.isnan(self.latest), block, self.latest)
 
     def _between(self, ring: TimeRing, first: int, last: int) -> Floats:
         slot = ring.held(max(first, 0), max(last, 0))

@@ -45,7 +45,7 @@ class _Columns:
                 self.gate[mine, r] = int(Gate.GAPS)
             else:
                 self.value[mine, r] = current.value[at]
-                self.histogram[mine, r] = current.histogram[at]
+                self.histogram[mine, r] = current.measured[at]
                 self.gate[mine, r] = current.gate[at]
         return self
 

@@ -16,6 +16,8 @@ from recommender.observation import Bools, Floats
 
 LEAST_EXPECTED = 5.0
 """Violations that a window must expect before it says anything."""
+LEAST_BLOCKS = 6
+"""That a window lasts: violations come in heaps, and one block of an hour is one heap."""
 GAIN = 0.03
 FLEET_GAIN = 0.04
 """Of one window, per violation more or less than was promised, over those that were; larger ones
@@ -33,14 +35,18 @@ class RiskControl:
     expected: Floats
     """[S] violations that were promised in the running window."""
     violated: Floats
+    blocks: Floats
+    """[S] of the running window."""
     fleet_factor: float = 1.0
     fleet_expected: float = 0.0
     fleet_violated: float = 0.0
+    fleet_blocks: float = 0.0
+    """Of all series together."""
 
     @classmethod
     def empty(cls, series: int) -> RiskControl:
         """Return control that has seen nothing."""
-        return cls(np.ones(series), np.zeros(series), np.zeros(series))
+        return cls(np.ones(series), np.zeros(series), np.zeros(series), np.zeros(series))
 
     def level(self, risk: Floats) -> Floats:
         """Return the quantile to ask for, ``[S]``."""
@@ -59,17 +65,22 @@ class RiskControl:
         violated = np.bincount(outcome.series, above, minlength=len(risk)) * counts
         self.expected = self.expected + expected
         self.violated = self.violated + violated
+        self.blocks = self.blocks + (expected > 0)
+        self.fleet_blocks += float((expected > 0).sum())
         self.fleet_expected += float(expected.sum())
         self.fleet_violated += float(violated.sum())
-        if self.fleet_expected >= LEAST_EXPECTED * len(risk) ** 0.5:
+        is_long = self.fleet_blocks >= LEAST_BLOCKS * len(risk) ** 0.5
+        if is_long and self.fleet_expected >= LEAST_EXPECTED * len(risk) ** 0.5:
             fleet = np.array(self.fleet_violated / self.fleet_expected)
             self.fleet_factor = float(_moved(np.array(self.fleet_factor), fleet, FLEET_GAIN))
             self.fleet_expected = self.fleet_violated = 0.0
-        judged = self.expected >= LEAST_EXPECTED
+            self.fleet_blocks = 0.0
+        judged = (self.expected >= LEAST_EXPECTED) & (self.blocks >= LEAST_BLOCKS)
         ratio = self.violated / np.maximum(self.expected, LEAST_EXPECTED)
         self.factor = np.where(judged, _moved(self.factor, ratio, GAIN), self.factor)
         self.expected = np.where(judged, 0.0, self.expected)
         self.violated = np.where(judged, 0.0, self.violated)
+        self.blocks = np.where(judged, 0.0, self.blocks)
 
 
 def _moved(factor: Floats, ratio: Floats, gain: float) -> Floats:

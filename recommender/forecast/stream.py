@@ -17,6 +17,7 @@ from recommender.forecast.asked import Asked, Judging
 from recommender.forecast.forecaster import EXPERTS, Forecast, Forecaster
 from recommender.forecast.gate import Gate
 from recommender.forecast.in_force import InForce
+from recommender.forecast.models import ModelName
 from recommender.forecast.outcome import Outcome
 from recommender.forecast.past import DAYS_KEPT, Past
 from recommender.forecast.realised import Realised
@@ -24,6 +25,7 @@ from recommender.forecast.risk import RiskControl
 from recommender.forecast.series import append, keep
 from recommender.forecast.timing import Timing
 from recommender.forecast.use import ClosedMinutes
+from recommender.policy.table import MODEL_NAMES
 from recommender.usage.minutes import MINUTE_S
 from recommender.usage.peaks import HOUR_S
 from recommender.usage.store import CLOSE_AFTER_S
@@ -37,6 +39,8 @@ LEAST_DAYS = 3
 """Before a pattern is one."""
 EXPIRES_BLOCKS = 2
 """A forecast counts for so many blocks after its own; then use was not measured for too long."""
+
+_HISTOGRAM = MODEL_NAMES.index(ModelName.HISTOGRAM)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -117,7 +121,9 @@ class Stream:
             named=named,
         )
         gate = np.where(asked.predicts, forecast.gate, int(Gate.HISTOGRAM))
-        self.current = Forecast(value=forecast.value, histogram=forecast.histogram, gate=gate)
+        # of the histogram by name there is nothing but the histograms
+        measured = np.where(asked.model == _HISTOGRAM, forecast.value, forecast.measured)
+        self.current = Forecast(value=forecast.value, measured=measured, gate=gate)
         nothing = np.full(len(self.rows), np.nan)
         self.windows.append(
             InForce(chosen=self.current.chosen, lowest=nothing, highest=nothing.copy())
@@ -220,7 +226,7 @@ class Stream:
         if self.current is not None:
             self.current = Forecast(
                 value=np.append(self.current.value, nothing),
-                histogram=np.append(self.current.histogram, nothing),
+                measured=np.append(self.current.measured, nothing),
                 gate=np.append(self.current.gate, np.full(count, int(Gate.YOUNG))),
             )
         self.rows = np.append(self.rows, rows)

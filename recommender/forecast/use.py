@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from recommender.forecast.experts.histogram import DAY_LEVELS, HOUR_LEVELS
-from recommender.forecast.past import DAYS_KEPT, Past, rings_of
+from recommender.forecast.past import DAYS_KEPT, Past, average, rings_of
 from recommender.usage.blocks import BLOCK_S, minutes_per_block
 from recommender.usage.histograms import HistogramBank
 from recommender.usage.layout import LEARNED_SPAN, Layout
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from recommender.usage.rings import TimeRing
 
 BLOCKS_PER_HOUR = HOUR_S // BLOCK_S
+LATEST_S = 600
+LATEST_BLOCKS = LATEST_S // BLOCK_S
 HALF_LIVES_S = (LIMITS_HALF_LIFE_S, REQUESTS_HALF_LIFE_S)
 
 
@@ -117,7 +119,9 @@ class RequestsUse:
             total = np.where(known, means, 0.0).sum(axis=0)
             top.set(hour, np.fmax.reduce(means, axis=0))
             mean.set(hour, np.where(count, total / np.maximum(count, 1), np.nan))
-        return Past(top=top, mean=mean, block=block, reach=reach)
+        end = (block + 1) * BLOCKS_PER_HOUR
+        latest = average(ring.values[ring.held(end - LATEST_BLOCKS, end)][:, rows])
+        return Past(top=top, mean=mean, block=block, reach=reach, latest=latest)
 
     def percentiles(self, rows: Ints) -> Floats:
         """See ``Use``."""

@@ -51,7 +51,7 @@ class LayerForecast:
 
     @property
     def calibrated(self) -> Floats:
-        """The forecast, and where none counts the histogram."""
+        """The forecast, and where none counts what was measured, calibrated alike."""
         return np.where(self.counts, self.value, self.histogram)
 
 

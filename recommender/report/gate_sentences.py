@@ -25,7 +25,9 @@ def gate_sentence(gate: Gate, gain_ratio: float | None, *, has_promise: bool) ->
         return _open(gain_ratio)
     if gate is Gate.NOT_ASKED:
         return "Nothing is forecast here."
-    instead = "the calibrated histogram" if has_promise else "the rule on measured use"
+    instead = (
+        "measured use, calibrated to the promise," if has_promise else "the rule on measured use"
+    )
     if gate is Gate.HISTOGRAM:
         return f"No model but the histogram is asked for: {instead} decides."
     return (

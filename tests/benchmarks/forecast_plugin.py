@@ -22,10 +22,10 @@ from recommender.forecast.calm import Calm
 from recommender.forecast.fleet_model import FleetModel, train
 from recommender.forecast.forecaster import EXPERTS, Forecast
 from recommender.forecast.outcome import Outcome, outcome_of
-from recommender.forecast.past import Past, rings_of
+from recommender.forecast.past import Past, average, rings_of
 from recommender.forecast.risk import RiskControl
 from recommender.forecast.timing import Timing
-from recommender.forecast.use import HALF_LIVES_S, percentiles_of
+from recommender.forecast.use import HALF_LIVES_S, LATEST_S, percentiles_of
 from recommender.observation import Floats
 from recommender.usage.histograms import HistogramBank
 from recommender.usage.layout import LEARNED_SPAN, Layout
@@ -108,7 +108,9 @@ class Forecasting:
             self._begin(knobs)
         self._see(t, hist)
         self._fit(t, hist)
-        past = Past(top=self._top, mean=self._mean, block=self._block - 1)
+        past = Past(
+            top=self._top, mean=self._mean, block=self._block - 1, latest=self._latest(t, hist)
+        )
         percentiles = percentiles_of(*self._histograms, np.arange(self._series))
         outcomes = self._outcomes(hist)
         is_steered = "steering" not in self.without
@@ -165,6 +167,13 @@ class Forecasting:
         self._mean.set(self._block, np.where(count, total / np.maximum(count, 1), np.nan))
         self._block += 1
 
+    def _latest(self, t: int, hist: Floats) -> Floats | None:
+        """Return the mean use of the last minutes; None where a block is no longer."""
+        columns = max(LATEST_S // int(self._panel["step_s"]), 1)
+        if columns >= self._hold:
+            return None
+        return average(self._demand(hist, t - columns, t))
+
     def _demand(self, hist: Floats, first: int, last: int) -> Floats:
         """Return what was wanted, ``[N, S]``: more than a saturated sample shows."""
         use = hist[:, first:last]
@@ -204,14 +213,15 @@ class Forecasting:
         due_s = self._fitted_s + DAY_S if self._fitted_s else FIRST_FIT_S
         if now_s < due_s or "model" in self.without:
             return
-        self._fitted_s = now_s
         settings = repr((self._panel["step_s"], self._hold, self._delay, self._panel["agg"]))
         seen = hashlib.sha256(settings.encode())
         seen.update(np.ascontiguousarray(hist[:, :t]).tobytes())
         key = seen.digest()
         if key not in _models:
             _models[key] = train(*self._forecaster.examples.table())
-        self._forecaster.model = _models[key] or self._forecaster.model
+        if _models[key] is not None:
+            self._fitted_s = now_s
+            self._forecaster.model = _models[key]
 
 
 def forget_models() -> None:

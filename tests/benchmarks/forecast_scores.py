@@ -16,7 +16,7 @@ from tests.benchmarks.replay_sweep import Benchmark
 
 KNOBS = {
     "limits": (0.03, 0.018, 0.01, 0.006, 0.0035),
-    "requests": (0.15, 0.1, 0.07, 0.05, 0.035, 0.02),
+    "requests": (0.22, 0.15, 0.1, 0.07, 0.05, 0.035, 0.02),
     "vram": (0.01, 0.005, 0.003, 0.0018, 0.001, 0.0006, 0.0003),
 }
 """Risk targets, which bracket what is compared at."""
@@ -72,6 +72,17 @@ class Panel:
             feed.deliver(t, values, calm_sea, want_rows=False)
             found[:, :, k] = method.allocate_each(int(t), feed.grid[:, :t], knobs)
         return found
+
+    def aged(self, first_h: int, last_h: int, violation: float) -> Panel:
+        """Return the panel of the hours in which its series are so old, without a warm-up."""
+        hour = 3600 // self.task.panel.step_s
+        whole = self.task.panel
+        cut = replace(whole, values=whole.values[:, : last_h * hour])
+        timing = replace(self.task.timing, warmup=first_h * hour)
+        aged = Panel(self.bench, self.kind, self.name, self.bench.task.Task(cut, timing, self.kind))
+        aged.violation = violation
+        aged.references = self.bench.sweeps.compute(self.kind, aged.task)
+        return aged
 
     def rows(self, allocations: Floats) -> Any:
         """Return the benchmark's figures, one row per knob."""

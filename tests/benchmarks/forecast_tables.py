@@ -3,10 +3,10 @@
     TFA_TRACES=FOLDER python -m tests.benchmarks.forecast_tables [--without PART] [SUBJECT ...]
 
 SUBJECT is ``limits``, ``requests`` or ``vram`` (open loop, at an equal share of violated samples),
-``closed`` (limits that hide what is above them), ``faults`` (the same history, damaged) or
-``pinball``; or one panel of them such as ``limits/servegen``.  ``--without`` leaves out parts or
-experts, which shows what each brings.  FOLDER holds the replay benchmark (``bench``) and its series
-(``data``).
+``closed`` (limits that hide what is above them), ``faults`` (the same history, damaged), ``cold``
+(limits of series that are younger than a day) or ``pinball``; or one panel of them such as
+``limits/servegen``.  ``--without`` leaves out parts or experts, which shows what each brings.
+FOLDER holds the replay benchmark (``bench``) and its series (``data``).
 """
 
 from __future__ import annotations
@@ -27,6 +27,10 @@ from tests.traces import VARIABLE, recorded_traces
 FIRST = "TF*"
 CLOSED_PANELS = ("gentd_util", "servegen")
 CLOSED_RISKS = (0.018, 0.01)
+COLD_AGES_H = ((1, 6), (6, 24))
+COLD_VIOLATION = 0.02
+COLD_RISKS = (0.3, 0.2, 0.12, 0.08, 0.05, 0.03, 0.018, 0.01)
+"""What is violated is still far from what is promised."""
 QUANTILES = (0.9, 0.95, 0.99)
 HEAD = (
     "panel",
@@ -85,6 +89,18 @@ def faults(bench: Benchmark, _: str, name: str | None, make: Make) -> Iterator[s
         )
         rise = 100 * (damaged / whole - 1)
         yield f"| {panel.name} | {whole:.3f} | {damaged:.3f} | {rise:.1f} % |"
+
+
+def cold(bench: Benchmark, _: str, name: str | None, make: Make) -> Iterator[str]:
+    """Yield how limits do while nothing is known yet, beside the references at the same ages."""
+    yield from _head(("panel", "age", "slack", "to TF*", "to VPA*", "changes a day"))
+    for panel in panels(bench, "limits", name and [name]):
+        for first_h, last_h in COLD_AGES_H:
+            aged = panel.aged(first_h, last_h, COLD_VIOLATION)
+            score = aged.scored(aged.replayed(COLD_RISKS, make))
+            ratios = " | ".join(f"{score.ratio(each):.3f}" for each in score.references)
+            age = f"{first_h} to {last_h} h"
+            yield f"| {panel.name} | {age} | {score.slack:.3g} | {ratios} | {score.changes:.0f} |"
 
 
 def pinball(bench: Benchmark, _: str, name: str | None, make: Make) -> Iterator[str]:
@@ -171,6 +187,7 @@ SUBJECTS = {
     "vram": table,
     "closed": closed,
     "faults": faults,
+    "cold": cold,
     "pinball": pinball,
 }
 

@@ -51,6 +51,14 @@ def test_a_damaged_history_is_answered_too(hourly):
 
 
 @needs_traces
+def test_of_an_age_only_its_hours_are_judged(hourly):
+    aged = hourly.aged(6, 48, 0.02)
+    np.testing.assert_array_equal(aged.task.judged[0, :, 0], HOURS[7:48, 0])
+    whole = hourly.replayed(KNOBS, Forecasting)
+    np.testing.assert_array_equal(aged.replayed(KNOBS, Forecasting), whole[:, :, :46])
+
+
+@needs_traces
 def test_every_series_is_in_one_half(hourly):
     shaped, others = hourly.halves()
     np.testing.assert_array_equal(shaped, ~others)

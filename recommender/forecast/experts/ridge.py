@@ -61,7 +61,7 @@ class Ridge:
         days = np.stack([past.lag(d * past.day - 1) for d in range(1, 8)])
         recent = [
             past.lag(0),
-            average(means[-1:]),
+            past.latest_mean(),
             highest(past.last(3)),
             average(means),
             highest(past.last(12)),

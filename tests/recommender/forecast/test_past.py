@@ -1,5 +1,7 @@
 """Use in blocks, counted back from now."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -18,6 +20,13 @@ def past(top=TOP, block_s=3600):
 
 def test_a_lag_counts_back_from_the_newest_block():
     assert [past().lag(n)[0] for n in (0, 1, 2)] == [3.0, 2.0, 1.0]
+
+
+def test_the_latest_mean_is_of_the_last_minutes_and_else_of_the_newest_block():
+    np.testing.assert_array_equal(past().latest_mean(), past().last_means(1)[0])
+    known = replace(past(), latest=np.array([7.0, NAN]))
+    np.testing.assert_array_equal(known.latest_mean(), [7.0, past().last_means(1)[0, 1]])
+    np.testing.assert_array_equal(known.of(np.array([0])).latest_mean(), [7.0])
 
 
 @pytest.mark.parametrize("lag", [3, 100, -1])

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recommender.forecast.outcome import outcome_of
-from recommender.forecast.risk import MOST_FACTOR, RiskControl
+from recommender.forecast.risk import LEAST_BLOCKS, MOST_FACTOR, RiskControl
 
 FREE = np.ones(1, np.bool_)
 
@@ -41,6 +41,15 @@ def test_few_expected_violations_say_nothing():
     for _ in range(50):
         control.observe(outcome_of(np.zeros((60, 1))), np.array([1.0]), risk, FREE)
     np.testing.assert_array_equal(control.factor, 1.0)
+
+
+def test_one_block_full_of_violations_says_nothing_yet():
+    control, risk = RiskControl.empty(1), np.array([0.1])
+    for block in range(LEAST_BLOCKS):
+        np.testing.assert_array_equal(control.level(risk), 0.9)
+        use = np.full((60, 1), 1.0 if block == 0 else 0.0)
+        control.observe(outcome_of(use), np.array([0.5]), risk, FREE)
+    assert control.level(risk)[0] > 0.9
 
 
 def test_an_amount_that_something_else_decided_says_nothing():

@@ -39,6 +39,7 @@ def test_requests_see_hours_by_their_highest_mean_of_five_minutes():
     blocks = use[480:540, 1].reshape(12, 5).mean(axis=1)
     np.testing.assert_allclose(blocks.max(), past.lag(1)[0], rtol=1e-6)
     np.testing.assert_allclose(blocks.mean(), past.last_means(2)[0, 0], rtol=1e-6)
+    np.testing.assert_allclose(use[590:600, 1].mean(), past.latest_mean()[0], rtol=1e-6)
 
 
 def test_replicas_see_the_demand_of_all_workers_of_a_workload():

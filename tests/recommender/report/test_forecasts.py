@@ -83,7 +83,7 @@ def test_a_promise_without_a_forecast_is_the_histograms():
     assert not forecast.is_asked
     assert forecast.model == "histogram"
     assert forecast.weights == {}
-    assert "the calibrated histogram decides" in forecast.sentence
+    assert "measured use, calibrated to the promise, decides" in forecast.sentence
 
 
 def test_a_report_without_forecasts_says_that_none_was_made():
@@ -119,7 +119,8 @@ def test_every_reason_that_a_forecast_does_not_count_reads_differently():
 
 
 def test_what_decides_in_place_of_a_forecast_depends_on_the_promise():
-    assert "the calibrated histogram decides" in gate_sentence(Gate.GAPS, None, has_promise=True)
+    calibrated = gate_sentence(Gate.GAPS, None, has_promise=True)
+    assert "measured use, calibrated to the promise, decides" in calibrated
     assert "the rule on measured use" in gate_sentence(Gate.GAPS, None, has_promise=False)
 
 
