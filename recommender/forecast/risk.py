@@ -23,7 +23,8 @@ FIRST_SHARE = 0.5
 """Minutes above what is in force over those asked for, before anything is known: 0.2 to 0.5 were
 measured on recorded demand, for limits and for requests."""
 FIRST_EXPECTED = 10.0
-"""Violations that ``FIRST_SHARE`` counts as, times the root of the series: these come together."""
+"""Violations of each series that ``FIRST_SHARE`` counts as: hours of minutes at 1 %, so that it is
+moved by no single hour of the day."""
 FLEET_EXPECTED = 300.0
 """Violations that the share of the fleet counts as beside those of one series.  They come in heaps,
 and the fewer count, the more each series wastes by following its own."""
@@ -77,7 +78,7 @@ class RiskControl:
     @property
     def share(self) -> Floats:
         """Minutes above what is in force over those asked for, ``[S]``."""
-        first = FIRST_EXPECTED * len(self.asked) ** 0.5
+        first = FIRST_EXPECTED * max(len(self.asked), 1)
         of_fleet = (self.fleet_above + first * FIRST_SHARE) / (self.fleet_asked + first)
         return (self.above + FLEET_EXPECTED * of_fleet) / (self.asked + FLEET_EXPECTED)
 

@@ -21,7 +21,8 @@ HALF_LIFE_DAYS = 4.0
 YOUNG_HALF_LIFE = 0.25
 """Share of the age of a series that its half-life is at most: nothing is ever as uncertain again as
 in the first hours, which would make all of the first week too high."""
-SHORTEST_HALF_LIFE_DAYS = 1 / 24
+SHORTEST_HALF_LIFE_BLOCKS = 12.0
+"""An hour of limits; of fewer errors no quantile can be read, however long their blocks are."""
 FLEET_ERRORS = 300.0
 """So many errors of the whole fleet count beside those of a series."""
 BUCKETS = 96
@@ -42,7 +43,7 @@ def kept_of(seen: Floats, day: int) -> Floats:
     ``seen`` is blocks of each with use, ``day`` those of a day.
     """
     half_life = np.minimum(YOUNG_HALF_LIFE * seen, HALF_LIFE_DAYS * day)
-    return np.asarray(0.5 ** (1 / np.maximum(half_life, SHORTEST_HALF_LIFE_DAYS * day)), np.float64)
+    return np.asarray(0.5 ** (1 / np.maximum(half_life, SHORTEST_HALF_LIFE_BLOCKS)), np.float64)
 
 
 @dataclass(slots=True)

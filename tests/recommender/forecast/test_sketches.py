@@ -57,7 +57,7 @@ def test_a_young_series_forgets_its_first_hours_sooner():
     kept = kept_of(blocks, DAY)
     assert (np.diff(kept[:4]) > 0).all()
     assert kept[3] == kept[4]
-    np.testing.assert_allclose(kept[[0, 2, 3]] ** [DAY / 24, DAY / 4, 4 * DAY], 0.5)
+    np.testing.assert_allclose(kept[[0, 2, 3]] ** [12.0, DAY / 4, 4 * DAY], 0.5)
 
 
 def test_a_new_series_is_as_uncertain_as_the_fleet():
