@@ -53,7 +53,12 @@ class RiskControl:
     @classmethod
     def empty(cls, series: int) -> RiskControl:
         """Return control that has seen nothing."""
-        return cls(*(np.zeros(series) for _ in range(4)))
+        return cls(
+            asked=np.zeros(series),
+            above=np.zeros(series),
+            expected=np.zeros(series),
+            violated=np.zeros(series),
+        )
 
     def level(self, risk: Floats) -> Floats:
         """Return the quantile to ask for, ``[S]``."""
