@@ -76,10 +76,10 @@ def _counters(stream: Stream) -> dict[str, Any]:
         "rows_per_block": forecaster.examples.rows_per_block,
         "example_rows": [len(outcome) for _, outcome in forecaster.examples.blocks],
         "fleet": [
-            stream.control.fleet_factor,
+            stream.control.fleet_asked,
+            stream.control.fleet_above,
             stream.control.fleet_expected,
             stream.control.fleet_violated,
-            stream.control.fleet_blocks,
         ],
         "made": len(forecaster.made),
         "windows": len(stream.windows),
@@ -151,10 +151,9 @@ def _restore(
     forecaster.standing.blocks = int(saved["standing"])
     forecaster.seasonal.block = int(saved["seasonal"])
     forecaster.ridge.block = int(saved["ridge"])
-    factor, expected, violated, blocks = saved["fleet"]
-    stream.control.fleet_factor = factor
-    stream.control.fleet_expected, stream.control.fleet_violated = expected, violated
-    stream.control.fleet_blocks = blocks
+    control = stream.control
+    control.fleet_asked, control.fleet_above, *running = saved["fleet"]
+    control.fleet_expected, control.fleet_violated = running
     _restore_examples(
         forecaster.examples,
         saved,

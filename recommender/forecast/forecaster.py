@@ -26,7 +26,7 @@ from recommender.forecast.outcome import Outcome
 from recommender.forecast.past import Past
 from recommender.forecast.selection import Losses
 from recommender.forecast.series import append, keep
-from recommender.forecast.sketches import ErrorSketches
+from recommender.forecast.sketches import ErrorSketches, kept_of
 from recommender.forecast.standing import Standing
 from recommender.forecast.timing import Timing
 from recommender.observation import Bools, Floats, Ints
@@ -295,8 +295,9 @@ class Forecaster:
     def _learn(self, made: Expectation, outcome: Outcome) -> None:
         """Tell the experts what came."""
         day = self.timing.day
+        kept = kept_of(self.standing.seen, day)
         for number, sketch in enumerate(self.sketches):
-            sketch.add(made.expert(number), outcome, day)
+            sketch.add(made.expert(number), outcome, kept)
         share = outcome.top / made.scale
         self.ridge.learn(made.inputs, share, day)
         self.examples.add(made.features.T, share)

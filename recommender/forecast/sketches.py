@@ -18,6 +18,11 @@ from recommender.forecast.outcome import Outcome
 from recommender.observation import Floats
 
 HALF_LIFE_DAYS = 4.0
+YOUNG_HALF_LIFE = 0.25
+"""Share of the age of a series that its half-life is at most: nothing is ever as uncertain again as
+in the first hours, which would make all of the first week too high."""
+SHORTEST_HALF_LIFE_BLOCKS = 12.0
+"""An hour of limits; of fewer errors no quantile can be read, however long their blocks are."""
 FLEET_ERRORS = 300.0
 """So many errors of the whole fleet count beside those of a series."""
 BUCKETS = 96
@@ -32,6 +37,15 @@ EDGES: Floats = FINENESS * np.sinh(
 )
 
 
+def kept_of(seen: Floats, day: int) -> Floats:
+    """Return how much of its errors a series keeps over one block, ``[S]``.
+
+    ``seen`` is blocks of each with use, ``day`` those of a day.
+    """
+    half_life = np.minimum(YOUNG_HALF_LIFE * seen, HALF_LIFE_DAYS * day)
+    return np.asarray(0.5 ** (1 / np.maximum(half_life, SHORTEST_HALF_LIFE_BLOCKS)), np.float64)
+
+
 @dataclass(slots=True)
 class ErrorSketches:
     """Errors of one expert."""
@@ -44,12 +58,12 @@ class ErrorSketches:
         """Return sketches without errors."""
         return cls(np.zeros((BUCKETS, series), np.float32))
 
-    def add(self, forecast: Expected, outcome: Outcome, day: int) -> None:
+    def add(self, forecast: Expected, outcome: Outcome, kept: Floats) -> None:
         """Take what came; the minutes of a series count as one error together.
 
-        What is there fades by one block.
+        Of what is there the share ``kept`` ``[S]`` stays.
         """
-        self.weights *= 0.5 ** (1 / (HALF_LIFE_DAYS * day))
+        self.weights *= kept.astype(np.float32)
         series = outcome.series
         error = (outcome.use - forecast.value[series]) / forecast.spread[series]
         known = ~np.isnan(error)

@@ -66,8 +66,8 @@ class _Knob:
 
     @property
     def level(self) -> Floats:
-        """Quantile of the minutes to ask for, ``[S]``."""
-        return self.control.level(self.risk) if self.value < RISK_BELOW else self.nominal
+        """Quantile to ask for, ``[S]``."""
+        return self.control.level(self.risk)
 
     @property
     def nominal(self) -> Floats:
@@ -202,11 +202,12 @@ class Forecasting:
         top = self._statistic(minutes)
         of_minutes = replace(outcome_of(minutes), top=top)
         of_window = replace(outcome_of(top[None]), top=top)
-        for knob in self._knobs:
+        outcomes = [of_window if knob.is_quantile else of_minutes for knob in self._knobs]
+        is_free = np.ones(self._series, np.bool_)
+        for knob, outcome in zip(self._knobs, outcomes, strict=True):
             _, in_force = knob.made.popleft()
-            is_free = np.ones(self._series, np.bool_)
-            knob.control.observe(of_minutes, in_force, knob.risk, is_free)
-        return [of_window if knob.is_quantile else of_minutes for knob in self._knobs]
+            knob.control.observe(outcome, in_force, knob.risk, is_free)
+        return outcomes
 
     def _fit(self, t: int, hist: Floats) -> None:
         now_s = t * int(self._panel["step_s"])

@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 
 from recommender.forecast.experts.base import Expected
 from recommender.forecast.outcome import outcome_of
-from recommender.forecast.sketches import ErrorSketches
+from recommender.forecast.sketches import ErrorSketches, kept_of
 
 DAY = 288
+KEPT = kept_of(np.array([30.0 * DAY]), DAY)
+"""Of a series that is no longer young."""
 
 
 def expected(value=10.0, spread=1.0, series=1):
@@ -20,7 +22,7 @@ def taught(errors, *, series=1):
     """Return sketches that saw errors ``[n]`` of one series, or ``[n, S]``."""
     sketches = ErrorSketches.empty(series)
     for error in np.atleast_2d(np.asarray(errors, float).T).T:
-        sketches.add(expected(series=series), outcome_of(10.0 + error[None]), DAY)
+        sketches.add(expected(series=series), outcome_of(10.0 + error[None]), KEPT)
     return sketches
 
 
@@ -50,6 +52,14 @@ def test_newer_errors_count_more():
     assert upper < 12.0
 
 
+def test_a_young_series_forgets_its_first_hours_sooner():
+    blocks = np.array([1.0, DAY / 2, DAY, 16 * DAY, 60 * DAY])
+    kept = kept_of(blocks, DAY)
+    assert (np.diff(kept[:4]) > 0).all()
+    assert kept[3] == kept[4]
+    np.testing.assert_allclose(kept[[0, 2, 3]] ** [12.0, DAY / 4, 4 * DAY], 0.5)
+
+
 def test_a_new_series_is_as_uncertain_as_the_fleet():
     errors = np.full((400, 2), 4.0)
     errors[:, 1] = np.nan
@@ -60,8 +70,8 @@ def test_a_new_series_is_as_uncertain_as_the_fleet():
 
 def test_minutes_of_one_block_count_as_one_error_together():
     together, single = ErrorSketches.empty(1), ErrorSketches.empty(1)
-    together.add(expected(), outcome_of(np.array([[11.0], [11.0], [np.nan]])), DAY)
-    single.add(expected(), outcome_of(np.array([[11.0]])), DAY)
+    together.add(expected(), outcome_of(np.array([[11.0], [11.0], [np.nan]])), KEPT)
+    single.add(expected(), outcome_of(np.array([[11.0]])), KEPT)
     np.testing.assert_array_equal(together.weights, single.weights)
 
 
