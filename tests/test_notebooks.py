@@ -10,9 +10,20 @@ import pytest
 from nbclient import NotebookClient
 from traitlets.config import Config
 
+from tests.test_docs import LINK, anchors
+
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted(ROOT.glob("notebooks/*.ipynb"))
-PUBLIC = ("autoscaler", "recommender", "numpy", "pandas", "IPython", "dataclasses")
+PUBLIC = (
+    "autoscaler",
+    "recommender",
+    "numpy",
+    "pandas",
+    "IPython",
+    "dataclasses",
+    "pathlib",
+    "tempfile",
+)
 TIMEOUT_S = 900
 LOGIC = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.For, ast.While, ast.If, ast.Try)
 
@@ -79,5 +90,20 @@ def test_a_notebook_has_no_logic_of_its_own(path):
     assert {name for name in imported if not name.startswith(PUBLIC)} == set()
 
 
+@each_notebook
+def test_links_of_a_notebook_lead_somewhere(path):
+    texts = [cell.source for cell in read(path).cells if cell.cell_type == "markdown"]
+
+    for link in LINK.findall("\n".join(texts)):
+        page, _, anchor = link.partition("#")
+        target = (path.parent / page).resolve()
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
 def test_there_are_notebooks():
-    assert [path.stem for path in NOTEBOOKS] == ["backtest_of_a_policy", "forecast_accuracy"]
+    assert [path.stem for path in NOTEBOOKS] == [
+        "backtest_of_a_policy",
+        "first_report",
+        "forecast_accuracy",
+    ]
