@@ -10,6 +10,8 @@ from urllib.parse import unquote, urlsplit
 import pytest
 import typer
 
+from autoscaler.api import condition_reasons
+from autoscaler.api.names import AgentEvent, Condition, EventReason, ScalingEvent
 from autoscaler.cli.main import app
 
 ROOT = Path(__file__).parents[1]
@@ -61,6 +63,16 @@ def test_commands_exist(page):
     text = page.read_text(encoding="utf-8")
     assert set(COMMAND.findall(text)) <= commands
     assert set(MAKE.findall(text)) <= targets
+
+
+def test_trouble_is_found_by_every_condition_and_reason():
+    enums = [Condition, EventReason, ScalingEvent, AgentEvent]
+    enums += [enum for name, enum in vars(condition_reasons).items() if name.endswith("Reason")]
+    page = (ROOT / "docs" / "trouble.md").read_text(encoding="utf-8")
+    _, by_condition, by_reason = re.split(r"^## By (?:condition|reason)$", page, flags=re.MULTILINE)
+
+    assert [value for value in Condition if f"`{value}`" not in by_condition] == []
+    assert [value for enum in enums[1:] for value in enum if f"`{value}`" not in by_reason] == []
 
 
 class Links(HTMLParser):
