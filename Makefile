@@ -10,7 +10,7 @@ PROMETHEUS2 ?= /usr/bin
 KUBERNETES ?= 1.37.2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test limiter package components test-prometheus2 test-cluster check format bench lock golden clean
+.PHONY: help setup demo test limiter package components test-prometheus2 test-cluster check format bench docs lock golden clean
 
 help:  ## print this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*##[ ]*(.*)/\1\t\2/' | expand -t 18
@@ -66,6 +66,9 @@ format: setup  ## rewrite the sources in the project's format
 
 bench: setup components  ## speed and memory targets, as ratios and numbers of this machine
 	$(BIN)/python -m tests.benchmarks
+
+docs: setup  ## build/site: the documentation as a static site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 golden: setup  ## rewrite the golden files after an intended change; review them as a diff
 	$(BIN)/python -m tests.golden
