@@ -179,6 +179,7 @@ def test_workers_on_two_models_of_gpus_get_what_their_own_model_needs(live):
     until(
         lambda: all(map(has_what_it_needs, live.workers(MIXED))),
         what="each worker has what its model needs",
+        deadline_s=HISTORY_DEADLINE_S,
     )
 
 
