@@ -145,6 +145,8 @@ class ReplicasUse:
         self._first_row_of: Ints = np.empty(0, np.int64)
         """Of each row of the usage model, the first row of its workload; -1: nobody asks."""
         self._rows: Ints = np.empty(0, np.int64)
+        self._taken = -1
+        """The newest block in ``_total`` and ``_histograms``."""
         self._total, _ = rings_of(BLOCK_S, 0)
         self._histograms = _two_banks()
 
@@ -155,10 +157,9 @@ class ReplicasUse:
 
     def past(self, rows: Ints, block: int, reach: Ints) -> Past:
         """See ``Use``."""
-        if np.array_equal(rows, self._rows):
-            self._take(block)
-        else:
-            self._begin(rows, block)
+        if not np.array_equal(rows, self._rows):
+            self._begin(rows)
+        self._take_up_to(block)
         return Past(top=self._total, mean=self._total, block=block, reach=reach)
 
     def percentiles(self, rows: Ints) -> Floats:
@@ -172,15 +173,20 @@ class ReplicasUse:
         minute = np.full(len(known), block * BLOCK_S // MINUTE_S)
         return ClosedMinutes(series=known, minute=minute, use=total[known])
 
-    def _begin(self, rows: Ints, block: int) -> None:
-        self._rows = rows.copy()
+    def _begin(self, rows: Ints) -> None:
+        self._rows, self._taken = rows.copy(), -1
         self._total, _ = rings_of(BLOCK_S, len(rows))
         self._histograms = _two_banks()
         for bank, half_life_s in zip(self._histograms, HALF_LIVES_S, strict=True):
             bank.grow(len(rows), half_life_s)
+
+    def _take_up_to(self, block: int) -> None:
+        """Take what the store holds and was not taken: most of a history is never asked for."""
         held = self._store.blocks.mean
-        for each in held.block[held.held(block + 1 - held.length, block + 1)].tolist():
+        first = max(self._taken + 1, block + 1 - held.length)
+        for each in held.block[held.held(first, block + 1)].tolist():
             self._take(each)
+        self._taken = max(self._taken, block)
 
     def _take(self, block: int) -> None:
         total = self._total_of(self._rows, block)

@@ -85,6 +85,20 @@ def test_replicas_that_go_on_block_by_block_see_what_those_that_begin_now_see():
             np.testing.assert_array_equal(*found)
 
 
+def test_replicas_that_were_not_asked_for_most_of_a_history_see_all_of_it():
+    use = daily_minutes(1, 2)[:120]
+    rows, reach = np.array([0, 1]), np.full(2, FAR)
+    model = model_of(use)
+    asked_seldom, beginning = ReplicasUse(model, 0), ReplicasUse(model, 0)
+    for each in (asked_seldom, beginning):
+        each.group(rows, rows)
+    # A history is read first and gone through in its newest part alone; a report asks again.
+    for block in (2, 21, 22, 23, 23, 23):
+        found = asked_seldom.past(rows, block, reach)
+    np.testing.assert_array_equal(found.last(24), beginning.past(rows, 23, reach).last(24))
+    np.testing.assert_array_equal(asked_seldom.percentiles(rows), beginning.percentiles(rows))
+
+
 def test_no_more_of_the_past_counts_than_the_policy_says():
     use = daily_minutes(1, 2)[:600]
     reach = np.array([3, FAR])

@@ -10,8 +10,8 @@ from recommender.forecast.daily_training import TrainingTimes, train_due
 from tests.autoscaler.scaling.running.forecasting_fleet import HOUR, ForecastingFleet
 from tests.autoscaler.scaling.running.starts import checkpoints_of
 
-ROUNDING = 1e-4
-"""Demand of all workers together is summed anew from what is kept; errors fall into buckets."""
+ROUNDING = 1e-6
+"""Demand of all workers together is summed anew from what is kept."""
 NAMES = ("chat", "search", "speech", "vision", "code")
 
 
