@@ -5,9 +5,7 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import time
-from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import numpy as np
@@ -16,28 +14,20 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from tests.fakes.prometheus import FakePrometheus, served
+from tests.pages import ROOT, blocks, make_tfa
 
-ROOT = Path(__file__).parents[1]
-PAGE = (ROOT / "docs" / "editor-and-ci.md").read_text(encoding="utf-8")
-BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-HEAD = re.compile(r"^## (.+)$", re.MULTILINE)
+PAGE = "editor-and-ci.md"
 GIB = 2.0**30
 
 
-def blocks(head, language):
-    _, *parts = HEAD.split(PAGE)
-    sections = dict(zip(parts[::2], parts[1::2], strict=True))
-    return [text for name, text in BLOCK.findall(sections[head]) if name == language]
-
-
 def steps_of_github():
-    [workflow] = blocks("GitHub Actions", "yaml")
+    [workflow] = blocks(PAGE, "GitHub Actions", "yaml")
     jobs = yaml.safe_load(workflow)["jobs"].values()
     return [step["run"] for job in jobs for step in job["steps"] if "run" in step]
 
 
 def steps_of_gitlab():
-    [pipeline] = blocks("GitLab CI", "yaml")
+    [pipeline] = blocks(PAGE, "GitLab CI", "yaml")
     jobs = yaml.safe_load(pipeline).values()
     return [line for job in jobs for key in ("script", "after_script") for line in job.get(key, ())]
 
@@ -51,9 +41,7 @@ def commands(steps):
 def shell(tmp_path):
     """Run a command in a folder with manifests, where ``tfa`` is this one."""
     tfa = tmp_path / "bin" / "tfa"
-    tfa.parent.mkdir()
-    tfa.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m autoscaler "$@"\n')
-    tfa.chmod(0o755)
+    make_tfa(tfa)
     folder = tmp_path / "repository"
     folder.mkdir()
     shutil.copytree(ROOT / "deploy" / "examples", folder / "manifests")
@@ -99,9 +87,9 @@ def prometheus():
 
 
 def test_schemas_are_written_and_hold_the_example_of_the_page(shell):
-    [command, *_] = blocks("In your editor", "console")
-    [profile] = blocks("In your editor", "yaml")
-    [settings] = blocks("In your editor", "json")
+    [command, *_] = blocks(PAGE, "In your editor", "console")
+    [profile] = blocks(PAGE, "In your editor", "yaml")
+    [settings] = blocks(PAGE, "In your editor", "json")
 
     ended = shell(command)
 
@@ -113,7 +101,7 @@ def test_schemas_are_written_and_hold_the_example_of_the_page(shell):
 
 
 def test_the_hook_before_a_commit_passes_sound_manifests_and_stops_others(shell):
-    [config] = blocks("Before a commit", "yaml")
+    [config] = blocks(PAGE, "Before a commit", "yaml")
     [hook] = yaml.safe_load(config)["repos"][0]["hooks"]
 
     assert shell(hook["entry"]).returncode == 0
@@ -139,7 +127,7 @@ def test_a_pipeline_checks_manifests_and_reports_what_is_critical(shell, prometh
 
 
 def test_two_reports_are_compared(shell, prometheus):
-    [diff] = blocks("What a step fails on", "console")
+    [diff] = blocks(PAGE, "What a step fails on", "console")
     report = commands(steps_of_gitlab())[1]
     shell(report, TFA_PROMETHEUS_URL=prometheus)
     (shell.folder / "main").mkdir()
@@ -149,7 +137,7 @@ def test_two_reports_are_compared(shell, prometheus):
 
 
 def test_the_problem_matcher_reads_what_check_writes(shell):
-    [document] = blocks("GitHub Actions", "json")
+    [document] = blocks(PAGE, "GitHub Actions", "json")
     [pattern] = json.loads(document)["problemMatcher"][0]["pattern"]
     (shell.folder / "manifests" / "wrong.yaml").write_text("kind: WorkloadProfile\nspec: 5\n")
 
@@ -163,7 +151,7 @@ def test_the_problem_matcher_reads_what_check_writes(shell):
 
 
 def test_vim_finds_its_way_by_the_format_of_the_page():
-    [vim] = blocks("In your editor", "vim")
+    [vim] = blocks(PAGE, "In your editor", "vim")
 
     assert "errorformat=%f:%l:%c:" in vim
     assert r"makeprg=tfa\ check\ %" in vim

@@ -24,7 +24,6 @@ from autoscaler.api.names import (
     SCHEMA_LABEL,
 )
 from autoscaler.kube.resource import PODS
-from autoscaler.kube.webhook_entries import WEBHOOKS
 from tests.cluster.agent_process import start_agent
 from tests.cluster.chart_image import account_values, image_values, write_program
 from tests.cluster.control_plane import start_control_plane
@@ -35,7 +34,7 @@ from tests.cluster.rest import Rest, RestError
 from tests.cluster.spaces import Space, owning
 from tests.cluster.test_chart import VALUES
 from tests.cluster.test_leaving import Person
-from tests.cluster.webhook_process import enabled_pod, is_asked
+from tests.cluster.webhook_process import enabled_pod, filled_configurations, is_asked
 from tests.components.fixtures import needed_program
 from tests.components.processes import LOOPBACK, free_port, status_of, until
 from tests.components.programs import CLUSTER_PROGRAMS
@@ -78,16 +77,6 @@ class Story:
                 each["type"] == "Ready" and each["status"] == "True"
                 for each in pod["status"].get("conditions", [])
             )
-        ]
-
-    def filled(self):
-        """Return the names of the webhook configurations that have entries."""
-        return [
-            each.configuration_name
-            for each in WEBHOOKS
-            if self.plane.kubectl(
-                "get", each.configuration.plural, each.configuration_name, "-o", "json"
-            ).json.get("webhooks")
         ]
 
 
@@ -215,14 +204,14 @@ def test_an_upgrade_and_a_roll_back_keep_the_webhook_and_what_users_set(story):
     paused = '{"data": {"paused": "true"}}'
     control = ("configmap", CONTROL_CONFIG_MAP)
     story.plane.kubectl("-n", NAMESPACE, "patch", *control, "--type=merge", "-p", paused).well()
-    before = story.filled()
+    before = filled_configurations(story.plane)
 
     with pods_all_the_time(story.plane) as tries:
         story.helm.upgrade(*story.values, "mode=apply").well()
         upgraded = story.ours(*control)["data"]
         story.helm.run("rollback", "tfa", "1").well()
 
-    assert (tries.refused, story.filled()) == ([], before)
+    assert (tries.refused, filled_configurations(story.plane)) == ([], before)
     assert upgraded == {"mode": "apply", "paused": "true"}
     assert story.ours(*control)["data"] == {"paused": "true"}
     pool = story.plane.kubectl("get", "gpupool", "default-pool", "-o", "json").json

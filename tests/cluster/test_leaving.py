@@ -21,7 +21,7 @@ from tests.cluster.identities import TENANT
 from tests.cluster.nodes import temporary_node
 from tests.cluster.placement import running_controller
 from tests.cluster.spaces import Space, owning
-from tests.cluster.webhook_process import enabled_pod, running_webhook
+from tests.cluster.webhook_process import enabled_pod, filled_configurations, running_webhook
 from tests.components.fixtures import needed_program
 from tests.components.processes import until
 from tests.components.programs import CLUSTER_PROGRAMS
@@ -82,17 +82,6 @@ def leave(tfa, plane):
     return leave
 
 
-def filled(space):
-    """Return the names of the webhook configurations that have entries."""
-    return [
-        webhook.configuration_name
-        for webhook in WEBHOOKS
-        if space.plane.kubectl(
-            "get", webhook.configuration.plural, webhook.configuration_name, "-o", "json"
-        ).json.get("webhooks")
-    ]
-
-
 def gates(pod):
     return [gate["name"] for gate in pod["spec"].get("schedulingGates", [])]
 
@@ -118,7 +107,7 @@ def test_a_dry_run_says_what_would_be_done_and_changes_nothing(leave, space):
     assert (ended.code, ended.err) == (0, "")
     assert steps(ended) == [("delete", "web", "planned"), ("ungate", "bare", "planned")]
     assert space.pods() == before
-    assert len(filled(space)) == len(WEBHOOKS)
+    assert len(filled_configurations(space.plane)) == len(WEBHOOKS)
 
 
 def test_what_waits_goes_on_without_us_and_what_runs_is_left_alone(leave, space):
@@ -130,7 +119,7 @@ def test_what_waits_goes_on_without_us_and_what_runs_is_left_alone(leave, space)
     assert (ended.code, ended.err) == (0, "")
     assert steps(ended)[-1] == ("ungate", "bare", "done")
     assert {step[2] for step in steps(ended)} == {str(Outcome.DONE)}
-    assert filled(space) == []
+    assert filled_configurations(space.plane) == []
     [anew] = until(
         lambda: ([each for each in space.pods("app=web") if each["spec"].get("nodeName")]),
         what="the Deployment's pod was made anew and scheduled",
@@ -167,13 +156,13 @@ def test_a_person_who_does_not_agree_keeps_everything(leave, space, monkeypatch,
     assert "1 waiting bare pods let go without a GPU" in ended.err
     assert "1 running workers stay as they are" in ended.err
     assert ended.err.endswith("nothing was changed\n")
-    assert len(filled(space)) == len(WEBHOOKS)
+    assert len(filled_configurations(space.plane)) == len(WEBHOOKS)
 
 
 def test_a_person_who_agrees_is_asked_once(leave, space, monkeypatch):
     monkeypatch.setattr(sys, "stdin", Person("y\n"))
 
-    assert (leave().code, filled(space)) == (0, [])
+    assert (leave().code, filled_configurations(space.plane)) == (0, [])
 
 
 def test_leaving_again_finds_nothing_to_do(leave, space):
@@ -182,7 +171,7 @@ def test_leaving_again_finds_nothing_to_do(leave, space):
     again = leave("--yes")
 
     assert (again.code, again.out.splitlines()[0]) == (0, "Nothing to do.")
-    assert filled(space) == []
+    assert filled_configurations(space.plane) == []
 
 
 def test_the_table_names_every_object(leave, space):
@@ -207,7 +196,7 @@ def test_a_controller_that_leads_is_to_be_scaled_down_first(leave, space):
             until(elector.is_leader, what="the controller leads")
             refused = leave("--yes")
             planned = leave("--dry-run")
-            kept = filled(space)
+            kept = filled_configurations(space.plane)
             forced = leave("--yes", "--force")
         finally:
             elector.stop()
@@ -216,7 +205,7 @@ def test_a_controller_that_leads_is_to_be_scaled_down_first(leave, space):
     assert f"scale deployment {CONTROLLER_LEASE} --replicas=0" in refused.err
     assert len(kept) == len(WEBHOOKS)
     assert (planned.code, "the controller one leads" in planned.err) == (0, True)
-    assert (forced.code, filled(space)) == (0, [])
+    assert (forced.code, filled_configurations(space.plane)) == (0, [])
 
 
 def test_who_may_not_look_is_told_before_anything_is_changed(leave, space):
@@ -224,7 +213,7 @@ def test_who_may_not_look_is_told_before_anything_is_changed(leave, space):
 
     assert (ended.code, ended.out) == (3, "")
     assert "forbidden" in ended.err.lower()
-    assert len(filled(space)) == len(WEBHOOKS)
+    assert len(filled_configurations(space.plane)) == len(WEBHOOKS)
 
 
 def test_after_leaving_everything_can_be_removed_but_the_definitions(leave, space):

@@ -41,6 +41,17 @@ RUNS_IN_PODS = frozenset({"Deployment", "DaemonSet", "PodDisruptionBudget", "Ser
 ROOT = DEPLOY.parent
 
 
+def filled_configurations(plane: ControlPlane) -> list[str]:
+    """Return the names of the webhook configurations that have entries."""
+    return [
+        webhook.configuration_name
+        for webhook in WEBHOOKS
+        if plane.kubectl(
+            "get", webhook.configuration.plural, webhook.configuration_name, "-o", "json"
+        ).json.get("webhooks")
+    ]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookProcess:
     """A running webhook."""

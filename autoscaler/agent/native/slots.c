@@ -197,15 +197,23 @@ static bool reserve_once(int gpu, uint64_t bytes, uint64_t limit_bytes) {
   return false;
 }
 
+/* Whether a limit has to be asked; where there is none, the bytes are charged. */
+static bool asks_limit(int gpu, uint64_t bytes, uint64_t *limit_bytes) {
+  if (!is_known(gpu)) {
+    return false;
+  }
+  *limit_bytes = tf_memory_limit_bytes(gpu);
+  if (*limit_bytes == UINT64_MAX) {
+    tf_add(&slot_of_self()->memory_bytes[gpu], bytes);
+    return false;
+  }
+  return true;
+}
+
 bool tf_reserve(int gpu, uint64_t bytes) {
   struct tf_use *use = tf_use();
   uint64_t limit_bytes;
-  if (!is_known(gpu)) {
-    return true;
-  }
-  limit_bytes = tf_memory_limit_bytes(gpu);
-  if (limit_bytes == UINT64_MAX) {
-    tf_add(&slot_of_self()->memory_bytes[gpu], bytes);
+  if (!asks_limit(gpu, bytes, &limit_bytes)) {
     return true;
   }
   for (uint32_t attempt = 1; bytes <= limit_bytes && attempt <= MOST_TRIES; attempt++) {
@@ -222,12 +230,7 @@ bool tf_reserve(int gpu, uint64_t bytes) {
 
 bool tf_reserve_at_once(int gpu, uint64_t bytes) {
   uint64_t limit_bytes;
-  if (!is_known(gpu)) {
-    return true;
-  }
-  limit_bytes = tf_memory_limit_bytes(gpu);
-  if (limit_bytes == UINT64_MAX) {
-    tf_add(&slot_of_self()->memory_bytes[gpu], bytes);
+  if (!asks_limit(gpu, bytes, &limit_bytes)) {
     return true;
   }
   /* First without a mark on the slot, which would deny a competitor for a moment. */

@@ -180,3 +180,9 @@ class RunningLoad:
     def _said(self) -> str:
         text = self._log.read_text(encoding="utf-8", errors="replace")
         return " ".join(text.splitlines()[-LINES_OF_A_LOG:]) or "it said nothing"
+
+
+def wait_until_ready(*loads: RunningLoad) -> None:
+    """Wait until all have started.  Raises ``ExperimentError``."""
+    for load in loads:
+        load.ready()

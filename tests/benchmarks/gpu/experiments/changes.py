@@ -7,7 +7,7 @@ from collections.abc import Callable
 from itertools import pairwise
 
 from tests.benchmarks.gpu.lab import Lab
-from tests.benchmarks.gpu.loads import NS, RunningLoad
+from tests.benchmarks.gpu.loads import NS, wait_until_ready
 from tests.benchmarks.gpu.outcomes import Row
 from tests.benchmarks.gpu.pods import Limits
 from tests.benchmarks.gpu.works import SHORT
@@ -25,7 +25,7 @@ def live_changes(lab: Lab) -> None:
     lab.record.ran(f"{SHORT.name(lab.workers)}, {' -> '.join(map(str, CHANGES_PERCENT))} %")
     first = {pod: Limits(percent=CHANGES_PERCENT[0])}
     with lab.agent(first) as agent, lab.load(SHORT) as plain, lab.load(SHORT, pod) as limited:
-        _ready(plain, limited)
+        wait_until_ready(plain, limited)
         alone = {each: lab.alone_per_s(plain, each / 100) for each in CHANGES_PERCENT[1:]}
         limited.go()
         limited.measured_per_s(0, lab.sizes.settle_s)
@@ -75,7 +75,7 @@ def killed_agent(lab: Lab) -> None:
     )
     limits = {pod: Limits(percent=KILL_PERCENT)}
     with lab.agent(limits) as agent, lab.load(SHORT) as plain, lab.load(SHORT, pod) as limited:
-        _ready(plain, limited)
+        wait_until_ready(plain, limited)
         alone = lab.alone_per_s(plain, KILL_PERCENT / 100)
         limited.go()
         before = limited.measured_per_s(sizes.settle_s, sizes.window_s)
@@ -95,8 +95,3 @@ def killed_agent(lab: Lab) -> None:
                 high=KILL_POINTS,
             )
         )
-
-
-def _ready(*loads: RunningLoad) -> None:
-    for load in loads:
-        load.ready()

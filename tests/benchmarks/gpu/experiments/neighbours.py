@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from tests.benchmarks.gpu.lab import Lab
-from tests.benchmarks.gpu.loads import NS, RunningLoad
+from tests.benchmarks.gpu.loads import NS, RunningLoad, wait_until_ready
 from tests.benchmarks.gpu.outcomes import Row
 from tests.benchmarks.gpu.pods import Agent, Limits
 from tests.benchmarks.gpu.works import ELEMENTWISE_20_US, LONG, SHORT, WAITING, Work
@@ -53,8 +53,7 @@ def _measure(lab: Lab, agent: Agent, number: int, scene: Scene) -> None:
         loads = [
             stack.enter_context(lab.load(work, pod)) for work, pod in zip(works, pods, strict=True)
         ]
-        for load in (*plain.values(), *loads):
-            load.ready()
+        wait_until_ready(*plain.values(), *loads)
         duty = min(sum(percent for _, percent in scene.workers) / 100, 1)
         alone = {work: lab.alone_per_s(load, duty) for work, load in plain.items()}
         shares = _together(lab, loads, [alone[work] for work in works])
@@ -105,8 +104,7 @@ def _arrive(lab: Lab, number: int, work: Work) -> None:
         lab.load(SHORT, low) as resident,
         lab.load(work, critical) as arriving,
     ):
-        for load in (plain, resident, arriving):
-            load.ready()
+        wait_until_ready(plain, resident, arriving)
         whole = lab.alone_per_s(plain)
         resident.go()
         alone = resident.measured_per_s(sizes.settle_s, sizes.window_s)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from statistics import median
 
 from tests.benchmarks.gpu.lab import Lab
-from tests.benchmarks.gpu.loads import NS, RunningLoad
+from tests.benchmarks.gpu.loads import NS, RunningLoad, wait_until_ready
 from tests.benchmarks.gpu.outcomes import ExperimentError, Row
 from tests.benchmarks.gpu.pods import Agent, Limits, Pod
 from tests.benchmarks.gpu.works import (
@@ -65,7 +65,7 @@ def _overhead_of(lab: Lab, agent: Agent, work: Work, most_percent: float) -> Non
     agent.set({pod: Limits()})
     with lab.load(work) as plain, lab.load(work, pod) as limited:
         both = (plain, limited)
-        _ready(both)
+        wait_until_ready(*both)
         pairs = [_pair(lab, both) for _ in range(lab.sizes.pairs)]
     ratios = [1.0 - with_limiter / without for without, with_limiter in pairs]
     lab.record.row(
@@ -88,7 +88,7 @@ def _at_limits(
     lab.record.ran(f"{name} at {', '.join(map(str, sizes.limits_percent))} %")
     agent.set({pod: Limits()})
     with lab.load(work) as plain, lab.load(work, pod) as limited:
-        _ready((plain, limited))
+        wait_until_ready(plain, limited)
         whole = lab.alone_per_s(plain)
         for percent in sizes.limits_percent:
             alone = lab.alone_per_s(plain, percent / 100)
@@ -151,8 +151,3 @@ def _rate(lab: Lab, load: RunningLoad) -> float:
     if rate <= 0:
         raise ExperimentError("a worker without a limit did nothing")
     return rate
-
-
-def _ready(loads: Sequence[RunningLoad]) -> None:
-    for load in loads:
-        load.ready()

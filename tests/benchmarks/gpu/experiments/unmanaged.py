@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from tests.autoscaler.agent.native.built import built_library, built_program
 from tests.benchmarks.gpu.lab import Lab
-from tests.benchmarks.gpu.loads import NS, RunningLoad
+from tests.benchmarks.gpu.loads import NS, RunningLoad, wait_until_ready
 from tests.benchmarks.gpu.outcomes import CannotRunError, ExperimentError, Row
 from tests.benchmarks.gpu.pods import Limits, Pod
 from tests.benchmarks.gpu.works import SHORT
@@ -43,8 +43,7 @@ def without_limiter(lab: Lab) -> None:
     ):
         for load in (metered, bypass):
             cgroups.put(pod.name, load.pid)
-        for load in (metered, bypass):
-            load.ready()
+        wait_until_ready(metered, bypass)
         lab.must_list(bypass.pid)
         begin_s = time.monotonic()
         bypass.go()
