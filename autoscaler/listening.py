@@ -67,7 +67,7 @@ async def run_until(
 @asynccontextmanager
 async def listening(
     application: web.Application, address: str | None, port: int, context: ssl.SSLContext | None
-) -> AsyncIterator[None]:
+) -> AsyncIterator[web.Server]:
     """Serve at a port while the context lasts, with TLS where there is a ``context`` for it.
 
     An ``address`` of None is all of the machine's.  Without TLS there are ``MOST_CONNECTIONS``, of
@@ -92,7 +92,7 @@ async def listening(
             raise UsageError(f"cannot listen on {_place(address, port)}: {_why(error)}") from error
         _log.info("listening on port %d with%s TLS", port, "" if context else "out")
         try:
-            yield
+            yield server
         finally:
             listener.close()
     finally:

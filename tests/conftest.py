@@ -1,11 +1,16 @@
-"""Settings of all tests: examples of laws are the same in every CI run, and none is timed."""
+"""Settings of all tests: examples of laws are the same in every CI run, and none is timed.
+
+A test that fails shows what the processes of the project that run beside it logged last.
+"""
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 from hypothesis import settings
+
+from tests.components.processes import logs_of_running
 
 pytest_plugins = ("tests.commands", "tests.components.fixtures", "tests.cluster.fixtures")
 
@@ -22,3 +27,12 @@ def logging_as_before() -> Iterator[None]:
     yield
     root.setLevel(level)
     root.handlers[:] = handlers
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add the logs to the report of a failure."""
+    report = yield
+    if report.failed:
+        report.sections += logs_of_running()
+    return report

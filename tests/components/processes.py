@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
+from weakref import WeakSet
 
 import urllib3
 
@@ -27,6 +28,9 @@ TRIES = 5
 PORT_IS_TAKEN = "address already in use"
 LINES_OF_A_LOG = 30
 
+RUNNING: WeakSet[RunningServer] = WeakSet()
+"""Those that were made and not ended, for the report of a test that fails."""
+
 Answer = TypeVar("Answer")
 
 
@@ -41,6 +45,12 @@ class RunningServer:
         self.url = url
         self._process = process
         self._log_file = log_file
+        RUNNING.add(self)
+
+    @property
+    def name(self) -> str:
+        """Return the name of the file that its log is in."""
+        return self._log_file.name
 
     def log(self) -> str:
         """Return all that the server wrote."""
@@ -63,6 +73,7 @@ class RunningServer:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        RUNNING.discard(self)
 
     def __enter__(self) -> Self:
         return self
@@ -89,6 +100,12 @@ def until(
         time.sleep(min(max(POLL_S, REST_RATIO * (now_s - begin_s)), LONGEST_REST_S))
         begin_s = time.monotonic()
     return given
+
+
+def logs_of_running() -> list[tuple[str, str]]:
+    """Return name and end of the log of each server that was started and not stopped."""
+    shown = sorted(RUNNING, key=lambda server: server.name)
+    return [(f"end of {server.name}", server.end_of_log()) for server in shown]
 
 
 def start_process(command: Sequence[str], log_file: Path, *, url: str = "") -> RunningServer:

@@ -13,7 +13,7 @@ from autoscaler.kube.certificates import new_authority_and_serving
 from autoscaler.webhook.admission import Admission
 from autoscaler.webhook.counts import AdmissionCounts
 from autoscaler.webhook.server import admission_application
-from autoscaler.webhook.serving import Ports, serve
+from autoscaler.webhook.serving import MOST_MOMENTS, Ports, drained, serve
 from autoscaler.webhook.serving_certificate import ServingCertificate
 from tests.autoscaler.webhook.reviews import review
 from tests.components.processes import LOOPBACK, free_port, until
@@ -199,6 +199,31 @@ def test_a_request_that_is_being_answered_at_the_end_gets_its_answer():
             return status
 
     assert asyncio.run(run()) == 200
+
+
+class Asked:
+    """What counts requests, as a server does: each moment brings one, for so many moments."""
+
+    def __init__(self, moments):
+        self.moments = moments
+        self.looks = 0
+
+    @property
+    def requests_count(self):
+        self.looks += 1
+        # A moment has two looks, before and after it.
+        return min(self.looks // 2, self.moments)
+
+
+@pytest.mark.parametrize(
+    ("moments", "waited"), [(0, 1), (2, 3), (MOST_MOMENTS, MOST_MOMENTS), (99, MOST_MOMENTS)]
+)
+def test_ports_close_after_a_moment_without_a_request(moments, waited):
+    asked = Asked(moments)
+
+    asyncio.run(drained(asked, drain_s=0.001))
+
+    assert asked.looks == 2 * waited
 
 
 def test_a_port_that_is_taken_is_a_wrong_argument():
