@@ -44,11 +44,15 @@ class Identity:
     owner: str | None = None
     """Kind and name, for example ``Deployment/chat``."""
     pool: str | None = None
+    """Name of its GPUPool."""
     gpu_model: str | None = None
+    """Of the cards that its workers run on, such as ``NVIDIA A100-SXM4-40GB``."""
     qos: str | None = None
+    """``critical``, ``high``, ``medium`` or ``low``."""
     gpu_count: int = 1
     """Devices per worker."""
     replicas: int | None = None
+    """Workers that are wanted."""
     labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -74,11 +78,13 @@ class RecommendedSize:
     request: float | None = None
     limit: float | None = None
     lower: float | None = None
-    """Lower and upper bound of the request."""
+    """Lower bound of the request: what is in force is too little below it."""
     upper: float | None = None
+    """Upper bound of the request: what is in force is too much above it."""
     raw: float | None = None
-    """Request and limit before floors, allowed range, card and quota."""
+    """The request before floors, allowed range, card and quota."""
     raw_limit: float | None = None
+    """The limit before the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +101,7 @@ class CurrentReplicas:
 
     replicas: int | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
+    """``replicas`` to its origin, for example ``annotation``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +110,7 @@ class RecommendedReplicas:
 
     replicas: int | None = None
     raw: float | None = None
+    """Before every bound, and not rounded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,12 +152,18 @@ class ItemEvidence:
     """
 
     points: int = 0
+    """Samples."""
     span_s: int = 0
+    """From the first sample to the last."""
     step_s: int | None = None
+    """Between two samples, mostly."""
     coverage_ratio: float | None = None
+    """Samples that there are, of those that the span could have."""
     workers_seen: int = 0
+    """Different workers, those that ended included."""
     last_sample_age_s: float | None = None
     p50: float | None = None
+    """Half of the highest amounts of 5 minutes are not above it; ``p90`` and so on likewise."""
     p90: float | None = None
     p95: float | None = None
     p99: float | None = None
@@ -166,6 +180,7 @@ class ItemEvidence:
     hourly_profile: tuple[float | None, ...] = ()
     """24 values, by hour of the day in UTC."""
     series: UsageSeries | None = None
+    """For a plot."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,8 +190,11 @@ class ReasonStep:
     layer: str
     """``requests``, ``limits`` or ``replicas``."""
     code: str
+    """Stable; the list is in the reference of reasons."""
     before: float | None = None
+    """The amount that came into the step."""
     after: float | None = None
+    """The amount that left it."""
     sentence: str
 
 
@@ -189,6 +207,7 @@ class Confidence:
 
     grade: str
     value: float
+    """0 to 1; grades are ranges of it."""
     missing: tuple[str, ...] = ()
     """What would raise it, for example ``13 h of 2 d of history``; only what is really missing."""
 
@@ -204,6 +223,7 @@ class WhatIfScore:
     throttled_ratio: float | None = None
     """What was above the amount as a share of everything."""
     changes_per_day: float | None = None
+    """Of the amount."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,6 +239,7 @@ class ItemWhatIf:
     hindsight_above_request_share: float | None = None
     """Hindsight, no replay: share of 5-minute blocks above today's recommended request."""
     hindsight_above_limit_share: float | None = None
+    """The same of today's recommended limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,10 +247,12 @@ class Money:
     """Cost of one workload.  It stands on one item per workload, so that sums are right."""
 
     current_per_hour: float | None = None
+    """Of all workers, in the currency of the report."""
     recommended_per_hour: float | None = None
     saving_per_month: float | None = None
     """730 hours; negative where the recommendation costs more; None without a price."""
     price_source: str | None = None
+    """Where the price was found."""
     is_estimated: bool = False
     """From the price of a whole GPU and the larger of the two shares."""
     freed_gpus: float | None = None
@@ -243,9 +266,11 @@ class HistoryEntry:
     time_s: int
     resource: str
     layer: str
+    """``requests``, ``limits`` or ``replicas``."""
     before: float | None = None
     after: float | None = None
     reason: str = ""
+    """The step that decided, as a sentence."""
     outcome: str = "applied"
     """``applied``, ``capped``, ``rolled back``, or why it was not applied."""
 
@@ -256,6 +281,7 @@ class Setting:
 
     value: float | str
     source: str
+    """Where it was set, for example ``profile`` or ``default``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from functools import cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from recommender.errors import InvalidValueError
+from recommender.report.field_meanings import field_meanings
 
 _COMMANDS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """Control characters but tab and line end, and letters that turn the direction of a line."""
@@ -66,11 +67,24 @@ def _record_schema(kind: Any, definitions: dict[str, object]) -> dict[str, objec
     parts = _fields(kind)
     return {
         "type": "object",
-        "description": " ".join((kind.__doc__ or "").split()),
-        "properties": {name: schema_of(hint, definitions) for name, (_, hint) in parts.items()},
+        "description": _of_json(" ".join((kind.__doc__ or "").split())),
+        "properties": {
+            name: schema_of(hint, definitions) | _described(kind, name)
+            for name, (_, hint) in parts.items()
+        },
         "required": [name for name, (part, _) in parts.items() if _is_required(part)],
         "additionalProperties": False,
     }
+
+
+def _described(kind: Any, name: str) -> dict[str, object]:
+    meaning = field_meanings(kind).get(name)
+    return {} if meaning is None else {"description": _of_json(meaning)}
+
+
+def _of_json(text: str) -> str:
+    """Return a text of the code in the words of JSON."""
+    return re.sub(r"\bNone\b", "null", text).replace("``", "`")
 
 
 def _record(kind: Any, value: object, path: str) -> Any:

@@ -16,6 +16,7 @@ from tests.golden.alert_rules import RULES, prometheus_rule
 from tests.golden.api_pages import annotations_page, kinds_page
 from tests.golden.chart import chart_files
 from tests.golden.dashboards import PANELS, dashboard_json, read_panels
+from tests.golden.json_api import api_page
 from tests.golden.reference import cli_page, metrics_page, reasons_page, settings_page
 from tests.recommender.report.builders import Row, report, tflops, vram
 from tests.recommender.report.fleets import varied_report
@@ -63,6 +64,7 @@ def golden_files() -> dict[Path, str]:
         "metrics.md": metrics_page(),
         "annotations.md": annotations_page(),
         "kinds.md": kinds_page(),
+        "api.md": api_page(),
     }
     files |= {CRDS / f"{kind.plural}.yaml": definition_yaml(kind) for kind in KINDS}
     files |= chart_files()

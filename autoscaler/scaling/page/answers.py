@@ -30,18 +30,25 @@ class InForce:
 
     gpu_model: str | None = None
     uid: str
+    """Of the object that owns the workload."""
     owner: str | None = None
     """Kind and name, for example ``Deployment/chat``."""
     request: Mapping[str, float] = field(default_factory=dict)
+    """In force, by resource."""
     limit: Mapping[str, float] = field(default_factory=dict)
+    """In force, by resource."""
     stated_request: Mapping[str, float] = field(default_factory=dict)
     """What the user declared."""
     stated_limit: Mapping[str, float] = field(default_factory=dict)
+    """What the user declared."""
     start_request: Mapping[str, float] = field(default_factory=dict)
     """What workers get that start from now on, where that differs."""
     start_limit: Mapping[str, float] = field(default_factory=dict)
+    """The same of limits."""
     replicas: int | None = None
+    """In force."""
     stated_replicas: int | None = None
+    """What the user declared."""
     replicas_held: str | None = None
     """Why nobody may set its replicas now."""
     workers: int = 0
@@ -49,6 +56,7 @@ class InForce:
     ready_workers: int = 0
     """Those that are known to be ready; metrics alone do not tell it."""
     is_paused: bool = False
+    """Whether its user asked that nothing be changed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +68,11 @@ class DecisionStep:
     resource: str
     """``replicas`` for steps of that layer."""
     code: str
+    """Stable; the list is in the reference of reasons."""
     before: float | None = None
+    """The amount that came into the step."""
     after: float | None = None
+    """The amount that left it."""
     sentence: str
 
 
@@ -78,10 +89,15 @@ class Decided:
     next_request: Mapping[str, float] = field(default_factory=dict)
     """What may be written now."""
     target_limit: Mapping[str, float] = field(default_factory=dict)
+    """What is right."""
     next_limit: Mapping[str, float] = field(default_factory=dict)
+    """What may be written now."""
     target_replicas: int | None = None
+    """What is right."""
     next_replicas: int | None = None
+    """What may be written now."""
     steps: tuple[DecisionStep, ...] = ()
+    """The way to it, first step first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,9 +107,11 @@ class Tried:
     time_s: int
     resource: str
     layer: str
+    """``requests``, ``limits`` or ``replicas``."""
     before: float | None = None
     after: float | None = None
     reason: str = ""
+    """The step that decided, as a sentence."""
     outcome: str
     """``applied``, ``capped``, ``rolled back``, or why it was not applied."""
     steps: tuple[DecisionStep, ...] = ()
@@ -114,6 +132,7 @@ class WorkloadAnswer:
     holds: tuple[str, ...] = ()
     """Why only some changes pass now."""
     in_force: tuple[InForce, ...] = ()
+    """A part for each GPU model."""
     decisions: tuple[Decided, ...] = ()
     """Newest first."""
     changes: tuple[Tried, ...] = ()
@@ -128,6 +147,7 @@ class DecisionsAnswer:
 
     schema: str = DECISIONS_SCHEMA
     as_of_s: int
+    """Time of the last tick."""
     decisions: tuple[Decided, ...]
     has_more: bool = False
     """Whether ``limit`` left out older ones."""

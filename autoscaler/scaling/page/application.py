@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from functools import cache
 from typing import TYPE_CHECKING
 
 from aiohttp import hdrs, web
@@ -104,6 +105,12 @@ def _refused() -> web.Response:
     return response
 
 
+@cache
+def _description() -> Encoded:
+    """Return the description of the API; few ask for it, and it takes a moment to make."""
+    return encoded(render_description(), JSON_TYPE)
+
+
 class _Pages:
     """The answers of all routes."""
 
@@ -112,7 +119,6 @@ class _Pages:
         self._waiting = Waiting(board, wait_s)
         self._turn = asyncio.Semaphore(AT_ONCE)
         self._in_line = 0
-        self._description = encoded(render_description(), JSON_TYPE)
 
     async def page(self, request: web.Request, _values: Values) -> web.Response:
         """Answer with the page."""
@@ -142,7 +148,7 @@ class _Pages:
 
     async def description(self, request: web.Request, _values: Values) -> web.Response:
         """Answer with the description of the API."""
-        return send(request, self._description)
+        return send(request, _description())
 
     def _live(self) -> LiveState:
         live = self._board.live
