@@ -26,7 +26,7 @@ who waits must not take the machine from what is waited for."""
 LONGEST_REST_S = 1.0
 TRIES = 5
 PORT_IS_TAKEN = "address already in use"
-LINES_OF_A_LOG = 30
+LINES_OF_A_LOG = 60
 
 RUNNING: WeakSet[RunningServer] = WeakSet()
 """Those that were made and not ended, for the report of a test that fails."""
