@@ -1,11 +1,12 @@
-"""Forecasts as a plug-in of the replay benchmark: limits, requests and VRAM.
+"""Forecasts as a plug-in of the replay benchmark: limits, requests, VRAM and replicas.
 
 A replay starts from nothing, reads no series names and sees columns before ``t`` only.  The fleet's
 model is trained on the replayed panel alone, first after six hours and then daily.  What is shared
 between the knobs of a panel is a model, kept by the content of all columns that it was trained on.
 
 Knobs below 0.5 are risk targets, from there to 1 quantiles of the judged window.  What is answered
-is what is right to have in force: forecasts made calm, except where quantiles are asked for.
+is what is right to have in force: forecasts made calm, except where quantiles are asked for.  For
+replicas it is a count, and the risk that of demand above what so many serve.
 """
 
 from __future__ import annotations
@@ -32,9 +33,10 @@ from recommender.usage.layout import LEARNED_SPAN, Layout
 from recommender.usage.peaks import HOUR_S
 from recommender.usage.store import DAY_S
 from tests.benchmarks.replay_plugin import RISK_BELOW
+from tests.benchmarks.replica_counts import ReplicaCounts, newest
 from tests.benchmarks.side_by_side import SideBySide
 
-DEFAULT_RISK = {"limits": 0.01, "requests": 0.05, "vram": 0.001}
+DEFAULT_RISK = {"limits": 0.01, "requests": 0.05, "vram": 0.001, "replicas": 0.01}
 """Of knobs from 1 on, which are factors on it."""
 PARTS = ("calm", "steering", "gate", "model")
 """What can be left out, beside experts."""
@@ -56,6 +58,8 @@ class _Knob:
     risk: Floats
     control: RiskControl
     calm: Calm
+    counts: ReplicaCounts | None
+    """Of replicas; None for amounts."""
     made: deque[tuple[int, Floats]]
     """Column of each forecast that was not judged yet, and what was in force from then on."""
 
@@ -85,7 +89,10 @@ class Forecasting:
 
     def __init__(self, panel: Mapping[str, Any]) -> None:
         self._panel = panel
-        self._hold, self._delay = int(panel["hold_steps"]), int(panel["delay_steps"])
+        self._is_of_replicas = panel["task"] == "replicas"
+        self._hold = int(panel["hold_steps"])
+        # A replica that is asked for serves once it has started.
+        self._delay = int(panel["startup_steps" if self._is_of_replicas else "delay_steps"])
         self._series = len(panel["series"])
         block_s = self._hold * int(panel["step_s"])
         lead = -(-(self._delay + self._hold) // self._hold)
@@ -117,7 +124,10 @@ class Forecasting:
         levels = [knob.level if is_steered else knob.nominal for knob in self._knobs]
         forecasts = self._forecaster.answer(past, percentiles, levels, outcomes)
         asked = zip(self._knobs, forecasts, strict=True)
-        return np.stack([self._in_force(t, knob, forecast) for knob, forecast in asked])
+        if self._is_of_replicas:
+            latest = newest(self._demand(hist, t - self._hold, t))
+            return np.stack([self._counted(t, *each, latest) for each in asked])
+        return np.stack([self._in_force(t, *each) for each in asked])
 
     def _begin(self, knobs: Sequence[float]) -> None:
         if len({RISK_BELOW <= value < 1.0 for value in knobs}) > 1:
@@ -132,19 +142,37 @@ class Forecasting:
                     risk=np.full(self._series, self._risk(value)),
                     control=RiskControl.empty(self._series),
                     calm=Calm.empty(self._series, self._timing.day),
+                    counts=self._counts(),
                     made=deque(),
                 )
             )
 
     def _in_force(self, t: int, knob: _Knob, forecast: Forecast) -> Floats:
         """Return what a forecast puts in force, and keep it to be judged."""
-        chosen = forecast.value if "gate" in self.without else forecast.chosen
-        unknown = UNKNOWN_RATIO * self._forecaster.standing.highest
-        answer = np.where(np.isnan(chosen), unknown, chosen * max(knob.value, 1.0))
+        answer = self._chosen(knob, forecast)
         if not knob.is_quantile and "calm" not in self.without:
             answer = knob.calm.settle(answer, self._timing.day)
         knob.made.append((t, answer))
         return answer
+
+    def _counted(self, t: int, knob: _Knob, forecast: Forecast, latest: Floats) -> Floats:
+        """Return the replicas that a forecast puts in force, and keep what they serve."""
+        assert knob.counts is not None, "it has them where replicas are asked for"
+        count = knob.counts.settle(self._chosen(knob, forecast), latest)
+        knob.made.append((t, count * knob.counts.capacity))
+        return count
+
+    def _chosen(self, knob: _Knob, forecast: Forecast) -> Floats:
+        """Return what counts of a forecast, and something where there is none."""
+        chosen = forecast.value if "gate" in self.without else forecast.chosen
+        unknown = UNKNOWN_RATIO * self._forecaster.standing.highest
+        return np.where(np.isnan(chosen), unknown, chosen * max(knob.value, 1.0))
+
+    def _counts(self) -> ReplicaCounts | None:
+        if not self._is_of_replicas:
+            return None
+        capacity = np.asarray(self._panel["capacity"], np.float64)
+        return ReplicaCounts.of(capacity, self._timing.block_s)
 
     def _risk(self, knob: float) -> float:
         if knob >= 1.0:

@@ -18,6 +18,7 @@ KNOBS = {
     "limits": (0.03, 0.018, 0.01, 0.006, 0.0035),
     "requests": (0.22, 0.15, 0.1, 0.07, 0.05, 0.035, 0.02),
     "vram": (0.01, 0.005, 0.003, 0.0018, 0.001, 0.0006, 0.0003),
+    "replicas": (0.05, 0.03, 0.018, 0.01, 0.006, 0.003),
 }
 """Risk targets, which bracket what is compared at."""
 BOOTSTRAPPED_FROM = 50
@@ -190,6 +191,23 @@ def panels(bench: Benchmark, kind: str, names: Sequence[str] | None = None) -> I
     """Yield the panels of a task."""
     for name, task in bench.task.iter_tasks(bench.data, kind, names):
         yield Panel(bench, kind, name, task)
+
+
+def replica_counts(bench: Benchmark, service: Any, knobs: Sequence[float], make: Make) -> Floats:
+    """Return the replicas that are asked for, ``[knobs, services, samples]``."""
+    described, values = service.describe(), service.panel.values
+    every = int(described["hold_steps"])
+    feed = bench.faults.Feed(service.panel, None)
+    calm_sea = np.zeros(values.shape, np.bool_)
+    method = make(described)
+    wanted = np.ones((len(knobs), *values.shape))
+    # The benchmark begins at its tenth sample, or later where decisions are further apart.
+    begin = max(every, 10) % every + every
+    for t in range(begin, values.shape[1], every):
+        feed.deliver(t, values, calm_sea, want_rows=False)
+        counts = method.allocate_each(t, feed.grid[:, :t], knobs)
+        wanted[:, :, t : t + every] = counts[:, :, None]
+    return wanted
 
 
 def geometric_mean(values: Sequence[float]) -> float:

@@ -3,6 +3,7 @@
     TFA_TRACES=FOLDER python -m tests.benchmarks.forecast_tables [--without PART] [SUBJECT ...]
 
 SUBJECT is ``limits``, ``requests`` or ``vram`` (open loop, at an equal share of violated samples),
+``replicas`` (at 1 % overloaded samples),
 ``closed`` (limits that hide what is above them), ``faults`` (the same history, damaged), ``cold``
 (limits of series that are younger than a day) or ``pinball``; or one panel of them such as
 ``limits/servegen``.  ``--without`` leaves out parts or experts, which shows what each brings.
@@ -20,7 +21,15 @@ import numpy as np
 from recommender.forecast.forecaster import EXPERTS
 from recommender.observation import Floats
 from tests.benchmarks.forecast_plugin import DEFAULT_RISK, PARTS, Forecasting
-from tests.benchmarks.forecast_scores import KNOBS, Make, Panel, Score, geometric_mean, panels
+from tests.benchmarks.forecast_scores import (
+    KNOBS,
+    Make,
+    Panel,
+    Score,
+    geometric_mean,
+    panels,
+    replica_counts,
+)
 from tests.benchmarks.replay_sweep import Benchmark
 from tests.traces import VARIABLE, recorded_traces
 
@@ -59,6 +68,34 @@ def table(bench: Benchmark, kind: str, name: str | None, make: Make) -> Iterator
             for reference in scores[0].references
         )
         yield f"| geometric mean |  | {first:.3f} |  | {second:.3f} |  |  |  |  |"
+
+
+def replicas(bench: Benchmark, _: str, name: str | None, make: Make) -> Iterator[str]:
+    """Yield what counts of replicas cost, at an equal share of overloaded samples."""
+    references = (bench.replicas.HPA, bench.replicas.STATIC)
+    of_references = (f"to {reference}" for reference in references)
+    yield from _head(("service", "slack", *of_references, "changes a day", "overloaded / asked"))
+    violation, knobs = bench.violation["replicas"], KNOBS["replicas"]
+    for service_name, service in bench.replicas.iter_services(bench.data, name and [name]):
+        wanted = replica_counts(bench, service, knobs, make)
+        rows = bench.replicas.simulate(service, wanted)
+        stored = bench.sweeps.load_or_compute(
+            bench.sweeps.STORED, "replicas", service_name, service
+        )
+        slack = bench.scoring.slack_at(rows, violation)
+        ratios = [
+            slack / bench.scoring.slack_at(stored[stored.method == reference], violation)
+            for reference in references
+        ]
+        promised = DEFAULT_RISK["replicas"]
+        cells = (
+            service_name,
+            f"{slack:.3g}",
+            *("not reached" if np.isnan(ratio) else f"{ratio:.3f}" for ratio in ratios),
+            f"{bench.scoring.changes_at(rows, violation):.0f}",
+            f"{rows.viol.iloc[knobs.index(promised)] / promised:.2f}",
+        )
+        yield f"| {' | '.join(cells)} |"
 
 
 def closed(bench: Benchmark, _: str, name: str | None, make: Make) -> Iterator[str]:
@@ -185,6 +222,7 @@ SUBJECTS = {
     "limits": table,
     "requests": table,
     "vram": table,
+    "replicas": replicas,
     "closed": closed,
     "faults": faults,
     "cold": cold,

@@ -107,3 +107,31 @@ def test_demand_is_more_than_what_a_saturated_sample_shows():
         wanted = closed_loop.allocate(t, hist[:, :t], 0.1)
     often = (HOURS > 20.0).mean(axis=0) > 0.2
     assert wanted[often].mean() > 1.1 * shown[often].mean()
+
+
+SERVICES = {"task": "replicas", "startup_steps": 2, "capacity": np.full(12, 3.0), "agg": "max"}
+
+
+def test_replicas_are_whole_and_serve_the_newest_demand_at_least():
+    given = allocations(HOURS, 0.3, **SERVICES)
+    np.testing.assert_array_equal(given, np.round(given))
+    assert (given * 3.0 >= HOURS[SEEN_FROM - 1 : -1] - 1e-6).all()
+
+
+def test_demand_is_above_what_replicas_serve_about_as_often_as_the_risk_says():
+    hours = daily(12, 6, noise=0.3, seed=7)
+    given = allocations(hours, 0.1, **{**SERVICES, "capacity": np.full(6, 0.1)})
+    served = 0.1 * given[100:-2]
+    came = hours[SEEN_FROM + 102 :]
+    assert 0.04 <= (came > served).mean() <= 0.15
+
+
+def test_replicas_do_not_depend_on_the_order_of_services():
+    order = np.random.default_rng(1).permutation(12)
+    capacity = np.linspace(1.0, 5.0, 12)
+    given = allocations(HOURS, 0.1, **{**SERVICES, "capacity": capacity})
+    forget_models()
+    shuffled = allocations(
+        np.ascontiguousarray(HOURS[:, order]), 0.1, **{**SERVICES, "capacity": capacity[order]}
+    )
+    np.testing.assert_array_equal(given[:, order], shuffled)
