@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from recommender.forecast.fleet_forecasts import FleetForecasts
     from recommender.forecast.stream import Stream
 
-VERSION = 2
+VERSION = 3
 Arrays = dict[str, NDArray[Any]]
 
 
@@ -107,6 +107,7 @@ def _parts(stream: Stream) -> Iterator[tuple[str, object]]:
         ("ridge", forecaster.ridge),
         ("losses", forecaster.losses),
         ("gates", forecaster.gates),
+        ("sketches", forecaster.sketches),
         ("control", stream.control),
         ("realised", stream.realised),
         ("asked", stream.asked),
@@ -114,7 +115,6 @@ def _parts(stream: Stream) -> Iterator[tuple[str, object]]:
     if stream.current is not None:
         yield "current", stream.current
     for name, each in (
-        ("sketch", forecaster.sketches),
         ("made", forecaster.made),
         ("window", stream.windows),
         ("minutes", stream.minutes),
@@ -144,7 +144,7 @@ def _restore(
     stream.windows.extend(read(InForce, f"window{n}") for n in range(saved["windows"]))
     stream.minutes.extend(read(ClosedMinutes, f"minutes{n}") for n in range(saved["minutes"]))
     for name, part in _parts(stream):
-        if name in _IN_PLACE or name.startswith("sketch"):
+        if name in _IN_PLACE:
             for column, _ in list(_columns(part)):
                 setattr(part, column, arrays[f"{prefix}{name}/{column}"])
     stream.until_s, stream.is_noted = int(saved["until_s"]), bool(saved["is_noted"])
@@ -177,6 +177,16 @@ def _restore_examples(
 
 
 _IN_PLACE = frozenset(
-    {"standing", "volatility", "seasonal", "ridge", "losses", "gates", "control", "realised"}
+    {
+        "standing",
+        "volatility",
+        "seasonal",
+        "ridge",
+        "losses",
+        "gates",
+        "sketches",
+        "control",
+        "realised",
+    }
 )
 """Parts that are there already, and take over arrays."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from recommender.forecast.past import DAYS_KEPT, Past, average, deviation, highest, quantiles
 from recommender.forecast.standing import Standing
-from recommender.observation import Floats
+from recommender.observation import Bools, Floats
 
 RECENT = (3, 6, 12, 36)
 """Blocks."""
@@ -48,21 +48,26 @@ def _recent(past: Past) -> list[Floats]:
 
 def _earlier_days(past: Past) -> list[Floats]:
     """Return the same time yesterday, the day before and last week, and over all days."""
+    offset = np.array(AROUND)
+    ago = np.arange(1, DAYS_KEPT + 1)[:, None] * past.day - 1 - offset
+    beside = past.lags(ago.ravel()).reshape(*ago.shape, past.series)
+    same = np.fmax.reduce(beside[:, np.abs(offset) <= 1], axis=1)
     found: list[Floats] = []
     for days in (1, 2, 7):
-        beside = np.stack([past.lag(days * past.day - 1 - offset) for offset in AROUND])
-        found += [*beside, highest(beside[:3])]
-    same = np.stack([_around(past, days) for days in range(1, DAYS_KEPT + 1)])
+        found += [*beside[days - 1], same[days - 1]]
     coming = past.last(past.hour, ago=past.day - 1 - past.hour)
     return [*found, average(same), highest(same), quantiles(same, (0.5,))[0], highest(coming)]
-
-
-def _around(past: Past, days: int) -> Floats:
-    return highest(np.stack([past.lag(days * past.day - 1 - offset) for offset in (-1, 0, 1)]))
 
 
 def _idle_shares(past: Past, scale: Floats) -> Floats:
     """Return the share of idle blocks of the last twelve and of the last day, ``[S, 2]``."""
     day = past.last(past.day)
-    idle = np.where(np.isnan(day), np.nan, (day <= 0.01 * scale).astype(np.float64))
-    return np.stack([average(idle[-12:]), average(idle)], axis=1)
+    idle, known = day <= 0.01 * scale, ~np.isnan(day)
+    return np.stack([_share(idle[-12:], known[-12:]), _share(idle, known)], axis=1)
+
+
+def _share(holds: Bools, known: Bools) -> Floats:
+    """Return in which share of the known blocks something holds, ``[S]``; NaN: none is known."""
+    count = np.count_nonzero(known, axis=0)
+    share = np.count_nonzero(holds, axis=0) / np.maximum(count, 1)
+    return np.where(count > 0, share, np.nan)

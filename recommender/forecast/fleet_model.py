@@ -6,6 +6,7 @@ Trained once a day; never required, for calibration and selection go on without 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recommender.forecast.features import Matrix
+from recommender.forecast.trees import Trees, trees_of
 from recommender.observation import Floats
 
 if TYPE_CHECKING:
@@ -30,18 +32,20 @@ LEAST_ROWS = 500
 LARGEST_SHARE = 3.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FleetModel:
-    """A regressor per quantile of ``LEVELS``."""
+    """Trees of each quantile of ``LEVELS``, one after the other."""
 
-    regressors: tuple[HistGradientBoostingRegressor, ...]
+    trees: Trees
+    base: Floats
+    """[levels] what trees add to."""
     rows: int
     """That it was trained on."""
 
     def quantiles(self, features: Matrix) -> Floats:
         """Return shares of each series' level, ``[levels, S]``, rising with the level."""
-        with one_thread():
-            shares = np.stack([one.predict(features) for one in self.regressors])
+        answers = self.trees.answers(features).reshape(len(features), len(self.base), -1)
+        shares = answers.sum(axis=2).T + self.base[:, None]
         return np.asarray(np.maximum.accumulate(np.maximum(shares, 0.0), axis=0), np.float64)
 
 
@@ -93,4 +97,11 @@ def train(features: Matrix, outcome: Floats) -> FleetModel | None:
             ).fit(x, y)
             for level in LEVELS
         )
-    return FleetModel(regressors=regressors, rows=len(known))
+    return _model_of(regressors, len(known))
+
+
+def _model_of(regressors: Sequence[HistGradientBoostingRegressor], rows: int) -> FleetModel:
+    """Return what was trained; the library has no public name for the nodes of its trees."""
+    trees = [one._predictors[at][0].nodes for one in regressors for at in range(TREES)]  # noqa: SLF001
+    base = np.concatenate([one._baseline_prediction.ravel() for one in regressors])  # noqa: SLF001
+    return FleetModel(trees=trees_of(trees, regressors[0].n_features_in_), base=base, rows=rows)

@@ -19,5 +19,6 @@ LARGEST = 2.0**12
 
 def fleet_sum(values: Floats | NDArray[np.float32], axis: int) -> Floats:
     """Return the sum over the axis of series; NaN counts as 0."""
-    whole = np.rint(np.minimum(np.nan_to_num(values), LARGEST) * PARTS).astype(np.int64)
+    known = np.where(np.isnan(values), 0.0, values)
+    whole = np.rint(np.minimum(known, LARGEST) * PARTS).astype(np.int64)
     return np.asarray(whole.sum(axis=axis) / PARTS, np.float64)

@@ -84,9 +84,10 @@ class Expectation:
     features: Matrix
     """[F, S]"""
 
-    def expert(self, number: int) -> Expected:
-        """Return what one expert expected."""
-        return Expected(value=self.values[number], spread=self.spreads[number])
+    @property
+    def expected(self) -> Expected:
+        """What all experts expected, ``[E, S]``."""
+        return Expected(value=self.values, spread=self.spreads)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -114,7 +115,7 @@ class Forecaster:
         self.volatility = Volatility.empty(series)
         self.seasonal = Seasonal.empty(series, timing.day)
         self.ridge = Ridge.empty(series)
-        self.sketches = tuple(ErrorSketches.empty(series) for _ in EXPERTS)
+        self.sketches = ErrorSketches.empty(len(EXPERTS), series)
         self.losses = Losses.empty(len(EXPERTS), series)
         self.gates = Gates.empty(series)
         self.made: deque[Made] = deque()
@@ -169,10 +170,12 @@ class Forecaster:
     ) -> Forecast:
         """Return the quantiles at ``level``, and keep in mind what was said."""
         uppers = self._uppers(expectation, level, past.day)
+        shares, says = self.losses.shares(), ~np.isnan(uppers)
         histogram, measured = (
-            self._mixed(uppers[: len(experts)]) for experts in (HISTOGRAMS, MEASURED)
+            _mixed(uppers[: len(experts)], shares, says[: len(experts)])
+            for experts in (HISTOGRAMS, MEASURED)
         )
-        mixed = self._mixed(uppers, allowed)
+        mixed = _mixed(uppers, shares, _counting(uppers, allowed))
         self.made.append(
             Made(
                 **{item.name: getattr(expectation, item.name) for item in fields(expectation)},
@@ -212,7 +215,7 @@ class Forecaster:
     def _parts(self) -> tuple[object, ...]:
         """Return what has an array with a column per series."""
         state = (self.standing, self.volatility, self.seasonal, self.ridge, self.losses, self.gates)
-        return (*state, *self.sketches, *self.made)
+        return (*state, self.sketches, *self.made)
 
     def _fresh_parts(self, past: Past) -> tuple[object, ...]:
         """Return the same of other series: what their past says, and no forecast yet."""
@@ -222,7 +225,7 @@ class Forecaster:
             Ridge.empty(series),
             Losses.empty(len(EXPERTS), series),
             Gates.empty(series),
-            *(ErrorSketches.empty(series) for _ in EXPERTS),
+            ErrorSketches.empty(len(EXPERTS), series),
             *(_nothing_made(made, series) for made in self.made),
         )
 
@@ -276,28 +279,14 @@ class Forecaster:
 
     def _uppers(self, expectation: Expectation, level: Floats, day: int) -> Floats:
         """Return the quantile of each expert, ``[E, S]``; NaN where it knows nothing."""
-        uppers = np.stack(
-            [
-                sketch.upper(expectation.expert(number), level)
-                for number, sketch in enumerate(self.sketches)
-            ]
-        )
+        uppers = self.sketches.upper(expectation.expected, level)
         return np.minimum(uppers, self.standing.ceiling(day))
-
-    def _mixed(self, uppers: Floats, allowed: Bools | None = None) -> Floats:
-        """Return the mean of what the first experts say, each as much as it counts, ``[S]``."""
-        known = ~np.isnan(uppers) if allowed is None else _counting(uppers, allowed)
-        share = np.where(known, self.losses.shares()[: len(uppers)], 0.0)
-        total = share.sum(axis=0)
-        mixed = (share * np.nan_to_num(uppers)).sum(axis=0)
-        return np.where(total > 0, mixed / np.where(total > 0, total, 1.0), np.nan)
 
     def _learn(self, made: Expectation, outcome: Outcome) -> None:
         """Tell the experts what came."""
         day = self.timing.day
         kept = kept_of(self.standing.seen, day)
-        for number, sketch in enumerate(self.sketches):
-            sketch.add(made.expert(number), outcome, kept)
+        self.sketches.add(made.expected, outcome, kept)
         share = outcome.top / made.scale
         self.ridge.learn(made.inputs, share, day)
         self.examples.add(made.features.T, share)
@@ -311,6 +300,14 @@ class Forecaster:
         self.losses.add(uppers, answers, outcome, level=made.level, scale=made.scale, day=day)
         self.gates.judge(self.losses.mixed, self.losses.histogram)
         self.gates.note(outcome.top, most)
+
+
+def _mixed(uppers: Floats, shares: Floats, counts: Bools) -> Floats:
+    """Return the mean of what the first experts say, each as much as it counts, ``[S]``."""
+    share = np.where(counts, shares[: len(uppers)], 0.0)
+    total = share.sum(axis=0)
+    mixed = (share * np.where(counts, uppers, 0.0)).sum(axis=0)
+    return np.where(total > 0, mixed / np.where(total > 0, total, 1.0), np.nan)
 
 
 def _counting(uppers: Floats, allowed: Bools) -> Bools:

@@ -75,6 +75,17 @@ class Past:
         found = chosen.astype(np.float64)
         return found if self.reach is None else np.where(blocks < self.reach, found, np.nan)
 
+    def lags(self, blocks: Ints) -> Floats:
+        """Return ``lag`` of each of ``blocks`` ``[n]``, ``[n, S]``."""
+        wanted = self.block - blocks
+        slot = wanted % self.top.length
+        values = self.top.values[slot]
+        found = (values if self.columns is None else values[:, self.columns]).astype(np.float64)
+        found[(self.top.block[slot] != wanted) | (wanted < 0)] = np.nan
+        return (
+            found if self.reach is None else np.where(blocks[:, None] < self.reach, found, np.nan)
+        )
+
     def last(self, blocks: int, *, ago: int = 0) -> Floats:
         """Return the highest use of the blocks up to ``ago`` blocks before now, ``[<=n, S]``."""
         return self._between(self.top, self.block + 1 - ago - blocks, self.block + 1 - ago)
@@ -90,7 +101,8 @@ class Past:
 
     def _between(self, ring: TimeRing, first: int, last: int) -> Floats:
         slot = ring.held(max(first, 0), max(last, 0))
-        values = ring.values[slot]
+        is_one_piece = len(slot) > 0 and slot[-1] - slot[0] == len(slot) - 1
+        values = ring.values[slot[0] : slot[-1] + 1] if is_one_piece else ring.values[slot]
         if self.columns is not None:
             values = values[:, self.columns]
         found = np.asarray(values, np.float64)

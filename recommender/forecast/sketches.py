@@ -7,6 +7,7 @@ A series of few errors leans on those of the whole fleet.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +31,9 @@ SMALLEST_ERROR, LARGEST_ERROR = -6.0, 60.0
 FINENESS = 0.05
 """Buckets are as wide as this around 0, and grow with the error from there."""
 
+CELLS_AT_ONCE = 2**17
+"""Buckets of all series that are computed together; more need more memory and are no faster."""
+
 EDGES: Floats = FINENESS * np.sinh(
     np.linspace(
         np.arcsinh(SMALLEST_ERROR / FINENESS), np.arcsinh(LARGEST_ERROR / FINENESS), BUCKETS + 1
@@ -48,43 +52,63 @@ def kept_of(seen: Floats, day: int) -> Floats:
 
 @dataclass(slots=True)
 class ErrorSketches:
-    """Errors of one expert."""
+    """Errors of ``E`` experts."""
 
     weights: NDArray[np.float32]
-    """[BUCKETS, S]"""
+    """[E, BUCKETS, S]"""
 
     @classmethod
-    def empty(cls, series: int) -> ErrorSketches:
+    def empty(cls, experts: int, series: int) -> ErrorSketches:
         """Return sketches without errors."""
-        return cls(np.zeros((BUCKETS, series), np.float32))
+        return cls(np.zeros((experts, BUCKETS, series), np.float32))
 
     def add(self, forecast: Expected, outcome: Outcome, kept: Floats) -> None:
-        """Take what came; the minutes of a series count as one error together.
+        """Take what came of forecasts ``[E, S]``; the minutes of a series are one error together.
 
         Of what is there the share ``kept`` ``[S]`` stays.
         """
         self.weights *= kept.astype(np.float32)
-        series = outcome.series
-        error = (outcome.use - forecast.value[series]) / forecast.spread[series]
-        known = ~np.isnan(error)
-        bucket = np.searchsorted(EDGES, error[known], side="right") - 1
-        cell = np.clip(bucket, 0, BUCKETS - 1) * self.weights.shape[1] + series[known]
-        each = 1.0 / np.maximum(outcome.count, 1)
-        added = np.bincount(cell, each[series[known]], minlength=self.weights.size)
-        self.weights += added.reshape(self.weights.shape)
+        each = 1.0 / np.maximum(outcome.count, 1)[outcome.series]
+        for few in self._some_experts():
+            weights, series = self.weights[few], outcome.series
+            error = (outcome.use - forecast.value[few, series]) / forecast.spread[few, series]
+            known = ~np.isnan(error)
+            expert, minute = np.nonzero(known)
+            bucket = np.searchsorted(EDGES, error[known], side="right") - 1
+            row = expert * BUCKETS + np.clip(bucket, 0, BUCKETS - 1)
+            cell = row * weights.shape[2] + series[minute]
+            added = np.bincount(cell, each[minute], minlength=weights.size)
+            weights += added.reshape(weights.shape)
 
     def upper(self, forecast: Expected, level: Floats) -> Floats:
-        """Return the quantile at ``level`` ``[S]`` of what will come; NaN before any error."""
-        fleet = fleet_sum(self.weights, axis=1)
-        total = fleet.sum()
-        if total <= 0:
-            return np.full(self.weights.shape[1], np.nan)
-        reached = np.cumsum(self.weights + FLEET_ERRORS * (fleet / total)[:, None], axis=0)
-        wanted = level * reached[-1]
-        bucket = np.minimum((reached < wanted).sum(axis=0), BUCKETS - 1)
-        series = np.arange(len(bucket))
-        high = reached[bucket, series]
-        low = np.where(bucket > 0, reached[np.maximum(bucket - 1, 0), series], 0.0)
-        within = np.clip((wanted - low) / np.maximum(high - low, 1e-12), 0.0, 1.0)
-        error = EDGES[bucket] + within * (EDGES[bucket + 1] - EDGES[bucket])
+        """Return the quantiles at ``level`` ``[S]`` of what will come, ``[E, S]``.
+
+        NaN before any error of an expert.
+        """
+        error = np.empty((len(self.weights), self.weights.shape[2]))
+        for few in self._some_experts():
+            error[few] = _quantile(self.weights[few], level)
         return np.asarray(np.maximum(forecast.value + error * forecast.spread, 0.0), np.float64)
+
+    def _some_experts(self) -> Iterator[slice]:
+        """Yield experts that are computed together: few where there are many series."""
+        cells = BUCKETS * max(self.weights.shape[2], 1)
+        step = max(CELLS_AT_ONCE // cells, 1)
+        yield from (slice(at, at + step) for at in range(0, len(self.weights), step))
+
+
+def _quantile(weights: NDArray[np.float32], level: Floats) -> Floats:
+    """Return the error of each expert and series at ``level`` ``[S]``, ``[E, S]``."""
+    fleet = fleet_sum(weights, axis=2)
+    total = fleet.sum(axis=1)[:, None]
+    known = total > 0
+    usual = FLEET_ERRORS * np.where(known, fleet / np.where(known, total, 1.0), 1.0)
+    reached = np.cumsum(weights + usual[:, :, None], axis=1)
+    wanted = level * reached[:, -1]
+    bucket = np.minimum((reached < wanted[:, None]).sum(axis=1), BUCKETS - 1)
+    expert, series = np.indices(bucket.shape, sparse=True)
+    high = reached[expert, bucket, series]
+    low = np.where(bucket > 0, reached[expert, np.maximum(bucket - 1, 0), series], 0.0)
+    within = np.clip((wanted - low) / np.maximum(high - low, 1e-12), 0.0, 1.0)
+    error = EDGES[bucket] + within * (EDGES[bucket + 1] - EDGES[bucket])
+    return np.where(known, error, np.nan)

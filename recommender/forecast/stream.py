@@ -239,7 +239,7 @@ class Stream:
         begin_s = until_s - lead * self.use.block_s + self.judging.delay_s
         minutes = self._between(begin_s, begin_s + self.judging.ahead_s)
         top = percentile_of_each(minutes, len(self.rows), self.judging.percentile)
-        return Outcome(series=minutes.series, use=minutes.use, top=top)
+        return _came(minutes, top)
 
     def _judge_promise(self, until_s: int, asked: Asked) -> None:
         """Count the minutes above what was in force between the forecasts of two blocks ago."""
@@ -249,7 +249,7 @@ class Stream:
         begin_s = until_s - 2 * self.use.block_s + self.judging.delay_s
         minutes = self._between(begin_s, begin_s + self.use.block_s)
         top = np.full(len(self.rows), np.nan)
-        outcome = Outcome(series=minutes.series, use=minutes.use, top=top)
+        outcome = _came(minutes, top)
         is_known = ~np.isnan(window.lowest)
         above = window.is_above(outcome.series, outcome.use)
         count = np.where(is_known, outcome.count, 0)
@@ -295,6 +295,12 @@ class Stream:
         allowed[:, is_named] = False
         allowed[EXPERTS.index("named"), is_named] = True
         return allowed
+
+
+def _came(minutes: ClosedMinutes, top: Floats) -> Outcome:
+    return Outcome(
+        series=minutes.series.astype(np.int64), use=minutes.use.astype(np.float64), top=top
+    )
 
 
 def percentile_of_each(minutes: ClosedMinutes, series: int, level: float) -> Floats:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recommender.forecast.experts.histogram import DAY_LEVELS, HOUR_LEVELS
 from recommender.forecast.past import DAYS_KEPT, Past, average, rings_of
@@ -33,12 +34,15 @@ HALF_LIVES_S = (LIMITS_HALF_LIFE_S, REQUESTS_HALF_LIFE_S)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClosedMinutes:
-    """Use in minutes that have closed, ``[n]`` each, of as many workers as a series has."""
+    """Use in minutes that have closed, ``[n]`` each, of as many workers as a series has.
 
-    series: Ints
-    minute: Ints
+    Narrow numbers: those of several blocks are kept.
+    """
+
+    series: NDArray[np.int32]
+    minute: NDArray[np.int32]
     """Number since the epoch."""
-    use: Floats
+    use: NDArray[np.float32]
 
     def between(self, first: int, last: int) -> ClosedMinutes:
         """Return the minutes ``first <= minute < last``."""
@@ -47,11 +51,11 @@ class ClosedMinutes:
     def kept(self, slot: Ints) -> ClosedMinutes:
         """Return those of the series that have a new number in ``slot``; -1, or beyond it: none."""
         known = self.series < len(slot)
-        series = np.full(len(self.series), -1, np.int64)
+        series = np.full(len(self.series), -1, np.int32)
         series[known] = slot[self.series[known]]
         return self._taken(series >= 0, series)
 
-    def _taken(self, rows: Bools, series: Ints) -> ClosedMinutes:
+    def _taken(self, rows: Bools, series: NDArray[np.int32]) -> ClosedMinutes:
         return ClosedMinutes(series=series[rows], minute=self.minute[rows], use=self.use[rows])
 
 
@@ -170,8 +174,9 @@ class ReplicasUse:
         """See ``Use``."""
         total = self._total_of(rows, block)
         known = np.flatnonzero(~np.isnan(total))
-        minute = np.full(len(known), block * BLOCK_S // MINUTE_S)
-        return ClosedMinutes(series=known, minute=minute, use=total[known])
+        minute = np.full(len(known), block * BLOCK_S // MINUTE_S, np.int32)
+        use = total[known].astype(np.float32)
+        return ClosedMinutes(series=known.astype(np.int32), minute=minute, use=use)
 
     def _begin(self, rows: Ints) -> None:
         self._rows, self._taken = rows.copy(), -1
@@ -229,10 +234,10 @@ def _minutes(model: UsageModel, ring: TimeRing, rows: Ints, first: int, last: in
     series_of_worker[named] = series_of_row[model.row_of_worker[named]]
     workers = np.flatnonzero(series_of_worker >= 0)
     slot = ring.held(first, last)
-    use = ring.values[slot][:, workers].astype(np.float64)
+    use = ring.values[slot][:, workers]
     which, worker = np.nonzero(~np.isnan(use))
     return ClosedMinutes(
-        series=series_of_worker[workers[worker]],
-        minute=ring.block[slot][which],
+        series=series_of_worker[workers[worker]].astype(np.int32),
+        minute=ring.block[slot][which].astype(np.int32),
         use=use[which, worker],
     )

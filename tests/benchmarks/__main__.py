@@ -40,7 +40,7 @@ def subjects(
     """Return what can be measured: name to a remark and the measurement."""
     sizes = FULL if is_full else SHORT
     return {
-        "tick": ("decisions, two or three minutes", decision_tick),
+        "tick": ("decisions, five minutes", decision_tick),
         "page": ("the HTML page of a report", report_page),
         "start-up": ("of tfa", start_up),
         "backtest": ("back-tests", replays),

@@ -47,7 +47,7 @@ def decision_tick() -> Iterator[Measured]:
     predicting = answer_of("tests.benchmarks.tick", FLEET, "forecasts")
     seconds = sum(predicting["closing"].values())
     yield Measured(
-        what="closes a 5-minute block, with forecasts of both resources",
+        what="closes a 5-minute block, with forecasts of both resources and a week behind it",
         value=seconds,
         unit="s",
         target=TICK_S,

@@ -1,16 +1,16 @@
 """The decision tick of a large fleet: new samples of one minute to decisions, on one core.
 
 Run as ``python -m tests.benchmarks.tick WORKLOADS`` in a process of its own, so that its peak
-memory is the tick's: it prints one line of JSON.  A day of history is made first, so that every
-ring and histogram holds what it would hold.  With ``forecasts`` behind it, limits of both resources
-are forecast, by the trained model of the fleet, too.
+memory is the tick's: it prints one line of JSON.  A day of history is made first, so that
+histograms hold what they would hold.  With ``forecasts`` behind it, it is a week, which fills every
+ring, and limits of both resources are forecast, by the trained model of the fleet, too; that is
+trained in another process, as in the live loop.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import resource
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -19,8 +19,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from autoscaler.scaling.running.forecasts.training_process import in_process
 from recommender.decide import decide
-from recommender.forecast.daily_training import TrainingTimes, train_due
 from recommender.observation import Forecasts, Observation, Workers, Workloads
 from recommender.policy.parse import parse_auto_scaling_config
 from recommender.policy.table import policy_table
@@ -28,6 +28,7 @@ from recommender.resources import GIB, TFLOPS, VRAM
 from recommender.state import empty_state
 from recommender.usage.model import UsageModel
 from recommender.usage.statistics import read_demand, read_statistics
+from tests.benchmarks.own_process import memory_bytes
 from tests.fleets import workloads
 
 WORKERS = 4
@@ -35,7 +36,7 @@ RESOURCES = (TFLOPS, VRAM)
 STEP_S = 15
 MINUTE_S = 60
 HISTORY_STEP_S = 300
-HISTORY_S = 86_400
+HISTORY_S, HISTORY_OF_FORECASTS_S = 86_400, 7 * 86_400
 BEGIN_S = 20_000 * 86_400
 TICKS = 10
 """Two of them close a 5-minute block."""
@@ -119,7 +120,11 @@ class LargeFleet:
 
     def train(self) -> None:
         """Train the fleet's models, as a day's job does."""
-        train_due(self._model.forecasts, TrainingTimes(), self.now_s)
+        forecasts = self._model.forecasts
+        for key, table in forecasts.training_tables(forecasts.streams).items():
+            model = in_process(table, lambda: True).model
+            assert model is not None
+            forecasts.install(key, model)
 
     def decide(self, stages: Stages) -> int:
         """Observe and decide all layers; return the number of workloads with a request."""
@@ -158,12 +163,13 @@ def measure(
 ) -> dict[str, object]:
     """Return CPU seconds of an ordinary tick and of one that closes a block, and peak memory."""
     fleet = LargeFleet(rows, predicts=predicts)
-    for begin_s in range(0, HISTORY_S, HISTORY_STEP_S):
-        if predicts and begin_s == HISTORY_S - FORECAST_BLOCKS * HISTORY_STEP_S:
+    history_s = HISTORY_OF_FORECASTS_S if predicts else HISTORY_S
+    for begin_s in range(0, history_s, HISTORY_STEP_S):
+        if predicts and begin_s == history_s - FORECAST_BLOCKS * HISTORY_STEP_S:
             fleet.forecast()
         fleet.pass_time(HISTORY_STEP_S, HISTORY_STEP_S, Stages())
         if advance is not None:
-            advance(begin_s / HISTORY_S)
+            advance(begin_s / history_s)
     for _ in range(5):
         fleet.pass_time(MINUTE_S, STEP_S, Stages())
         fleet.decide(Stages())
@@ -177,12 +183,11 @@ def measure(
         assert decided == rows
         closes_block = (fleet.now_s - 120) // 300 != (fleet.now_s - 180) // 300
         ticks[closes_block].append(stages.cpu_s)
-    peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {
         "workloads": rows,
         "ordinary": min(ticks[False], key=lambda stages: sum(stages.values())),
         "closing": min(ticks[True], key=lambda stages: sum(stages.values())),
-        "peak_bytes": peak_kib * 1024,
+        "peak_bytes": memory_bytes("VmHWM"),
     }
 
 

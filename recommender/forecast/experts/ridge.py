@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from recommender.forecast.experts.base import Expected, expected
 from recommender.forecast.experts.recent import Volatility
-from recommender.forecast.past import Past, average, highest
+from recommender.forecast.past import DAYS_KEPT, Past, average, highest
 from recommender.forecast.shuffled import shuffled
 from recommender.forecast.standing import Standing
 from recommender.observation import Floats, Ints
@@ -24,6 +24,8 @@ DAY_WAVES = 4
 WEEK_WAVES = 2
 LEAST_BLOCKS = 24
 SOLVED_PER_DAY = 4
+SERIES_AT_ONCE = 1024
+"""Whose products are held together."""
 LARGEST_SHARE = 3.0
 LARGEST_FORECAST = 2.0
 
@@ -33,7 +35,7 @@ class Ridge:
     """Sums of squares and products of all series, and what was solved from them."""
 
     squares: NDArray[np.float32]
-    """[P, P, S]; the largest part of all."""
+    """[P (P + 1) / 2, S] those of ``PAIRS``; the largest part of all."""
     products: Floats
     """[P, S]"""
     weights: Floats
@@ -47,7 +49,7 @@ class Ridge:
     def empty(cls, series: int) -> Ridge:
         """Return that of series without use."""
         return cls(
-            squares=np.zeros((PARAMETERS, PARAMETERS, series), np.float32),
+            squares=np.zeros((len(PAIRS[0]), series), np.float32),
             products=np.zeros((PARAMETERS, series)),
             weights=np.zeros((PARAMETERS, series)),
             count=np.zeros(series),
@@ -58,7 +60,7 @@ class Ridge:
         """Return what the next forecast is made from, ``[P, S]``; unknown amounts count as 0."""
         means = past.last_means(12)
         median, high, _ = standing.day
-        days = np.stack([past.lag(d * past.day - 1) for d in range(1, 8)])
+        days = past.lags(np.arange(1, DAYS_KEPT + 1) * past.day - 1)
         recent = [
             past.lag(0),
             past.latest_mean(),
@@ -91,7 +93,10 @@ class Ridge:
         x = inputs * known
         y = np.where(known, np.clip(outcome, 0.0, LARGEST_SHARE), 0.0)
         self.squares *= kept
-        self.squares += x[:, None] * x[None, :]
+        one, other = PAIRS
+        for begin in range(0, x.shape[1], SERIES_AT_ONCE):
+            few = slice(begin, begin + SERIES_AT_ONCE)
+            self.squares[:, few] += x[one, few] * x[other, few]
         self.products *= kept
         self.products += x * y
         self.count = self.count + known
@@ -102,8 +107,10 @@ class Ridge:
         rows = np.flatnonzero(is_turn & (self.count >= LEAST_BLOCKS))
         self.block += 1
         if len(rows):
-            squares = self.squares[:, :, rows].transpose(2, 0, 1)
-            system = squares + PENALTY * np.eye(PARAMETERS)
+            one, other = PAIRS
+            system = np.empty((len(rows), PARAMETERS, PARAMETERS))
+            system[:, one, other] = system[:, other, one] = self.squares[:, rows].T
+            system += PENALTY * np.eye(PARAMETERS)
             solved = np.linalg.solve(system, self.products[:, rows].T[:, :, None])
             self.weights[:, rows] = solved[:, :, 0].T
 
@@ -121,3 +128,5 @@ def turns_of(day: int) -> int:
 
 WAVES = 2 * (DAY_WAVES + WEEK_WAVES)
 PARAMETERS = 1 + 9 + WAVES
+PAIRS = np.tril_indices(PARAMETERS)
+"""Of parameters, each once: a product is the same either way."""

@@ -84,7 +84,7 @@ def test_what_does_not_fit_is_refused_and_forecasts_begin_anew(replayed, damage)
     elif damage == "experts":
         header["experts"] = ["oracle"]
     elif damage == "array":
-        arrays.pop(next(name for name in arrays if name.endswith("sketch0/weights")))
+        arrays.pop(next(name for name in arrays if name.endswith("sketches/weights")))
     else:
         header["streams"][0].pop("until_s")
     other = fleet(3)

@@ -34,6 +34,20 @@ def test_what_was_not_measured_is_not_a_number(lag):
     assert np.isnan(past().lag(lag)).all()
 
 
+def test_several_lags_are_what_each_is_alone():
+    wanted = np.array([2, 0, 1, 3, 100, -1])
+    few = past(np.tile(TOP, 2)).of(np.array([3, 0]))
+    for each in (past(), few, replace(few, reach=np.array([1, 3]))):
+        alone = [each.lag(ago) for ago in wanted.tolist()]
+        np.testing.assert_array_equal(each.lags(wanted), alone)
+
+
+def test_the_last_blocks_are_the_same_where_the_ring_begins_again():
+    use = np.arange(2 * 200.0).reshape(200, 2)
+    np.testing.assert_array_equal(past(use).last(150), use[-150:])
+    np.testing.assert_array_equal(past(use).last(20), use[-20:])
+
+
 def test_the_last_blocks_end_some_blocks_ago():
     np.testing.assert_array_equal(past().last(2, ago=1), TOP[:2])
     np.testing.assert_array_equal(past().last(100), TOP)

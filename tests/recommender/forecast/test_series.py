@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommender.forecast.experts.ridge import Ridge
 from recommender.forecast.series import append, keep
+from recommender.forecast.sketches import BUCKETS, ErrorSketches
 from recommender.forecast.standing import Standing
 
 
@@ -34,9 +34,9 @@ def test_series_that_are_added_and_left_out_keep_their_columns(own, others, data
 
 
 def test_the_columns_of_a_part_are_its_last_axis_whatever_comes_before():
-    ridge, more = Ridge.empty(2), Ridge.empty(1)
-    more.squares += 5.0
-    append(ridge, more)
-    assert ridge.squares[1, 2].tolist() == [0.0, 0.0, 5.0]
-    keep(ridge, np.array([2]))
-    assert ridge.squares.shape[-1] == ridge.weights.shape[-1] == len(ridge.turn) == 1
+    sketches, more = ErrorSketches.empty(2, 2), ErrorSketches.empty(2, 1)
+    more.weights += 5.0
+    append(sketches, more)
+    assert sketches.weights[1, 2].tolist() == [0.0, 0.0, 5.0]
+    keep(sketches, np.array([2]))
+    assert sketches.weights.shape == (2, BUCKETS, 1)

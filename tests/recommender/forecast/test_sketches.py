@@ -15,19 +15,20 @@ KEPT = kept_of(np.array([30.0 * DAY]), DAY)
 
 
 def expected(value=10.0, spread=1.0, series=1):
-    return Expected(value=np.full(series, value), spread=np.full(series, spread))
+    """Return what one expert expects."""
+    return Expected(value=np.full((1, series), value), spread=np.full((1, series), spread))
 
 
 def taught(errors, *, series=1):
     """Return sketches that saw errors ``[n]`` of one series, or ``[n, S]``."""
-    sketches = ErrorSketches.empty(series)
+    sketches = ErrorSketches.empty(1, series)
     for error in np.atleast_2d(np.asarray(errors, float).T).T:
         sketches.add(expected(series=series), outcome_of(10.0 + error[None]), KEPT)
     return sketches
 
 
 def test_before_any_error_nothing_is_known():
-    assert np.isnan(ErrorSketches.empty(2).upper(expected(series=2), np.full(2, 0.9))).all()
+    assert np.isnan(ErrorSketches.empty(1, 2).upper(expected(series=2), np.full(2, 0.9))).all()
 
 
 @pytest.mark.parametrize("level", [0.5, 0.9, 0.98])
@@ -63,13 +64,13 @@ def test_a_young_series_forgets_its_first_hours_sooner():
 def test_a_new_series_is_as_uncertain_as_the_fleet():
     errors = np.full((400, 2), 4.0)
     errors[:, 1] = np.nan
-    upper = taught(errors, series=2).upper(expected(series=2), np.full(2, 0.9))
+    [upper] = taught(errors, series=2).upper(expected(series=2), np.full(2, 0.9))
     assert upper[1] == pytest.approx(14.0, rel=0.05)
     assert upper[0] == pytest.approx(14.0, rel=0.05)
 
 
 def test_minutes_of_one_block_count_as_one_error_together():
-    together, single = ErrorSketches.empty(1), ErrorSketches.empty(1)
+    together, single = ErrorSketches.empty(1, 1), ErrorSketches.empty(1, 1)
     together.add(expected(), outcome_of(np.array([[11.0], [11.0], [np.nan]])), KEPT)
     single.add(expected(), outcome_of(np.array([[11.0]])), KEPT)
     np.testing.assert_array_equal(together.weights, single.weights)
@@ -81,6 +82,6 @@ def test_minutes_of_one_block_count_as_one_error_together():
 )
 def test_a_higher_level_is_never_a_lower_amount(errors, levels):
     sketches = taught(errors)
-    uppers = [sketches.upper(expected(), np.array([level]))[0] for level in sorted(levels)]
+    uppers = [sketches.upper(expected(), np.array([level])).item() for level in sorted(levels)]
     assert uppers == sorted(uppers)
     assert all(upper >= 0 for upper in uppers)
