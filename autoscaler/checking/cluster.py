@@ -114,7 +114,13 @@ def check_cluster(api: ApiServer, flags: ClusterFlags, progress: Progress) -> li
             (
                 "webhook",
                 (ENTRIES, CERTIFICATE),
-                partial(check_webhook, api, now_s=SystemClock().now_s(), is_installed=is_admitting),
+                partial(
+                    check_webhook,
+                    api,
+                    namespace=namespace,
+                    now_s=SystemClock().now_s(),
+                    is_installed=is_admitting,
+                ),
             ),
             (
                 "leaders",
