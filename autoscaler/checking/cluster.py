@@ -201,11 +201,12 @@ def _version(api: ApiServer) -> Finding:
     version = str(answer.get("gitVersion") or "of an unknown version")
     minor = str(answer.get("minor") or "").rstrip("+")
     is_old = answer.get("major") == "1" and minor.isdecimal() and int(minor) < OLDEST_MINOR
+    advice = f"1.{OLDEST_MINOR} is the oldest release that is tested, and the chart refuses this."
     return Finding(
         check=REACHABLE,
         status=Status.WARNING if is_old else Status.OK,
         text=f"Kubernetes {version} answers.",
-        next_step=f"Versions before 1.{OLDEST_MINOR} are not tested." if is_old else "",
+        next_step=advice if is_old else "",
     )
 
 

@@ -45,11 +45,14 @@ def issuing_hindrance(api: ApiServer, namespace: str) -> Hindrance | None:
         looked, what = request, f"certificaterequest {request['metadata']['name']}"
     said = str(_ready(looked).get("message") or "nothing yet: does cert-manager run?")
     return Hindrance(
-        text=f"Certificate {namespace}/{name} is not issued; cert-manager says: "
-        f"{said.rstrip('.')}.",
-        next_step=f"kubectl -n {namespace} describe {what}; the issuer is what "
+        text=f"Certificate {namespace}/{name} is not issued; cert-manager says: {_sentence(said)}",
+        next_step=f"kubectl -n {namespace} describe {what}; its issuer is the one that the chart's "
         "certificate.issuer names.",
     )
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "?")) else f"{text}."
 
 
 def _of_webhook(api: ApiServer, namespace: str) -> Mapping[str, Any] | None:
