@@ -45,10 +45,7 @@ def check_webhook(
             for check in (ENTRIES, CERTIFICATE)
         )
     hindrance = issuing_hindrance(api, namespace)
-    return (
-        _entries_finding(found, hindrance),
-        _certificate_finding(api, found, now_s),
-    )
+    return _entries_finding(found, hindrance), _certificate_finding(api, found, now_s)
 
 
 def _entries(api: ApiServer, webhook: Webhook) -> tuple[Entry, ...] | None:
