@@ -114,7 +114,13 @@ def check_cluster(api: ApiServer, flags: ClusterFlags, progress: Progress) -> li
             (
                 "webhook",
                 (ENTRIES, CERTIFICATE),
-                partial(check_webhook, api, now_s=SystemClock().now_s(), is_installed=is_admitting),
+                partial(
+                    check_webhook,
+                    api,
+                    namespace=namespace,
+                    now_s=SystemClock().now_s(),
+                    is_installed=is_admitting,
+                ),
             ),
             (
                 "leaders",
@@ -195,11 +201,12 @@ def _version(api: ApiServer) -> Finding:
     version = str(answer.get("gitVersion") or "of an unknown version")
     minor = str(answer.get("minor") or "").rstrip("+")
     is_old = answer.get("major") == "1" and minor.isdecimal() and int(minor) < OLDEST_MINOR
+    advice = f"1.{OLDEST_MINOR} is the oldest release that is tested, and the chart refuses this."
     return Finding(
         check=REACHABLE,
         status=Status.WARNING if is_old else Status.OK,
         text=f"Kubernetes {version} answers.",
-        next_step=f"Versions before 1.{OLDEST_MINOR} are not tested." if is_old else "",
+        next_step=advice if is_old else "",
     )
 
 

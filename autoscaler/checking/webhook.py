@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from autoscaler.checking.issuing import issuing_hindrance
 from autoscaler.errors import NotFoundError
 from autoscaler.findings import Finding, Status
 from autoscaler.kube.access import IN_A_POD
@@ -23,6 +24,7 @@ from autoscaler.kube.webhook_view import title_of
 from autoscaler.sources.timestamps import iso
 
 if TYPE_CHECKING:
+    from autoscaler.checking.issuing import Hindrance
     from autoscaler.kube.api_server import ApiServer
     from autoscaler.kube.webhook_entries import Webhook
 
@@ -31,7 +33,9 @@ SOON_S = 7 * 86_400
 """A certificate that ends so soon should have been renewed long ago."""
 
 
-def check_webhook(api: ApiServer, *, now_s: float, is_installed: bool) -> tuple[Finding, ...]:
+def check_webhook(
+    api: ApiServer, *, namespace: str, now_s: float, is_installed: bool
+) -> tuple[Finding, ...]:
     """Return what is known of the entries and of the certificate.  Raises ``KubeError``."""
     found = {title_of(webhook): _entries(api, webhook) for webhook in WEBHOOKS}
     if not is_installed and not any(found.values()):
@@ -40,7 +44,8 @@ def check_webhook(api: ApiServer, *, now_s: float, is_installed: bool) -> tuple[
             Finding(check=check, status=Status.SKIPPED, text=text)
             for check in (ENTRIES, CERTIFICATE)
         )
-    return _entries_finding(found), _certificate_finding(api, found, now_s)
+    hindrance = issuing_hindrance(api, namespace)
+    return _entries_finding(found, hindrance), _certificate_finding(api, found, now_s)
 
 
 def _entries(api: ApiServer, webhook: Webhook) -> tuple[Entry, ...] | None:
@@ -52,7 +57,9 @@ def _entries(api: ApiServer, webhook: Webhook) -> tuple[Entry, ...] | None:
     return tuple(live.get("webhooks") or ())
 
 
-def _entries_finding(found: Mapping[str, tuple[Entry, ...] | None]) -> Finding:
+def _entries_finding(
+    found: Mapping[str, tuple[Entry, ...] | None], hindrance: Hindrance | None
+) -> Finding:
     missing = tuple(title for title, entries in found.items() if entries is None)
     empty = tuple(title for title, entries in found.items() if entries == ())
     if missing:
@@ -64,13 +71,19 @@ def _entries_finding(found: Mapping[str, tuple[Entry, ...] | None]) -> Finding:
             subjects=missing,
         )
     if empty:
+        text = (
+            "Webhook configurations have no entry, so that the API server asks nobody: pods start "
+            "unlimited, and workloads are not made."
+        )
+        next_step = (
+            "The leading controller fills them once its webhooks verify: look at its log, and at "
+            "webhook-certificate and leader-controller here."
+        )
         return Finding(
             check=ENTRIES,
             status=Status.FAILED,
-            text="Webhook configurations have no entry, so that the API server asks nobody: pods "
-            "start unlimited, and workloads are not made.",
-            next_step="The leading controller fills them once its webhooks verify: look at its "
-            "log, and at webhook-certificate and leader-controller here.",
+            text=text if hindrance is None else f"{text} {hindrance.text}",
+            next_step=next_step if hindrance is None else hindrance.next_step,
             subjects=empty,
         )
     return Finding(

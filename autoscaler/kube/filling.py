@@ -59,9 +59,10 @@ def problems_of(
     """Return what hinders, one sentence each."""
     problems = [f"{title} is not installed" for title in view.missing]
     if is_external and not view.stored.authorities:
+        lacks = "does not exist" if view.secret is None else "has no certificates in ca.crt"
         problems.append(
-            f"Secret {namespace}/{CERTIFICATE_SECRET} has no certificates in ca.crt, and it is "
-            "somebody else who writes it"
+            f"Secret {namespace}/{CERTIFICATE_SECRET} {lacks}, and it is somebody else who "
+            "writes it"
         )
     for probe in view.probes:
         if probe.error:

@@ -1,8 +1,8 @@
 """Builds components into a cache outside the tree, once for each version of what goes in.
 
-The cache's folders are named by a hash of the module files, the flags and the Go release, so a
-change of any of them builds anew and two checkouts share what they have in common.  A folder
-appears by one rename when it is complete.
+The cache's folders are named by a hash of the module files, our own sources, the flags and the Go
+release, so a change of any of them builds anew and two checkouts share what they have in common.  A
+folder appears by one rename when it is complete.
 """
 
 from __future__ import annotations
@@ -52,10 +52,15 @@ def flags(component: Component) -> list[str]:
 def built_folder(component: Component, go: Go, cache: Path) -> Path:
     """Return the folder that holds the programs once they are built."""
     key = hashlib.sha256()
-    for name in ("go.mod", "go.sum"):
-        key.update((component.module / name).read_bytes())
+    for path in (component.module / "go.mod", component.module / "go.sum", *own_sources(component)):
+        key.update(path.read_bytes())
     key.update(json.dumps([flags(component), dict(component.programs), go.description]).encode())
     return cache / f"{component.name}-{key.hexdigest()[:16]}"
+
+
+def own_sources(component: Component) -> list[Path]:
+    """Return the Go files beside the module files; a component of published programs has none."""
+    return sorted(component.module.glob("*.go"))
 
 
 def build(component: Component, go: Go, cache: Path) -> Path:

@@ -47,11 +47,13 @@ def test_every_build_is_told_to_keep_to_the_module_files(tmp_path, component):
         )
 
 
-@pytest.mark.parametrize("change", ["go.mod", "go.sum", "tags", "stamps", "programs", "go"])
+@pytest.mark.parametrize(
+    "change", ["go.mod", "go.sum", "main.go", "tags", "stamps", "programs", "go"]
+)
 def test_a_change_of_anything_that_goes_in_is_another_folder(tmp_path, component, change):
     go = Go(program=tmp_path / "go", description="go1.26.8 linux/amd64")
     before = built_folder(component, go, tmp_path)
-    if change in {"go.mod", "go.sum"}:
+    if change in {"go.mod", "go.sum", "main.go"}:
         with (component.module / change).open("a") as file:
             file.write("\n")
     elif change == "go":

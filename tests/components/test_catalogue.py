@@ -48,6 +48,10 @@ def test_the_stamped_versions_are_those_of_the_modules():
     assert list(BY_NAME["victoriametrics"].stamps.values()) == [f"victoria-metrics-{metrics}"]
     helm = re.search(r"helm\.sh/helm/v4 (v\S+)", module_text(BY_NAME["helm"]))[1]
     assert list(BY_NAME["helm"].stamps.values()) == [helm]
+    manager = re.search(
+        r"github.com/cert-manager/cert-manager (v\S+)", module_text(BY_NAME["cert-manager"])
+    )[1]
+    assert list(BY_NAME["cert-manager"].stamps.values()) == [manager]
 
 
 @pytest.mark.parametrize("release", KUBERNETES_RELEASES)

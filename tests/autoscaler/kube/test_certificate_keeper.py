@@ -259,14 +259,24 @@ def test_a_new_authority_of_somebody_else_joins_until_all_endpoints_serve_its_ce
     assert bundles(world) == {(second.authority,)}
 
 
-def test_a_secret_of_somebody_else_without_authority_is_named():
+def test_a_secret_of_somebody_else_that_is_not_there_is_named():
     world = WebhookWorld(KeeperRules(is_external=True))
     world.run()
     assert world.keeper.snapshot().last_error.startswith(
-        "Secret tensor-fusion-autoscaler/tensor-fusion-webhook-certificate has no certificates "
-        "in ca.crt"
+        "Secret tensor-fusion-autoscaler/tensor-fusion-webhook-certificate does not exist, and it "
+        "is somebody else who writes it; "
     )
     assert world.secret is None
+
+
+def test_a_secret_of_somebody_else_without_authority_is_named():
+    world = external(issued(WebhookWorld()))
+    del world.secret["data"]["ca.crt"]
+    world.run()
+    assert world.keeper.snapshot().last_error.startswith(
+        "Secret tensor-fusion-autoscaler/tensor-fusion-webhook-certificate has no certificates "
+        "in ca.crt, and it is somebody else who writes it"
+    )
 
 
 def test_an_error_of_the_api_server_is_raised_and_kept():
