@@ -108,6 +108,8 @@ def story(tmp_path_factory, prometheus_binaries):
         plane.kubectl("create", "namespace", TEAM).well()
         values = (
             "profile=full",
+            # As the page names it: where an upgrade names another, the webhook is exchanged.
+            "limiterImage=images.example.com/tensor-fusion-limiter:0.1.0",
             f"prometheus.url={prometheus.url}",
             *image_values(write_program(plane, folder)),
             *account_values(plane),
@@ -407,7 +409,7 @@ def test_a_first_look_as_the_page_has_it(story):
 
     story.shell.well(commands)
 
-    assert status_of(f"http://{LOOPBACK}:{health}/readyz") == 200
+    until(lambda: status_of(f"http://{LOOPBACK}:{health}/readyz") == 200, what="it is ready")
     story.shell.well(story.page("Uninstall"))
     assert story.plane.kubectl("get", "namespace", NAMESPACE, "--ignore-not-found").out == ""
 
