@@ -6,6 +6,7 @@ The tests of the module tell one story, in this order.
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 import threading
 from contextlib import ExitStack, closing, contextmanager
@@ -27,9 +28,10 @@ from autoscaler.kube.resource import PODS
 from tests.cluster.agent_process import start_agent
 from tests.cluster.chart_image import account_values, image_values, write_program
 from tests.cluster.control_plane import start_control_plane
-from tests.cluster.helm import CHART, Helm, setting
+from tests.cluster.helm import CHART, PROMETHEUS, Helm, setting
 from tests.cluster.kubelet import FakeKubelet
 from tests.cluster.nodes import temporary_node
+from tests.cluster.page_shell import PageShell, page_shell
 from tests.cluster.rest import Rest, RestError
 from tests.cluster.spaces import Space, owning
 from tests.cluster.test_chart import VALUES
@@ -42,9 +44,12 @@ from tests.components.servers import scrape_config, start_exporter, start_promet
 from tests.components.worker_metrics import TFLOPS
 from tests.components.worker_series import worker_labels
 from tests.fakes.gpu.cards import CardTraits, make_cards
+from tests.pages import blocks, replaced
+from tests.pages import without as left_out
 
 AMOUNTS = {"is_local_gpu": "true", "tflops_limit": "10", "vram_limit": "4Gi"}
 TEAM, NODE, GPU_NODE = "team", "node", "node-with-gpus"
+PAGE, IMAGE = "install.md", "image.repository=images.example.com/tensor-fusion-autoscaler"
 USE = [{"labels": worker_labels(TEAM, "chat", "chat-0"), "values": {TFLOPS.name: 20.0}}]
 """What the Prometheus of the story measures."""
 
@@ -57,6 +62,14 @@ class Story:
     space: Space
     """Of a team that uses it."""
     values: tuple[str, ...]
+    shell: PageShell
+
+    def page(self, section, index=0, *, images=()):
+        """Return commands of the page; ``images`` are values in place of the images it names."""
+        commands = blocks(PAGE, section, "console")[index]
+        if not images:
+            return commands
+        return replaced(commands, f"--set {IMAGE}", shlex.join(setting(images)))
 
     @property
     def plane(self):
@@ -95,6 +108,8 @@ def story(tmp_path_factory, prometheus_binaries):
         plane.kubectl("create", "namespace", TEAM).well()
         values = (
             "profile=full",
+            # As the page names it: where an upgrade names another, the webhook is exchanged.
+            "limiterImage=images.example.com/tensor-fusion-limiter:0.1.0",
             f"prometheus.url={prometheus.url}",
             *image_values(write_program(plane, folder)),
             *account_values(plane),
@@ -103,6 +118,7 @@ def story(tmp_path_factory, prometheus_binaries):
             helm=Helm(folder=folder, plane=plane),
             space=Space(plane=plane, name=TEAM),
             values=values,
+            shell=page_shell(plane, folder / "page", "helm"),
         )
 
 
@@ -143,11 +159,18 @@ def pods_all_the_time(plane):
 
 def test_an_install_runs_and_blocks_no_pod_meanwhile(story):
     with pods_all_the_time(story.plane) as tries:
-        story.helm.install(*story.values).well()
+        *install, label, check = story.page("Everything: full", images=story.values).splitlines(
+            keepends=True
+        )
+        story.shell.well("".join(install))
         until(lambda: is_asked(story.plane), what="the API server asks the webhook")
 
     assert tries.refused == []
     assert {"plain", "ours"} <= set(tries.made)
+    story.shell.well(label)
+    [address] = [each for each in story.values if each.startswith("prometheus.url=")]
+    checked = story.shell(check, TFA_PROMETHEUS_URL=address.partition("=")[2])
+    assert "leader-controller" in checked.stdout
     pool = story.plane.kubectl("get", "gpupool", "default-pool", "-o", "json").json
     assert pool["metadata"]["annotations"]["tensor-fusion.ai/is-default-pool"] == "true"
 
@@ -216,6 +239,14 @@ def test_an_upgrade_and_a_roll_back_keep_the_webhook_and_what_users_set(story):
     assert story.ours(*control)["data"] == {"paused": "true"}
     pool = story.plane.kubectl("get", "gpupool", "default-pool", "-o", "json").json
     assert pool["metadata"]["labels"] == {"of": "a-user"}
+
+
+def test_an_upgrade_and_a_roll_back_as_the_page_has_them(story):
+    before = story.ours("deployment", "tensor-fusion-webhook")["spec"]
+
+    story.shell.well(story.page("Upgrade and roll back"))
+
+    assert story.ours("deployment", "tensor-fusion-webhook")["spec"] == before
 
 
 def test_a_switch_that_somebody_changed_by_hand_is_told_and_not_overwritten(story):
@@ -303,7 +334,8 @@ def test_the_end_of_the_data_has_to_be_said(story, tfa, monkeypatch):
 
     unsaid = remove_crds(story, tfa, "--yes")
     unasked = remove_crds(story, tfa, "--delete-data")
-    planned = remove_crds(story, tfa, "--dry-run")
+    [dry_run, _] = story.page("Uninstall", 1).splitlines()
+    planned = story.shell.well(dry_run)
     monkeypatch.setattr(sys, "stdin", Person("n\n"))
     regretted = remove_crds(story, tfa, "--delete-data")
 
@@ -311,18 +343,19 @@ def test_the_end_of_the_data_has_to_be_said(story, tfa, monkeypatch):
     assert (unasked.code, "give --yes, or --dry-run" in unasked.err) == (2, True)
     assert (regretted.code, regretted.out) == (130, "")
     assert "workloadprofiles.tensor-fusion.ai: will be deleted, with 1 objects" in regretted.err
-    assert "workloadprofiles.tensor-fusion.ai: would be deleted, with 1 objects" in planned.out
+    assert "workloadprofiles.tensor-fusion.ai: would be deleted, with 1 objects" in planned
     assert story.space.get("workloadprofile", "small")["metadata"]["name"] == "small"
 
 
 def test_the_end_of_the_data_takes_the_kinds_and_nothing_else(story, tfa):
     story.plane.kubectl("label", "crd", "gpus.tensor-fusion.ai", f"{SCHEMA_LABEL}-").well()
 
-    ended = remove_crds(story, tfa, "--delete-data", "--yes")
+    [_, remove] = story.page("Uninstall", 1).splitlines()
+    ended = story.shell(remove)
     again = remove_crds(story, tfa, "--delete-data", "--yes")
 
-    assert (ended.code, ended.err) == (0, "")
-    assert "workloadprofiles.tensor-fusion.ai: deleted, with 1 objects\n" in ended.out
+    assert ended.returncode == 0, ended.stderr
+    assert "workloadprofiles.tensor-fusion.ai: deleted, with 1 objects\n" in ended.stdout
     assert again.out == "The cluster has no definition of ours.\n"
     left = story.plane.kubectl("get", "crd", "-o", "name").out.split()
     assert left == ["customresourcedefinition.apiextensions.k8s.io/gpus.tensor-fusion.ai"]
@@ -364,7 +397,39 @@ def test_recommend_only_works_without_any_right(story):
     assert story.plane.kubectl("-n", NAMESPACE, "get", "serviceaccounts", "-o", "name").out == ""
 
 
+def test_a_first_look_as_the_page_has_it(story):
+    health = free_port()
+    own = (f"--health-port={health}", f"--page-port={free_port()}", f"--bind-address={LOOPBACK}")
+    image = [each for each in story.values if each.startswith(("image.", "prometheus."))]
+    image += [f"autoscaler.args={{{','.join(own)}}}"]
+    commands = story.page("A first look: recommend-only", images=image)
+    commands = replaced(commands, f"--set {PROMETHEUS}", "")
+    # There is no network of pods through which a port could be forwarded.
+    commands = left_out(commands, " port-forward ")
+
+    story.shell.well(commands)
+
+    until(lambda: status_of(f"http://{LOOPBACK}:{health}/readyz") == 200, what="it is ready")
+    story.shell.well(story.page("Uninstall"))
+    assert story.plane.kubectl("get", "namespace", NAMESPACE, "--ignore-not-found").out == ""
+
+
+def test_beside_an_upstream_operator_as_the_page_has_it(story):
+    section = "Beside an upstream operator"
+    [values] = blocks(PAGE, section, "yaml")
+    (story.shell.folder / "beside.yaml").write_text(values)
+
+    story.shell.well(story.page(section))
+
+    [container] = story.ours("deployment", "tensor-fusion-autoscaler")["spec"]["template"]["spec"][
+        "containers"
+    ]
+    assert "--profile=beside-upstream" in container["args"]
+    story.shell.well(story.page("Uninstall"))
+
+
 def test_an_installation_by_kubectl_is_told_apart(story):
+    story.plane.kubectl("create", "namespace", NAMESPACE).well()
     deployment = story.helm.template(*VALUES["recommend-only"]).well().out
     story.plane.kubectl("apply", "-f", "-", stdin=deployment).well()
 

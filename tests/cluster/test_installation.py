@@ -24,10 +24,12 @@ from autoscaler.kube.webhook_address import ServiceAddress
 from autoscaler.kube.webhook_endpoints import PORT_NAME
 from autoscaler.kube.webhook_entries import WEBHOOKS, entry_of
 from tests.cluster.control_plane import start_control_plane
-from tests.cluster.definitions import DEPLOY, install_definitions
+from tests.cluster.definitions import DEPLOY
+from tests.cluster.page_shell import page_shell
 from tests.components.fixtures import needed_program
 from tests.components.processes import until
 from tests.components.programs import CLUSTER_PROGRAMS
+from tests.pages import blocks
 
 INSTALLATION = DEPLOY / "kustomize"
 CONTROLLER = "tensor-fusion-controller"
@@ -53,8 +55,8 @@ def fresh(tmp_path_factory):
         needed_program(name)
     folder = tmp_path_factory.mktemp("fresh-cluster")
     with start_control_plane(folder, controllers=False, scheduler=False) as plane:
-        install_definitions(plane)
-        plane.kubectl("apply", "-k", INSTALLATION).well()
+        [commands] = blocks("webhook.md", "Install", "console")
+        page_shell(plane, folder / "shell").well(commands)
         yield plane
 
 

@@ -19,12 +19,14 @@ from tests.cluster.control_plane import start_control_plane
 from tests.cluster.definitions import DEPLOY
 from tests.cluster.identities import TENANT
 from tests.cluster.nodes import temporary_node
+from tests.cluster.page_shell import page_shell
 from tests.cluster.placement import running_controller
 from tests.cluster.spaces import Space, owning
 from tests.cluster.webhook_process import enabled_pod, filled_configurations, running_webhook
 from tests.components.fixtures import needed_program
 from tests.components.processes import until
 from tests.components.programs import CLUSTER_PROGRAMS
+from tests.pages import BEFORE_THE_FIRST_HEAD, blocks
 
 AMOUNTS = {"is_local_gpu": "true", "tflops_limit": "10", "vram_limit": "4Gi"}
 TEAM, NODE, OTHER_GATE = "team", "node", "example.com/licence"
@@ -216,19 +218,25 @@ def test_who_may_not_look_is_told_before_anything_is_changed(leave, space):
     assert len(filled_configurations(space.plane)) == len(WEBHOOKS)
 
 
-def test_after_leaving_everything_can_be_removed_but_the_definitions(leave, space):
-    leave("--yes")
-
-    rendered = space.plane.kubectl("kustomize", DEPLOY / "kustomize").well().out
+def test_after_leaving_everything_can_be_removed_but_the_definitions(space, tmp_path):
+    [commands] = blocks("leaving.md", BEFORE_THE_FIRST_HEAD, "console")
+    [uninstall] = blocks("webhook.md", "Uninstall", "console")
+    assert {line.partition("#")[0].strip() for line in commands.splitlines()} == {
+        "tfa leave --dry-run",
+        *uninstall.splitlines(),
+    }
+    plane = space.plane
+    # Nobody here would run the processes, nor end them.
+    plane.kubectl("cordon", NODE).well()
+    plane.kubectl("apply", "-k", DEPLOY / "kustomize").well()
     try:
-        space.plane.kubectl(
-            "delete", "--ignore-not-found", "--wait=false", "-f", "-", stdin=rendered
-        ).well()
+        page_shell(plane, tmp_path / "shell").well(commands)
         pod = enabled_pod("afterwards", **AMOUNTS)
         assert gates(space.create(pod).json) == []
         assert space.get("workloadprofile", "small")["metadata"]["name"] == "small"
         assert space.get("pod", "serving")["spec"]["nodeName"] == NODE
     finally:
+        plane.kubectl("uncordon", NODE).well()
         # Who runs the webhook of the module empties them.
         configurations = DEPLOY / "kustomize" / "webhook-configurations.yaml"
-        space.plane.kubectl("apply", "-f", configurations).well()
+        plane.kubectl("apply", "-f", configurations).well()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -10,10 +11,12 @@ from pathlib import Path
 import pytest
 import urllib3
 
+from tests import pages
 from tests.cluster.child_processes import start_child
 from tests.cluster.elected_process import ElectedProcess
 from tests.cluster.gpus import A100
 from tests.cluster.live_prometheus import ScrapingPrometheus
+from tests.components.lacking import lacks
 from tests.components.openmetrics import blocks, write_openmetrics
 from tests.components.processes import LOOPBACK, free_port, until
 from tests.components.worker_metrics import (
@@ -23,6 +26,7 @@ from tests.components.worker_metrics import (
     TFLOPS,
 )
 from tests.components.worker_series import History, Worker, constant, worker_labels
+from tests.pages import BEFORE_THE_FIRST_HEAD, make_tfa, replaced, run_in, without
 
 ROOT = Path(__file__).parents[2]
 MINUTE_S, HOURS = 60, 3
@@ -43,7 +47,7 @@ def history():
     end_s = int(time.time()) // MINUTE_S * MINUTE_S
     used = ((TFLOPS, 40.0), (COMPUTE_PERCENT, 13.0), (MEMORY_BYTES, 6e9), (EFFECTIVE_SHARE, 100.0))
     worker = Worker(
-        labels=worker_labels("team", "chat", "chat-0", gpu_model=A100),
+        labels=worker_labels("team-a", "chat", "chat-0", gpu_model=A100),
         formulas={metric.name: constant(value) for metric, value in used},
     )
     return History(
@@ -112,3 +116,23 @@ def test_metrics_of_single_workloads_may_be_left_out(start, lately):
 
     assert autoscaler.metric("usage_workloads") > 0
     assert autoscaler.metric("recommended_request") == 0
+
+
+def test_the_page_is_asked_by_the_commands_of_its_page(start, lately, tmp_path):
+    for program in ("curl", "jq"):
+        if shutil.which(program) is None:
+            lacks(f"{program} is not installed")
+    [commands] = pages.blocks("page-and-api.md", BEFORE_THE_FIRST_HEAD, "console")
+    # The port is reached without a kubelet, and there is no browser.
+    commands = without(commands, " port-forward ", "open ")
+    autoscaler, page = start(lately.url, "--since=3h")
+    autoscaler.wait_until_ready()
+    until(lambda: autoscaler.metric("recommended_request") > 0, what="something is recommended")
+    make_tfa(tmp_path / "bin" / "tfa")
+    commands = replaced(commands, "http://127.0.0.1:8090", page, count=3)
+
+    ended = run_in(tmp_path, commands, programs=[tmp_path / "bin"])
+
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    decisions = json.loads(ended.stdout[ended.stdout.rindex("\n{") :])["decisions"]
+    assert {each["workload"] for each in decisions} == {"chat"}
