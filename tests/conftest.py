@@ -11,6 +11,7 @@ import pytest
 from hypothesis import settings
 
 from tests.components.processes import logs_of_running
+from tests.components.programs import CLUSTER_PROGRAMS
 
 pytest_plugins = ("tests.commands", "tests.components.fixtures", "tests.cluster.fixtures")
 
@@ -34,5 +35,6 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     """Add the logs to the report of a failure."""
     report = yield
     if report.failed:
-        report.sections += logs_of_running()
+        logs = logs_of_running()
+        report.sections += [each for each in logs if not each[0].startswith(CLUSTER_PROGRAMS)]
     return report

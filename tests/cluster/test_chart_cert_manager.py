@@ -23,6 +23,7 @@ from tests.cluster.control_plane import start_control_plane
 from tests.cluster.helm import Helm
 from tests.cluster.kubelet import FakeKubelet
 from tests.cluster.nodes import temporary_node
+from tests.cluster.page_shell import page_shell
 from tests.cluster.spaces import Space
 from tests.cluster.test_chart_release import AMOUNTS, NODE, TEAM, Story, pods_all_the_time
 from tests.cluster.webhook_process import enabled_pod, is_asked
@@ -101,6 +102,7 @@ def story(tmp_path_factory):
             helm=Helm(folder=folder, plane=plane),
             space=Space(plane=plane, name=TEAM),
             values=("profile=full", *image_values(write_program(plane, folder)), *accounts),
+            shell=page_shell(plane, folder / "page", "helm"),
             endpoint=(LOOPBACK, port),
         )
 

@@ -105,7 +105,7 @@ def until(
 def logs_of_running() -> list[tuple[str, str]]:
     """Return name and end of the log of each server that was started and not stopped."""
     shown = sorted(RUNNING, key=lambda server: server.name)
-    return [(f"end of {server.name}", server.end_of_log()) for server in shown]
+    return [(server.name, server.end_of_log()) for server in shown]
 
 
 def start_process(command: Sequence[str], log_file: Path, *, url: str = "") -> RunningServer:
