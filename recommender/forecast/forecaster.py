@@ -24,7 +24,7 @@ from recommender.forecast.fleet_model import FleetModel
 from recommender.forecast.gate import Gate, Gates
 from recommender.forecast.outcome import Outcome
 from recommender.forecast.past import Past
-from recommender.forecast.selection import Losses
+from recommender.forecast.selection import Losses, shares_of
 from recommender.forecast.series import append, keep
 from recommender.forecast.sketches import ErrorSketches, kept_of
 from recommender.forecast.standing import Standing
@@ -170,12 +170,12 @@ class Forecaster:
     ) -> Forecast:
         """Return the quantiles at ``level``, and keep in mind what was said."""
         uppers = self._uppers(expectation, level, past.day)
-        shares, says = self.losses.shares(), ~np.isnan(uppers)
+        costs, says = self.losses.costs(), ~np.isnan(uppers)
         histogram, measured = (
-            _mixed(uppers[: len(experts)], shares, says[: len(experts)])
+            _mixed(uppers[: len(experts)], costs, says[: len(experts)])
             for experts in (HISTOGRAMS, MEASURED)
         )
-        mixed = _mixed(uppers, shares, _counting(uppers, allowed))
+        mixed = _mixed(uppers, costs, _counting(uppers, allowed))
         self.made.append(
             Made(
                 **{item.name: getattr(expectation, item.name) for item in fields(expectation)},
@@ -194,8 +194,7 @@ class Forecaster:
         counts = allowed_by_default(series) if allowed is None else allowed
         if self.made:
             counts = _counting(self.made[-1].uppers, counts)
-        share = np.where(counts, self.losses.shares(), 0.0)
-        return np.asarray(share / np.maximum(share.sum(axis=0), 1e-300), np.float64)
+        return shares_of(self.losses.costs(), counts)
 
     def append(self, past: Past) -> None:
         """Take more series, the past of which is given, behind those that are there."""
@@ -302,12 +301,11 @@ class Forecaster:
         self.gates.note(outcome.top, most)
 
 
-def _mixed(uppers: Floats, shares: Floats, counts: Bools) -> Floats:
+def _mixed(uppers: Floats, costs: Floats, counts: Bools) -> Floats:
     """Return the mean of what the first experts say, each as much as it counts, ``[S]``."""
-    share = np.where(counts, shares[: len(uppers)], 0.0)
-    total = share.sum(axis=0)
+    share = shares_of(costs[: len(uppers)], counts)
     mixed = (share * np.where(counts, uppers, 0.0)).sum(axis=0)
-    return np.where(total > 0, mixed / np.where(total > 0, total, 1.0), np.nan)
+    return np.where(counts.any(axis=0), mixed, np.nan)
 
 
 def _counting(uppers: Floats, allowed: Bools) -> Bools:

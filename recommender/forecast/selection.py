@@ -12,7 +12,7 @@ import numpy as np
 
 from recommender.forecast.fleet_sum import fleet_sum
 from recommender.forecast.outcome import Outcome
-from recommender.observation import Floats
+from recommender.observation import Bools, Floats
 
 HALF_LIFE_DAYS = 1.0
 SHARPNESS = 8.0
@@ -67,12 +67,23 @@ class Losses:
         self.mixed = kept * self.mixed + loss[-1]
         self.windows = self.windows + known
 
-    def shares(self) -> Floats:
-        """Return how much each expert counts, ``[E, S]``; together 1."""
+    def costs(self) -> Floats:
+        """Return the loss of each expert, ``[E, S]`` in units of the best one's."""
         fleet = fleet_sum(self.experts, axis=1)[:, None]
-        ratio = OWN_SHARE * _to_best(self.experts) + (1 - OWN_SHARE) * _to_best(fleet)
-        share = np.exp(-SHARPNESS * (ratio - ratio.min(axis=0)))
-        return np.asarray(share / share.sum(axis=0), np.float64)
+        own, others = _to_best(self.experts), _to_best(fleet)
+        return np.asarray(OWN_SHARE * own + (1 - OWN_SHARE) * others, np.float64)
+
+
+def shares_of(costs: Floats, counts: Bools) -> Floats:
+    """Return how much each expert counts among those that do, ``[E, S]``.
+
+    Together 1; all 0 where none counts.  They are compared with the best of their own: beside
+    somebody who made no error at all, as of a workload that rested, all others were nothing.
+    """
+    cost = np.where(counts, costs, np.inf)
+    best = np.where(counts.any(axis=0), cost.min(axis=0), 0.0)
+    share = np.exp(-SHARPNESS * (cost - best))
+    return np.asarray(share / np.maximum(share.sum(axis=0), 1.0), np.float64)
 
 
 def _loss(upper: Floats, outcome: Outcome, level: Floats) -> Floats:

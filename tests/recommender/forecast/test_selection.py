@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recommender.forecast.outcome import outcome_of
-from recommender.forecast.selection import Losses
+from recommender.forecast.selection import Losses, shares_of
 
 LEVEL = 0.9
 DAY = 24
@@ -26,24 +26,30 @@ def judged(losses, uppers, outcome):
     return losses
 
 
+def shares(losses):
+    """Return how much each expert counts where all do."""
+    costs = losses.costs()
+    return shares_of(costs, np.ones(costs.shape, np.bool_))
+
+
 def test_before_any_outcome_all_count_alike():
-    np.testing.assert_allclose(Losses.empty(4, 2).shares(), 0.25)
+    np.testing.assert_allclose(shares(Losses.empty(4, 2)), 0.25)
 
 
 def test_who_is_nearer_to_the_quantile_counts_more():
     outcome = np.random.default_rng(1).uniform(0.0, 1.0, (200, 1))
     uppers = np.array([[0.9], [0.2], [3.0]])
-    share = judged(Losses.empty(3, 1), uppers, outcome).shares()[:, 0]
+    share = shares(judged(Losses.empty(3, 1), uppers, outcome))[:, 0]
     assert share[0] > 0.9
     assert share.sum() == 1.0
 
 
 def test_what_cannot_be_judged_changes_nothing():
     losses = judged(Losses.empty(2, 1), np.array([[1.0], [2.0]]), np.full((5, 1), 1.5))
-    before = losses.shares()
+    before = shares(losses)
     judged(losses, np.array([[1.0], [np.nan]]), np.full((5, 1), 1.5))
     judged(losses, np.array([[1.0], [2.0]]), np.full((5, 1), np.nan))
-    np.testing.assert_array_equal(losses.shares(), before)
+    np.testing.assert_array_equal(shares(losses), before)
     np.testing.assert_array_equal(losses.windows, [5.0])
 
 
@@ -51,8 +57,22 @@ def test_a_series_without_a_past_follows_the_fleet():
     outcome = np.full((100, 2), 1.0)
     outcome[:, 1] = np.nan
     uppers = np.array([[1.0, 1.0], [2.0, 2.0]])
-    share = judged(Losses.empty(2, 2), uppers, outcome).shares()
+    share = shares(judged(Losses.empty(2, 2), uppers, outcome))
     assert share[0, 1] > 0.9
+
+
+def test_those_who_count_are_compared_among_themselves():
+    # The first one knew that the workload rests, and the others are off by far more than it.
+    uppers = np.array([[0.0], [0.1], [0.2]])
+    costs = judged(Losses.empty(3, 1), uppers, np.zeros((50, 1))).costs()
+    counts = np.array([[False], [True], [True]])
+
+    share = shares_of(costs, counts)[:, 0]
+
+    assert share[0] == 0.0
+    assert share[1] > share[2]
+    assert share.sum() == 1.0
+    np.testing.assert_array_equal(shares_of(costs, np.zeros((3, 1), np.bool_)), 0.0)
 
 
 @given(
@@ -61,6 +81,6 @@ def test_a_series_without_a_past_follows_the_fleet():
 )
 def test_shares_are_a_whole(uppers, outcome):
     column = np.array(uppers)[:, None]
-    share = judged(Losses.empty(len(uppers), 1), column, np.array(outcome)[:, None]).shares()
+    share = shares(judged(Losses.empty(len(uppers), 1), column, np.array(outcome)[:, None]))
     np.testing.assert_allclose(share.sum(axis=0), 1.0)
     assert (share >= 0).all()
