@@ -37,7 +37,7 @@ def test_quantiles_and_risks_are_not_replayed_together():
         together((0.9, 0.05))
 
 
-@pytest.mark.parametrize("parts", [("calm",), ("steering",), ("model",), ("gate", "ridge")])
+@pytest.mark.parametrize("parts", [("calm",), ("steering",), ("gate", "model"), ("gate", "ridge")])
 def test_what_is_left_out_changes_the_answers(parts):
     *others, part = parts
     whole = together((0.05,), without=others)
