@@ -73,15 +73,8 @@ def prometheus():
     ts = np.arange(now_s - 3 * 3600, now_s, 30) + 0.25
     labels = {"namespace": "team", "workload": "chat", "worker": "chat-0", "gpu_model": "A100"}
     labels |= {"pool": "main", "uuid": "GPU-0"}
-    server.add("tf_worker_compute_tflops", ts, 20.0, method="sm_time", **labels)
-    for name, amount in (
-        ("memory_bytes", (10 + 1.9 * np.sin(ts / 300)) * GIB),
-        ("tflops_request", 40.0),
-        ("tflops_limit", 80.0),
-        ("vram_bytes_request", 12 * GIB),
-        ("vram_bytes_limit", 12 * GIB),
-    ):
-        server.add(f"tf_worker_{name}", ts, amount, **labels)
+    wave = (10 + 1.9 * np.sin(ts / 300)) * GIB
+    server.add_worker(ts, tflops=20.0, memory_bytes=wave, vram_bytes=12 * GIB, **labels)
     with served(server) as url:
         yield url
 

@@ -44,7 +44,8 @@ def check_webhook(
             Finding(check=check, status=Status.SKIPPED, text=text)
             for check in (ENTRIES, CERTIFICATE)
         )
-    hindrance = issuing_hindrance(api, namespace)
+    is_waiting = () in found.values()
+    hindrance = issuing_hindrance(api, namespace) if is_waiting else None
     return _entries_finding(found, hindrance), _certificate_finding(api, found, now_s)
 
 

@@ -75,24 +75,17 @@ def replicas(bench: Benchmark, _: str, name: str | None, make: Make) -> Iterator
     references = (bench.replicas.HPA, bench.replicas.STATIC)
     of_references = (f"to {reference}" for reference in references)
     yield from _head(("service", "slack", *of_references, "changes a day", "overloaded / asked"))
-    violation, knobs = bench.violation["replicas"], KNOBS["replicas"]
+    knobs, promised = KNOBS["replicas"], DEFAULT_RISK["replicas"]
     for service_name, service in bench.replicas.iter_services(bench.data, name and [name]):
         wanted = replica_counts(bench, service, knobs, make)
         rows = bench.replicas.simulate(service, wanted)
-        stored = bench.sweeps.load_or_compute(
-            bench.sweeps.STORED, "replicas", service_name, service
-        )
-        slack = bench.scoring.slack_at(rows, violation)
-        ratios = [
-            slack / bench.scoring.slack_at(stored[stored.method == reference], violation)
-            for reference in references
-        ]
-        promised = DEFAULT_RISK["replicas"]
+        line = bench.line("replicas", service_name, service, rows, references)
+        ratios = [line.slack / reference for reference in line.references]
         cells = (
             service_name,
-            f"{slack:.3g}",
+            f"{line.slack:.3g}",
             *("not reached" if np.isnan(ratio) else f"{ratio:.3f}" for ratio in ratios),
-            f"{bench.scoring.changes_at(rows, violation):.0f}",
+            f"{line.changes:.0f}",
             f"{rows.viol.iloc[knobs.index(promised)] / promised:.2f}",
         )
         yield f"| {' | '.join(cells)} |"

@@ -78,7 +78,7 @@ class Benchmark:
         for name, task in self.task.iter_tasks(self.data, kind):
             allocations = self._allocations(task, Method, knobs)
             rows = self.scoring.score(task, allocations)
-            yield self._line(kind, name, task, rows, names)
+            yield self.line(kind, name, task, rows, names)
 
     def _replica_counts(self) -> Iterator[Line]:
         """Yield replicas' scores beside HPA and the highest count so far.
@@ -90,9 +90,9 @@ class Benchmark:
         for name, service in self.replicas.iter_services(self.data):
             wanted = self._wanted_replicas(service, REPLICA_FACTORS)
             rows = self.replicas.simulate(service, wanted)
-            yield self._line("replicas", name, service, rows, names)
+            yield self.line("replicas", name, service, rows, names)
             rows = self.replicas.simulate(service, _highest_of_last(wanted, service.per_5_min))
-            line = self._line("replicas", name, service, rows, names)
+            line = self.line("replicas", name, service, rows, names)
             yield replace(line, panel=f"{name}, cooled down")
 
     def _wanted_replicas(self, service: Any, knobs: Sequence[float]) -> np.ndarray:
@@ -137,9 +137,10 @@ class Benchmark:
         done = self.replay.replay(tiled, make, each, **(CLOSED if is_closed else {}))[0]
         return done.reshape(len(knobs), task.n_series, -1)
 
-    def _line(
+    def line(
         self, kind: str, name: str, subject: Any, rows: Any, references: Sequence[str]
     ) -> Line:
+        """Return the slack of a sweep's ``rows`` at an equal violation, and of the references."""
         violation = self.violation[kind]
         stored = self.sweeps.load_or_compute(self.sweeps.STORED, kind, name, subject)
         return Line(

@@ -62,15 +62,7 @@ def prometheus():
     ts = np.arange(now_s - 30 * 3600, now_s + 600, 60) + 0.25
     labels = {"namespace": TEAM, "workload": "chat", "worker": "chat-0", "gpu_model": "A100"}
     labels |= {"pool": "main", "uuid": "GPU-0"}
-    server.add("tf_worker_compute_tflops", ts, 8.0, method="sm_time", **labels)
-    for name, amount in (
-        ("memory_bytes", 6 * GIB),
-        ("tflops_request", 40.0),
-        ("tflops_limit", 80.0),
-        ("vram_bytes_request", 24 * GIB),
-        ("vram_bytes_limit", 24 * GIB),
-    ):
-        server.add(f"tf_worker_{name}", ts, amount, **labels)
+    server.add_worker(ts, tflops=8.0, memory_bytes=6 * GIB, vram_bytes=24 * GIB, **labels)
     with served(server) as url:
         yield url
 

@@ -52,6 +52,26 @@ class FakePrometheus:
         values = np.broadcast_to(np.asarray(value, np.float64), stamps.shape)
         self.series.append(({"__name__": name, **labels}, stamps, values))
 
+    def add_worker(
+        self,
+        ts: Sequence[float],
+        *,
+        tflops: float,
+        memory_bytes: float | Sequence[float],
+        vram_bytes: float,
+        **labels: str,
+    ):
+        """Add what the agent shows of a worker of 40 to 80 TFLOPS and a fixed amount of VRAM."""
+        self.add("tf_worker_compute_tflops", ts, tflops, method="sm_time", **labels)
+        for name, amount in (
+            ("memory_bytes", memory_bytes),
+            ("tflops_request", 40.0),
+            ("tflops_limit", 80.0),
+            ("vram_bytes_request", vram_bytes),
+            ("vram_bytes_limit", vram_bytes),
+        ):
+            self.add(f"tf_worker_{name}", ts, amount, **labels)
+
     def instant(self, query: str, at_s: float) -> Answer:
         """Answer as ``PrometheusClient`` does."""
         result = self.evaluate(query, at_s)
