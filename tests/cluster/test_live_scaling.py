@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import pytest
 
-from recommender.layers.budget import WINDOW_S
 from tests.cluster.live_history import Past
 from tests.cluster.live_laws import assert_laws
-from tests.cluster.live_scene import scene
+from tests.cluster.live_scene import DEADLINE_S, scene
 from tests.cluster.live_workloads import FITTING_TFLOPS, GIB, LIMITS, REQUESTS, amounts_of
 from tests.cluster.live_world import A100_CARD, H100_CARD, LiveNode, running_world, some_ticks
 from tests.cluster.telling import is_told, shows
@@ -21,8 +20,6 @@ from tests.components.worker_series import constant, daily
 
 NAMESPACE = "live"
 A100, H100 = A100_CARD.name, H100_CARD.name
-BUDGET_DEADLINE_S = WINDOW_S + 300.0
-"""The fleet is small, and who asks for a change after five others waits for the next window."""
 MIXED = "mixed-daemonset"
 """Workload of a DaemonSet, with a worker on each node."""
 
@@ -105,9 +102,7 @@ def test_a_limit_follows_a_burst_until_nothing_waits_any_more(live):
 
 
 def test_requests_converge_to_what_the_history_asks_for_and_stay_there(live, autoscaler):
-    request, limit, *_ = live.has(
-        "steady", lambda has: has[0] > 60.0, what="request", deadline_s=BUDGET_DEADLINE_S
-    )
+    request, limit, *_ = live.has("steady", lambda has: has[0] > 60.0, what="request")
     # A daily wave of 40 to 60 TFLOPS, and a margin of 15 %.
     assert request < 75.0
     assert request <= limit
@@ -185,7 +180,7 @@ def test_workers_on_two_models_of_gpus_get_what_their_own_model_needs(live):
     until(
         lambda: not astray(),
         what="each worker has what its model needs",
-        deadline_s=BUDGET_DEADLINE_S,
+        deadline_s=DEADLINE_S,
     )
 
 
@@ -206,7 +201,7 @@ def test_a_limit_is_raised_to_the_forecast_before_demand_comes(live, autoscaler,
 
     # In time the forecast learns that demand did not come, and the limit comes down again.
     [(request, limit, *_), *_] = until(
-        raised, what="a limit for 95 TFLOPS and more", deadline_s=BUDGET_DEADLINE_S
+        raised, what="a limit for 95 TFLOPS and more", deadline_s=DEADLINE_S
     )
     # A daily wave of 95 to 105 TFLOPS, and a margin of 20 %.
     assert (request, limit <= 135.0) == (40.0, True)
