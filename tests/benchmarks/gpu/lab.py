@@ -85,7 +85,7 @@ class Lab:
         card works for the share ``duty`` of it.  Raises ``ExperimentError``.
         """
         tells_busy = plain.ready().get("tells_busy", False)
-        plain.tell(f"duty {duty if tells_busy else 1}")
+        plain.tell(f"duty {duty} led" if tells_busy and duty < 1 else "duty 1")
         plain.go()
         from_ns = time.monotonic_ns() + round(self.sizes.settle_s * NS)
         until_ns = from_ns + round(self.sizes.window_s * NS)

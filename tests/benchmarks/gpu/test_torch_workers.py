@@ -40,7 +40,9 @@ def test_work_is_counted_while_it_goes_on_and_not_while_it_is_paused(started, wo
         assert ended == load.reports()[-1].ended
 
 
-@pytest.mark.parametrize(("duty", "per_wait"), [(1.0, "0"), (0.3, "0"), (1.0, "2")])
+@pytest.mark.parametrize(
+    ("duty", "per_wait"), [("1", "0"), ("0.3", "0"), ("0.3 led", "0"), ("1", "2")]
+)
 def test_the_time_that_work_had_the_card_is_told_however_often_it_pauses(started, duty, per_wait):
     with started("gemm:64", "5", per_wait) as load:
         assert load.ready()["tells_busy"]
@@ -49,6 +51,23 @@ def test_the_time_that_work_had_the_card_is_told_however_often_it_pauses(started
         begin_ns = time.monotonic_ns()
         load.wait_until(begin_ns + NS // 2)
         assert load.while_busy_per_s(begin_ns, begin_ns + NS // 2) == pytest.approx(1000, rel=0.1)
+
+
+def test_behind_a_lead_the_time_that_work_had_the_card_is_without_that_of_its_launches(
+    started, monkeypatch
+):
+    monkeypatch.setitem(ENVIRONMENT, "TORCH_DOUBLE_LAUNCH_S", "0.003")
+    with started("gemm:64", "5", "0") as load:
+        load.ready()
+        load.go()
+        rates = []
+        for duty in ("0.3", "0.3 led"):
+            load.tell(f"duty {duty}")
+            begin_ns = time.monotonic_ns() + NS // 10
+            load.wait_until(begin_ns + NS // 2)
+            rates.append(load.while_busy_per_s(begin_ns, begin_ns + NS // 2))
+    assert rates[0] < 500
+    assert rates[1] == pytest.approx(1000, rel=0.1)
 
 
 def test_an_unknown_work_is_told(started):

@@ -113,7 +113,7 @@ def _grow_program(lab: Lab, pod: Pod, path: str, limit_bytes: int) -> None:
     chunk_bytes, name = limit_bytes // CHUNKS, PROGRAM_PATHS[path]
     used_before_bytes = lab.nvml.memory_used_bytes()
     with _asking(lab, lab.program("memory", "--launch", "yes"), pod) as (ask, pid):
-        _wait_for_code(pod)
+        code = _code_of(pod)
         taken, result = 0, 0
         # Some more than fit, and no more: what is not refused must not fill the card.
         while result == 0 and taken <= CHUNKS + 2:
@@ -122,7 +122,7 @@ def _grow_program(lab: Lab, pod: Pod, path: str, limit_bytes: int) -> None:
             result = ask(f"take {path} {size_bytes}")["result"]
             taken += result == 0
         peak_bytes = lab.memory_bytes_of([pid], used_before_bytes)
-        _rows(lab, name, peak_bytes, limit_bytes, is_refused=result == OUT_OF_MEMORY)
+        _rows(lab, name, peak_bytes, limit_bytes, is_refused=result == OUT_OF_MEMORY, code=code)
         for _ in range(taken):
             ask("give")
         ask("wait")
@@ -135,31 +135,35 @@ def _grow_torch(lab: Lab, pod: Pod, name: str, settings: str, limit_bytes: int) 
     used_before_bytes = lab.nvml.memory_used_bytes()
     added = {"PYTORCH_CUDA_ALLOC_CONF": settings}
     with _asking(lab, command, pod, added) as (ask, pid):
-        _wait_for_code(pod)
+        code = _code_of(pod)
         grown = ask("grow")
         peak_bytes = lab.memory_bytes_of([pid], used_before_bytes)
         is_refused = grown["refused_by"] == "OutOfMemoryError"
-        _rows(lab, f"PyTorch, {name}", peak_bytes, limit_bytes, is_refused=is_refused)
+        _rows(lab, f"PyTorch, {name}", peak_bytes, limit_bytes, is_refused=is_refused, code=code)
         _row_of_use(lab, f"PyTorch, {name}", is_usable=ask("free")["is_usable"])
 
 
-def _wait_for_code(pod: Pod) -> None:
-    """Wait until what the driver has loaded counts; it may be nothing."""
+def _code_of(pod: Pod) -> str:
+    """Wait until what the driver has loaded counts, and tell it; it may be nothing."""
     with suppress(TimeoutError):
         until(
             lambda: pod.hidden_bytes() > 0,
             what="code of kernels counts for the limit",
             deadline_s=CODE_SEEN_S,
         )
+    return f"{pod.hidden_bytes() / MIB:.0f} MiB of code count"
 
 
-def _rows(lab: Lab, name: str, peak_bytes: int, limit_bytes: int, *, is_refused: bool) -> None:
+def _rows(
+    lab: Lab, name: str, peak_bytes: int, limit_bytes: int, *, is_refused: bool, code: str
+) -> None:
     lab.record.row(
         Row(
             what=f"{name}: most by NVML",
             value=peak_bytes / GIB,
             unit="GiB",
             high=limit_bytes / GIB,
+            note=code,
         )
     )
     what = f"{name}: refused as out of memory"

@@ -74,7 +74,7 @@ def _overhead_of(lab: Lab, agent: Agent, work: Work, most_percent: float) -> Non
             value=100.0 * median(ratios),
             unit="%",
             high=most_percent,
-            note=f"{min(ratios):.2%} to {max(ratios):.2%}",
+            note=" ".join(f"{ratio:.1%}" for ratio in sorted(ratios)),
         )
     )
 

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 ELEMENTWISE_S, PRODUCT_S = 0.0001, 0.001
 CARD_BYTES = int(os.environ.get("TORCH_DOUBLE_BYTES", str(2**30)))
+LAUNCH_S = float(os.environ.get("TORCH_DOUBLE_LAUNCH_S", "0"))
 uint8 = "uint8"
 
 
@@ -78,6 +79,8 @@ def randn(rows, columns, device):
 
 
 def matmul(_left, _right, out):
+    if LAUNCH_S:
+        time.sleep(LAUNCH_S)
     Card.work(PRODUCT_S)
     return out
 
@@ -86,6 +89,14 @@ def _synchronize():
     time.sleep(max(Card.free_at_s - time.monotonic(), 0))
 
 
+def _sleep(cycles):
+    Card.work(cycles / 2e9)
+
+
 cuda = SimpleNamespace(
-    Event=Event, init=lambda: None, synchronize=_synchronize, empty_cache=lambda: None
+    Event=Event,
+    init=lambda: None,
+    synchronize=_synchronize,
+    empty_cache=lambda: None,
+    _sleep=_sleep,
 )

@@ -1,7 +1,8 @@
 """A PyTorch worker under load: ``load.py WORK REPORT_MS PIECES_PER_WAIT``, as the program ``load``.
 
 It imports PyTorch and the standard library alone, so that it runs in any image with PyTorch.  It
-starts paused; commands on stdin: "go", "pause", "duty RATIO".  It prints {"ready": pid}, then
+starts paused; commands on stdin: "go", "pause", "duty RATIO", and "duty RATIO led": each batch
+begins behind a kernel that lasts while it is launched.  It prints {"ready": pid}, then
 {"at_ns", "ended", "busy_ns"}: pieces of work by a time of CLOCK_MONOTONIC, and how long these had
 the card, which is right only where nothing else holds them back.
 """
@@ -20,6 +21,8 @@ BATCH_S = 0.002
 """Of work that is waited for at once; two batches are under way."""
 TRIES = 5
 PAUSE_S = 0.001
+CYCLES_PER_S, LEAST_LEAD_S, LEAD_OF_LAUNCHES = 2_000_000_000, 0.0002, 2
+"""Without a lead, the time that a batch has the card has in it what its launches take."""
 NS, NS_PER_MS = 1_000_000_000, 1_000_000
 
 
@@ -29,7 +32,9 @@ class Batch:
     def __init__(self) -> None:
         self.begin, self.end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
 
-    def launch(self, piece: Piece, count: int) -> None:
+    def launch(self, piece: Piece, count: int, lead_s: float) -> None:
+        if lead_s > 0:
+            torch.cuda._sleep(round(lead_s * CYCLES_PER_S))
         self.begin.record()
         for _ in range(count):
             piece()
@@ -45,14 +50,15 @@ class Commands:
     """What was said last on stdin."""
 
     def __init__(self) -> None:
-        self.is_paused, self.duty, self.has_ended = True, 1.0, False
+        self.is_paused, self.duty, self.is_led, self.has_ended = True, 1.0, False, False
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self) -> None:
         for line in sys.stdin:
             word, _, value = line.strip().partition(" ")
             if word == "duty":
-                self.duty = float(value)
+                ratio, _, led = value.partition(" ")
+                self.duty, self.is_led = float(ratio), led == "led"
             elif word in {"go", "pause"}:
                 self.is_paused = word == "pause"
         self.has_ended = True
@@ -110,8 +116,25 @@ def seconds_of(piece: Piece, count: int) -> float:
     return shortest_s / count
 
 
+def lead_of(piece: Piece, count: int) -> float:
+    """Return how long the card must have other work while some pieces are launched."""
+    torch.cuda.synchronize()
+    begin_s = time.monotonic()
+    for _ in range(count):
+        piece()
+    launched_s = time.monotonic() - begin_s
+    torch.cuda.synchronize()
+    return max(LEAD_OF_LAUNCHES * launched_s, LEAST_LEAD_S)
+
+
 def work_on(
-    piece: Piece, commands: Commands, report_ns: int, batch: int, piece_s: float, under_way: int
+    piece: Piece,
+    commands: Commands,
+    report_ns: int,
+    batch: int,
+    piece_s: float,
+    lead_s: float,
+    under_way: int,
 ) -> None:
     """Work until the commands end: in batches, of which so many are under way."""
     ended, busy_ns = 0, 0
@@ -123,10 +146,14 @@ def work_on(
         if not commands.is_paused:
             due_s = paced(due_s, batch * piece_s, commands.duty)
             pending.append(free.pop())
-            pending[-1].launch(piece, batch)
+            pending[-1].launch(piece, batch, lead_s if commands.is_led else 0)
         if not free or (pending and commands.is_paused):
             oldest = pending.pop(0)
-            busy_ns += oldest.busy_ns()
+            oldest_ns = oldest.busy_ns()
+            busy_ns += oldest_ns
+            if commands.is_led:
+                # What it takes now: under a high load the clock falls.
+                piece_s = oldest_ns / NS / batch
             ended += batch
             free.append(oldest)
         elif commands.is_paused:
@@ -151,15 +178,13 @@ def main() -> None:
     piece = piece_of(sys.argv[1])
     # Before it is ready, because neighbours are at work afterwards; the first try wakes the card.
     seconds_of(piece, 1)
-    batch = max(int(BATCH_S / seconds_of(piece, 1)), 1)
-    piece_s = seconds_of(piece, batch)
+    report_ns, per_wait = int(sys.argv[2]) * NS // 1000, int(sys.argv[3])
+    batch = per_wait or max(int(BATCH_S / seconds_of(piece, 1)), 1)
+    piece_s, lead_s = seconds_of(piece, batch), lead_of(piece, batch)
     commands = Commands()
     print(json.dumps({"ready": os.getpid(), "tells_busy": True}), flush=True)
-    report_ns, per_wait = int(sys.argv[2]) * NS // 1000, int(sys.argv[3])
-    if per_wait > 0:
-        work_on(piece, commands, report_ns, per_wait, piece_s, 1)
-    else:
-        work_on(piece, commands, report_ns, batch, piece_s, 2)
+    under_way = 1 if per_wait else 2
+    work_on(piece, commands, report_ns, batch, piece_s, lead_s, under_way)
 
 
 if __name__ == "__main__":
