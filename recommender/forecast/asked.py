@@ -19,12 +19,14 @@ class StreamKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judging:
-    """Which minutes a forecast is about, from the end of its block on."""
+    """Which minutes a forecast is about, from the end of its block on, and how it may miss them."""
 
     delay_s: int
     ahead_s: int
     percentile: float
     """Of the minutes' use, which experts learn from; what is promised is about each minute."""
+    spends_by_width: bool = False
+    """The risk is spent where forecasts are wide, else evenly: how far use lies above hurts too."""
 
     def lead(self, block_s: int) -> int:
         """Return in how many blocks the last of those minutes has closed."""

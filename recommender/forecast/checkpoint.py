@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from recommender.forecast.fleet_forecasts import FleetForecasts
     from recommender.forecast.stream import Stream
 
-VERSION = 3
+VERSION = 4
 Arrays = dict[str, NDArray[Any]]
 
 
@@ -107,6 +107,7 @@ def _parts(stream: Stream) -> Iterator[tuple[str, object]]:
         ("ridge", forecaster.ridge),
         ("losses", forecaster.losses),
         ("gates", forecaster.gates),
+        ("widths", forecaster.widths),
         ("sketches", forecaster.sketches),
         ("control", stream.control),
         ("realised", stream.realised),
@@ -184,6 +185,7 @@ _IN_PLACE = frozenset(
         "ridge",
         "losses",
         "gates",
+        "widths",
         "sketches",
         "control",
         "realised",

@@ -80,7 +80,7 @@ class FleetForecasts:
             judging = Judging(delay_s=CLOSE_AFTER_S, ahead_s=key.ahead_s, percentile=1.0)
         elif key.layer is Layer.REQUESTS:
             use = RequestsUse(self._model, key.resource)
-            judging = Judging(delay_s=0, ahead_s=key.ahead_s, percentile=0.95)
+            judging = Judging(delay_s=0, ahead_s=key.ahead_s, percentile=0.95, spends_by_width=True)
         else:
             use = ReplicasUse(self._model, key.resource)
             judging = Judging(delay_s=0, ahead_s=key.ahead_s, percentile=1.0)

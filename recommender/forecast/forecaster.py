@@ -27,6 +27,7 @@ from recommender.forecast.past import Past
 from recommender.forecast.selection import Losses, shares_of
 from recommender.forecast.series import append, keep
 from recommender.forecast.sketches import ErrorSketches, kept_of
+from recommender.forecast.spending import Widths, spent_level, wide_level
 from recommender.forecast.standing import Standing
 from recommender.forecast.timing import Timing
 from recommender.observation import Bools, Floats, Ints
@@ -101,6 +102,7 @@ class Made(Expectation):
     mixed: Floats
     """[S] of all experts that count."""
     level: Floats
+    """[S] that the uppers are at: where the risk is spent by width, not the one asked for."""
 
 
 class Forecaster:
@@ -118,6 +120,7 @@ class Forecaster:
         self.sketches = ErrorSketches.empty(len(EXPERTS), series)
         self.losses = Losses.empty(len(EXPERTS), series)
         self.gates = Gates.empty(series)
+        self.widths = Widths.empty(series)
         self.made: deque[Made] = deque()
         """What was forecast and is not judged yet, oldest first."""
 
@@ -130,21 +133,26 @@ class Forecaster:
         *,
         allowed: Bools | None = None,
         named: Floats | None = None,
+        by_width: Bools | None = None,
     ) -> Forecast:
         """Take the newest block and return the quantiles at ``level`` ``[S]`` of what comes.
 
         ``percentiles`` are those that ``histograms`` takes; ``outcome`` is what came of the
         forecast made ``timing.lead`` blocks ago; None for as long as there was none.
         ``allowed`` are the experts that count, ``[E, S]`` in the order of ``EXPERTS``; ``named`` is
-        what a model that was fitted elsewhere expects, ``[S]``.
+        what a model that was fitted elsewhere expects, ``[S]``; ``by_width`` are the series whose
+        risk is spent where forecasts are wide, for as long as these count, ``[S]``: ``level`` holds
+        in the mean of their blocks then.
         """
         allowed = allowed_by_default(past.series) if allowed is None else allowed
         named = np.full(past.series, np.nan) if named is None else named
+        by_width = np.zeros(past.series, np.bool_) if by_width is None else by_width
         if outcome is not None:
             made = self.made.popleft()
             self._learn(made, outcome)
             self._score(made, outcome)
-        return self._answer(past, self._expect(past, percentiles, allowed, named), level, allowed)
+        expectation = self._expect(past, percentiles, allowed, named)
+        return self._answer(past, expectation, level, allowed, by_width)
 
     def _expect(
         self, past: Past, percentiles: Floats, allowed: Bools, named: Floats
@@ -166,11 +174,25 @@ class Forecaster:
         )
 
     def _answer(
-        self, past: Past, expectation: Expectation, level: Floats, allowed: Bools
+        self,
+        past: Past,
+        expectation: Expectation,
+        level: Floats,
+        allowed: Bools,
+        by_width: Bools,
     ) -> Forecast:
         """Return the quantiles at ``level``, and keep in mind what was said."""
+        costs = self.losses.costs()
+        gate = self.gates.state(past, self.standing.seen, self.losses.windows)
         uppers = self._uppers(expectation, level, past.day)
-        costs, says = self.losses.costs(), ~np.isnan(uppers)
+        shaped = by_width & (gate == Gate.OPEN)
+        if shaped.any():
+            wide = self._uppers(expectation, wide_level(level), past.day)
+            counts = _counting(uppers, allowed)
+            width = _mixed(uppers, costs, counts) - _mixed(wide, costs, counts)
+            level = self._spent(level, np.where(shaped, width, np.nan), past.day)
+            uppers = self._uppers(expectation, level, past.day)
+        says = ~np.isnan(uppers)
         histogram, measured = (
             _mixed(uppers[: len(experts)], costs, says[: len(experts)])
             for experts in (HISTOGRAMS, MEASURED)
@@ -185,7 +207,6 @@ class Forecaster:
                 level=level,
             )
         )
-        gate = self.gates.state(past, self.standing.seen, self.losses.windows)
         return Forecast(value=mixed, measured=measured, gate=gate)
 
     def shares(self, allowed: Bools | None = None) -> Floats:
@@ -213,8 +234,9 @@ class Forecaster:
 
     def _parts(self) -> tuple[object, ...]:
         """Return what has an array with a column per series."""
-        state = (self.standing, self.volatility, self.seasonal, self.ridge, self.losses, self.gates)
-        return (*state, self.sketches, *self.made)
+        past = (self.standing, self.volatility, self.seasonal)
+        learned = (self.ridge, self.losses, self.gates, self.widths, self.sketches)
+        return (*past, *learned, *self.made)
 
     def _fresh_parts(self, past: Past) -> tuple[object, ...]:
         """Return the same of other series: what their past says, and no forecast yet."""
@@ -224,6 +246,7 @@ class Forecaster:
             Ridge.empty(series),
             Losses.empty(len(EXPERTS), series),
             Gates.empty(series),
+            Widths.empty(series),
             ErrorSketches.empty(len(EXPERTS), series),
             *(_nothing_made(made, series) for made in self.made),
         )
@@ -280,6 +303,11 @@ class Forecaster:
         """Return the quantile of each expert, ``[E, S]``; NaN where it knows nothing."""
         uppers = self.sketches.upper(expectation.expected, level)
         return np.minimum(uppers, self.standing.ceiling(day))
+
+    def _spent(self, level: Floats, width: Floats, day: int) -> Floats:
+        """Return the level at which the risk is spent by width, ``[S]``; NaN: evenly."""
+        kept = kept_of(self.standing.seen, day)
+        return spent_level(level, self.widths.take(width / self.standing.scale, kept))
 
     def _learn(self, made: Expectation, outcome: Outcome) -> None:
         """Tell the experts what came."""

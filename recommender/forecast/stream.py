@@ -119,6 +119,7 @@ class Stream:
             self._outcome(until_s),
             allowed=self._allowed(asked.allowed, named),
             named=named,
+            by_width=asked.predicts & self.judging.spends_by_width,
         )
         gate = np.where(asked.predicts, forecast.gate, int(Gate.HISTOGRAM))
         # of the histogram by name there is nothing but the histograms

@@ -38,7 +38,9 @@ from tests.benchmarks.side_by_side import SideBySide
 
 DEFAULT_RISK = {"limits": 0.01, "requests": 0.05, "vram": 0.001, "replicas": 0.01}
 """Of knobs from 1 on, which are factors on it."""
-PARTS = ("calm", "steering", "gate", "model")
+SPENT_BY_WIDTH = ("requests", "vram")
+"""Tasks of which a promise is spent where forecasts are wide, as the layer of requests does."""
+PARTS = ("calm", "steering", "gate", "model", "spending")
 """What can be left out, beside experts."""
 FIRST_FIT_S = 6 * HOUR_S
 
@@ -135,6 +137,9 @@ class Forecasting:
         self._forecaster = SideBySide(self._series, self._timing, len(knobs))
         left_out = np.isin(EXPERTS, self.without)
         self._forecaster.allowed[left_out] = False
+        if self._panel["task"] in SPENT_BY_WIDTH and "spending" not in self.without:
+            spends = not any(RISK_BELOW <= value < 1.0 for value in knobs)
+            self._forecaster.by_width = np.full(self._series, spends)
         for value in knobs:
             self._knobs.append(
                 _Knob(

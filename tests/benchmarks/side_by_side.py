@@ -23,6 +23,7 @@ from recommender.forecast.gate import Gates
 from recommender.forecast.outcome import Outcome
 from recommender.forecast.past import Past
 from recommender.forecast.selection import Losses
+from recommender.forecast.spending import Widths
 from recommender.forecast.timing import Timing
 from recommender.observation import Bools, Floats
 
@@ -33,6 +34,7 @@ class _Question:
 
     losses: Losses
     gates: Gates
+    widths: Widths
     made: deque[Made] = field(default_factory=deque)
 
 
@@ -43,8 +45,10 @@ class SideBySide(Forecaster):
         super().__init__(series, timing)
         self.allowed: Bools = allowed_by_default(series)
         """Experts that count, ``[E, S]``."""
+        self.by_width: Bools = np.zeros(series, np.bool_)
+        """Series whose risk is spent by width, ``[S]``, as ``advance`` takes them."""
         self._questions = [
-            _Question(Losses.empty(len(EXPERTS), series), Gates.empty(series))
+            _Question(Losses.empty(len(EXPERTS), series), Gates.empty(series), Widths.empty(series))
             for _ in range(questions)
         ]
 
@@ -69,8 +73,9 @@ class SideBySide(Forecaster):
         answers = []
         for question, level in zip(self._questions, levels, strict=True):
             self._turn_to(question)
-            answers.append(self._answer(past, expectation, level, self.allowed))
+            answers.append(self._answer(past, expectation, level, self.allowed, self.by_width))
         return answers
 
     def _turn_to(self, question: _Question) -> None:
-        self.losses, self.gates, self.made = question.losses, question.gates, question.made
+        self.losses, self.gates = question.losses, question.gates
+        self.widths, self.made = question.widths, question.made

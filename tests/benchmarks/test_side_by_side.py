@@ -5,6 +5,7 @@ import pytest
 
 from tests.benchmarks.forecast_plugin import Forecasting, forget_models
 from tests.benchmarks.test_forecast_plugin import HOURS, SEEN_FROM, allocations, panel
+from tests.recommender.forecast.series import daily
 
 UNTIL = 120
 
@@ -14,13 +15,13 @@ def no_models():
     forget_models()
 
 
-def together(knobs, **attributes):
+def together(knobs, *, hours=HOURS, task="limits", until=UNTIL, **attributes):
     """Return what is answered at each column, ``[T, knobs, S]``."""
     method = type("Method", (Forecasting,), attributes)
-    replayed = method(panel([f"series-{i}" for i in range(HOURS.shape[1])]))
-    hist = np.ascontiguousarray(HOURS.T)
+    replayed = method(panel([f"series-{i}" for i in range(hours.shape[1])], task))
+    hist = np.ascontiguousarray(hours.T)
     return np.array(
-        [replayed.allocate_each(t, hist[:, :t], knobs) for t in range(SEEN_FROM, UNTIL)]
+        [replayed.allocate_each(t, hist[:, :t], knobs) for t in range(SEEN_FROM, until)]
     )
 
 
@@ -30,6 +31,35 @@ def test_every_knob_gives_what_it_gives_alone(knobs):
     for number, knob in enumerate(knobs):
         forget_models()
         np.testing.assert_array_equal(given[:, number], allocations(HOURS, knob, until=UNTIL))
+
+
+DAYS = daily(8, 4, noise=0.2)
+"""Enough for gates to open."""
+
+
+def test_every_knob_spends_its_own_risk():
+    given = together((0.2, 0.05, 1.3), hours=DAYS, task="requests", until=len(DAYS))
+    for number, knob in enumerate((0.2, 0.05, 1.3)):
+        forget_models()
+        alone = allocations(DAYS, knob, task="requests")
+        np.testing.assert_array_equal(given[:, number], alone)
+
+
+@pytest.mark.parametrize(
+    ("task", "knob", "spends_by_width"),
+    [
+        ("requests", 0.05, True),
+        ("vram", 0.05, True),
+        ("limits", 0.05, False),
+        ("requests", 0.9, False),
+    ],
+)
+def test_a_risk_of_requests_and_vram_is_spent_by_width(task, knob, spends_by_width):
+    replay = {"hours": DAYS, "task": task, "until": len(DAYS)}
+    by_width = together((knob,), **replay)
+    forget_models()
+    evenly = together((knob,), **replay, without=("spending",))
+    assert (by_width != evenly).any() == spends_by_width
 
 
 def test_quantiles_and_risks_are_not_replayed_together():

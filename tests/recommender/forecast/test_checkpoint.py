@@ -53,6 +53,19 @@ def test_forecasts_that_come_back_go_on_as_if_nothing_had_happened():
     np.testing.assert_array_equal(evidence[0].realised, evidence[1].realised)
 
 
+def test_how_wide_forecasts_usually_are_comes_back():
+    replayed = fleet(3)
+    last_of(replayed, DAY[:120])
+    for stream in replayed.model.forecasts.streams.values():
+        stream.forecaster.widths.take(np.array([0.1, np.nan, 0.4]), np.ones(3))
+    streams = [f.model.forecasts.streams for f in (replayed, restored(replayed))]
+    for key in streams[0]:
+        own, other = (each[key].forecaster.widths for each in streams)
+        np.testing.assert_array_equal(own.powers, other.powers)
+        np.testing.assert_array_equal(own.blocks, other.blocks)
+        assert other.blocks.tolist() == [1.0, 0.0, 1.0]
+
+
 def restored_with(replayed, config):
     header, arrays = forecasts_to_arrays(replayed.model.forecasts)
     data = model_to_bytes(replayed.model)

@@ -183,26 +183,51 @@ def test_a_forecast_expires_when_use_is_measured_no_more():
     assert np.isnan(late.limit[0, 0])
 
 
-def test_a_history_read_at_once_is_gone_through_only_in_its_last_hours():
-    use = daily_minutes(2, 2)
+def read_at_once(use, config, *, end_s):
+    """Return a model that has read a history ``[T, S]`` at once; its forecasts know the end."""
     model = model_of(use[:1])
-    policy = parse_auto_scaling_config(LIMITS_ALONE)
-    rows = model.workload_rows([("team", "w0", ""), ("team", "w1", "")])
-    model.forecasts.want(rows, policy_table([policy] * 2, model.resources))
-    model.forecasts.history_end_s = 2 * 86400
-    minute, series = np.nonzero(use[1:])
-    end_s = 2 * 86400
-    workers = model.worker_rows(rows, ["0", "1"])
+    policy, series = parse_auto_scaling_config(config), use.shape[1]
+    rows = model.workload_rows([("team", f"w{i}", "") for i in range(series)])
+    model.forecasts.want(rows, policy_table([policy] * series, model.resources))
+    model.forecasts.history_end_s = end_s
+    minute, column = np.nonzero(use[1:])
+    workers = model.worker_rows(rows, [f"{i}" for i in range(series)])
     model.ingest(
-        0, workers[series], 60 * (minute + 1), use[minute + 1, series], now_s=end_s, step_s=60
+        0, workers[column], 60 * (minute + 1), use[minute + 1, column], now_s=end_s, step_s=60
     )
     model.advance(end_s + 120)
+    return model
+
+
+def test_a_history_read_at_once_is_gone_through_only_in_its_last_hours():
+    end_s = 2 * 86400
+    model = read_at_once(daily_minutes(2, 2), LIMITS_ALONE, end_s=end_s)
     [stream] = model.forecasts.streams.values()
     assert stream.until_s == end_s
     lead = stream.forecaster.timing.lead
     assert stream.forecaster.losses.windows.tolist() == [WARM_UP_BLOCKS - 2 * lead] * 2
     assert stream.forecaster.standing.blocks == WARM_UP_BLOCKS
     assert stream.forecaster.standing.seen.tolist() == [2 * 288] * 2
+
+
+@pytest.mark.parametrize(
+    ("layer", "days", "predicts", "spends_by_width"),
+    [
+        ("autoSetRequests", 9, True, True),
+        ("autoSetRequests", 9, False, False),
+        ("autoSetLimits", 2, True, False),
+    ],
+)
+def test_only_requests_that_are_forecast_spend_their_risk_where_forecasts_are_wide(
+    layer, days, predicts, spends_by_width
+):
+    config = {layer: {"enable": True, "riskTarget": 0.05, "prediction": {"enable": predicts}}}
+    model = read_at_once(daily_minutes(days, 2), config, end_s=days * 86400)
+    [stream] = model.forecasts.streams.values()
+    is_open = stream.forecaster.gates.is_better
+    assert is_open.all()
+    even = stream.control.level(stream.risk)
+    assert ((stream.forecaster.made[-1].level != even) == spends_by_width).all()
 
 
 def test_time_before_the_first_sample_holds_no_blocks_to_go_through():

@@ -1,0 +1,79 @@
+"""Where a promised risk is spent: more of it in blocks whose forecast is wide.
+
+A promise says which share of minutes may lie above the amount, not which minutes.  The mean amount
+is least where the density of demand at the amount is the same in every block: else risk moved to
+the block of the lower density would lower its amount by more than it raises that of the other one.
+Tails that are alike in shape have the same density where each has a risk in proportion to its
+width.  So the risk of a block follows the width of its forecast, in relation to the usual one of
+the series; the mean over its blocks stays what was asked for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from recommender.observation import Floats
+
+POWER = 0.5
+"""Of the width that the risk is in proportion to.  1 were right if widths were known; they are
+estimates, and the more is made of them the noisier are the amounts."""
+WIDE_RATIO = 3.0
+"""The width is from the amount at the risk to that at a risk so many times as large."""
+LARGEST_WIDE_RISK = 0.7
+LEAST_WIDTH = 0.003
+"""In units of a series' level; what is narrower counts as so wide."""
+LEAST_FACTOR, MOST_FACTOR = 1 / 8, 4.0
+"""On the risk of a block."""
+TRUSTED_BLOCKS = 12.0
+"""After so many, which fade, the factor on the risk is half in force (of its logarithm)."""
+LARGEST_RISK = 0.49
+"""Up to which a factor raises a risk: what is asked for is above the median."""
+
+
+@dataclass(slots=True)
+class Widths:
+    """How wide the forecasts of all series usually are; they fade."""
+
+    powers: Floats
+    """[S] sum of the widths, in units of each series' level, to the power of ``POWER``."""
+    blocks: Floats
+    """[S] how many."""
+
+    @classmethod
+    def empty(cls, series: int) -> Widths:
+        """Return the widths of series of which nothing was forecast."""
+        return cls(np.zeros(series), np.zeros(series))
+
+    def take(self, width: Floats, kept: Floats) -> Floats:
+        """Take the widths of one block, ``[S]``, and return the factors on its risk, ``[S]``.
+
+        ``width`` is in units of each series' level.  Where it is NaN, the risk is spent evenly and
+        nothing is learned; of what is there, the share ``kept`` ``[S]`` stays elsewhere.
+        """
+        known = ~np.isnan(width)
+        power = np.where(known, np.maximum(width, LEAST_WIDTH) ** POWER, 0.0)
+        kept = np.where(known, kept, 1.0)
+        self.powers = kept * self.powers + power
+        self.blocks = kept * self.blocks + known
+        usual = self.powers / np.where(known, self.blocks, 1.0)
+        ratio = np.where(known, power / np.where(known, usual, 1.0), 1.0)
+        trust = self.blocks / (self.blocks + TRUSTED_BLOCKS)
+        return np.asarray(np.clip(ratio**trust, LEAST_FACTOR, MOST_FACTOR), np.float64)
+
+
+def wide_level(level: Floats) -> Floats:
+    """Return the level whose amount lies below that at ``level`` by the width, ``[S]``."""
+    risk = 1.0 - level
+    return 1.0 - np.minimum(WIDE_RATIO * risk, np.maximum(LARGEST_WIDE_RISK, risk))
+
+
+def spent_level(level: Floats, factor: Floats) -> Floats:
+    """Return the level to ask for where the risk at ``level`` is spent by ``factor``, ``[S]``.
+
+    Exactly ``level`` where the factor is 1.
+    """
+    risk = 1.0 - level
+    spent = np.minimum(risk * factor, np.maximum(LARGEST_RISK, risk))
+    return np.where(factor == 1.0, level, 1.0 - spent)
