@@ -14,7 +14,15 @@ import numpy as np
 from recommender.decide import ALL_LAYERS, decide
 from recommender.decision import Decisions, Layer
 from recommender.forecast.daily_training import TrainingTimes, train_due
-from recommender.observation import Bools, Floats, Ints, Observation, Workers, Workloads
+from recommender.observation import (
+    Bools,
+    Floats,
+    Forecasts,
+    Ints,
+    Observation,
+    Workers,
+    Workloads,
+)
 from recommender.policy.model import Policy
 from recommender.policy.table import policy_table
 from recommender.resources import Resource
@@ -176,10 +184,14 @@ class ReplayedFleet:
             workloads=self.workloads,
             workers=workers,
             usage=usage,
-            forecasts=forecasts.read(self.rows, now_s),
+            forecasts=self.forecasts(now_s),
         )
         decisions, self._state = decide(observation, self._table, self._state, now_s, due)
         return decisions
+
+    def forecasts(self, now_s: int) -> Forecasts | None:
+        """Return what is forecast at ``now_s``; None where no policy asks for anything."""
+        return self.model.forecasts.read(self.rows, now_s)
 
     def put_in_force(self, **columns: Floats) -> None:
         """Replace amounts in force: ``request``, ``limit`` ``[W, R]``, ``replicas`` ``[W]``."""

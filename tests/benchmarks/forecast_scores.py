@@ -12,6 +12,7 @@ import numpy as np
 
 from recommender.observation import Bools, Floats, Ints
 from tests.benchmarks.forecast_plugin import Forecasting
+from tests.benchmarks.next_plugin import Enrolled
 from tests.benchmarks.replay_sweep import Benchmark
 
 KNOBS = {
@@ -49,6 +50,19 @@ class Score:
         return self.slack / self.references[reference]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InForceScore:
+    """Amounts in force at an equal share of violated samples."""
+
+    slack: float
+    changes: float
+    """Per workload and day."""
+    throttled: float
+    """Demand above what was in force, over use."""
+    rows: Any
+    """The benchmark's figures of each sweep's point."""
+
+
 class Panel:
     """One panel of one task."""
 
@@ -74,6 +88,32 @@ class Panel:
             found[:, :, k] = method.allocate_each(int(t), feed.grid[:, :t], knobs)
         return found
 
+    def in_force(self, make: Callable[[dict[str, Any]], Enrolled], knob: float) -> Floats:
+        """Return what is in force after each decision, ``[series, decisions]``; 0: nothing yet."""
+        values = self.task.panel.values
+        feed = self.bench.faults.Feed(self.task.panel, None)
+        calm_sea = np.zeros(values.shape, np.bool_)
+        method = make(self.task.describe())
+        found = np.empty((len(values), len(self.task.all_decisions)))
+        for k, t in enumerate(self.task.all_decisions):
+            feed.deliver(t, values, calm_sea, want_rows=False)
+            found[:, k] = method.allocate(int(t), feed.grid[:, :t], knob)
+        return np.nan_to_num(found)
+
+    def best_of_first(self, shares: Sequence[float]) -> Iterator[Floats]:
+        """Yield amounts of the first reference, ``[series, decisions]``.
+
+        Each is that of the least slack of its grid of which at most such a share is violated.
+        """
+        baselines = self.bench.baselines
+        percentiles = baselines.histogram_percentiles(self.task, 60)
+        order = list(baselines.PERCENTILES)
+        grid = np.stack([percentiles[order.index(p)] * (1 + m) for p, m in baselines.GRID])
+        rows = self.rows(grid)
+        chosen = [rows.slack.where(rows.viol <= share).idxmin() for share in shares]
+        for number in dict.fromkeys(chosen):
+            yield grid[number]
+
     def aged(self, first_h: int, last_h: int, violation: float) -> Panel:
         """Return the panel of the hours in which its series are so old, without a warm-up."""
         hour = 3600 // self.task.panel.step_s
@@ -88,6 +128,16 @@ class Panel:
     def rows(self, allocations: Floats) -> Any:
         """Return the benchmark's figures, one row per knob."""
         return self.bench.scoring.score(self.task, allocations)
+
+    def scored_in_force(self, sweep: Sequence[Floats]) -> InForceScore:
+        """Return the score of a sweep of amounts in force, which nothing else holds or lowers."""
+        rows = self.bench.scoring.score(self.task, np.stack(sweep), 0.0)
+        return InForceScore(
+            slack=self.bench.scoring.slack_at(rows, self.violation),
+            changes=self.bench.scoring.changes_at(rows, self.violation),
+            throttled=_at(rows, self.violation, "thr"),
+            rows=rows,
+        )
 
     def scored(self, allocations: Floats, series: Bools | None = None) -> Score:
         """Return the score of a sweep, of some of the series or of all of them."""

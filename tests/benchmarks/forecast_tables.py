@@ -4,6 +4,7 @@
 
 SUBJECT is ``limits``, ``requests`` or ``vram`` (open loop, at an equal share of violated samples),
 ``replicas`` (at 1 % overloaded samples),
+``next-limits`` or ``next-requests`` (what is in force after pace and budgets, at an equal share),
 ``closed`` (limits that hide what is above them), ``faults`` (the same history, damaged), ``cold``
 (limits of series that are younger than a day) or ``pinball``; or one panel of them such as
 ``limits/servegen``.  ``--without`` leaves out parts or experts, which shows what each brings.
@@ -15,6 +16,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -30,6 +32,7 @@ from tests.benchmarks.forecast_scores import (
     panels,
     replica_counts,
 )
+from tests.benchmarks.next_plugin import Enrolled, Paced
 from tests.benchmarks.replay_sweep import Benchmark
 from tests.traces import VARIABLE, recorded_traces
 
@@ -40,6 +43,9 @@ COLD_AGES_H = ((1, 6), (6, 24))
 COLD_VIOLATION = 0.02
 COLD_RISKS = (0.3, 0.2, 0.12, 0.08, 0.05, 0.03, 0.018, 0.01)
 """What is violated is still far from what is promised."""
+NEXT = "next-"
+NEXT_SHARES = (3.0, 1.8, 1.0, 0.5, 0.25)
+"""Of the promise, which are replayed: what is in force is above what is right for a while."""
 QUANTILES = (0.9, 0.95, 0.99)
 HEAD = (
     "panel",
@@ -89,6 +95,44 @@ def replicas(bench: Benchmark, _: str, name: str | None, make: Make) -> Iterator
             f"{rows.viol.iloc[knobs.index(promised)] / promised:.2f}",
         )
         yield f"| {' | '.join(cells)} |"
+
+
+def after_pace(bench: Benchmark, kind: str, name: str | None, _: Make) -> Iterator[str]:
+    """Yield what ``next`` has in force, after pace and budgets, beside ``TF*`` at the same pace."""
+    yield from _head(
+        (
+            "panel",
+            "slack",
+            f"{FIRST} at the same pace",
+            "ratio",
+            "changes a day",
+            "above / demand",
+            "realised / promised, mean and P90",
+        )
+    )
+    task = kind.removeprefix(NEXT)
+    promised, ratios = DEFAULT_RISK[task], []
+    for panel in panels(bench, task, name and [name]):
+        risks = [promised * share for share in NEXT_SHARES]
+        ours = panel.scored_in_force([panel.in_force(Enrolled, risk) for risk in risks])
+        references = panel.best_of_first(risks)
+        theirs = panel.scored_in_force(
+            [panel.in_force(partial(Paced, amounts=each.T), promised) for each in references]
+        )
+        kept = ours.rows.iloc[NEXT_SHARES.index(1.0)]
+        ratios.append(ours.slack / theirs.slack)
+        cells = (
+            panel.name,
+            f"{ours.slack:.3g}",
+            f"{theirs.slack:.3g}",
+            f"{ratios[-1]:.3f}",
+            f"{ours.changes:.0f} ({theirs.changes:.0f})",
+            f"{ours.throttled:.4f} ({theirs.throttled:.4f})",
+            f"{kept.viol / promised:.2f}, {kept.p90_viol / promised:.2f}",
+        )
+        yield f"| {' | '.join(cells)} |"
+    if name is None:
+        yield f"| geometric mean |  |  | {geometric_mean(ratios):.3f} |  |  |  |"
 
 
 def closed(bench: Benchmark, _: str, name: str | None, make: Make) -> Iterator[str]:
@@ -215,6 +259,8 @@ SUBJECTS = {
     "limits": table,
     "requests": table,
     "vram": table,
+    "next-limits": after_pace,
+    "next-requests": after_pace,
     "replicas": replicas,
     "closed": closed,
     "faults": faults,

@@ -145,3 +145,15 @@ def test_a_risk_that_a_replay_states_for_vram_is_that_of_its_forecast():
         limit=(20.0, 16 * GIB),
     )
     assert target(made, 1) == 4.5 * GIB
+
+
+@pytest.mark.parametrize("predicts", [True, False])
+@pytest.mark.parametrize(("recent", "falls"), [(10.0, True), (11.0, False)])
+def test_a_limit_falls_to_a_promised_risk_once_the_last_minutes_fit(predicts, recent, falls):
+    """It has no margin: minutes below 90 % of it, as a margin leaves room for, never come."""
+    asks = {"enable": True, "riskTarget": "1%", "prediction": {"enable": predicts}}
+    steady = {"burst": (10.0, GIB), "last_three": (10.0, GIB), "recent_minutes": (recent, GIB)}
+    amounts = {"limit": (10.5, np.nan), "limit_histogram": (10.5, np.nan)}
+    made = fleet({"autoSetLimits": asks}, usage=steady, **amounts)
+    assert (float(made.decide().next_limit[0, 0]) < 20.0) is falls
+    assert (Code.NotCalm in made.steps(LAYER)) == (not falls)
