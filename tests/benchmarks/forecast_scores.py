@@ -90,25 +90,14 @@ class Panel:
 
     def in_force(self, make: Callable[[dict[str, Any]], Enrolled], knob: float) -> Floats:
         """Return what is in force after each decision, ``[series, decisions]``; 0: nothing yet."""
-        values = self.task.panel.values
-        feed = self.bench.faults.Feed(self.task.panel, None)
-        calm_sea = np.zeros(values.shape, np.bool_)
-        method = make(self.task.describe())
-        found = np.empty((len(values), len(self.task.all_decisions)))
-        for k, t in enumerate(self.task.all_decisions):
-            feed.deliver(t, values, calm_sea, want_rows=False)
-            found[:, k] = method.allocate(int(t), feed.grid[:, :t], knob)
-        return np.nan_to_num(found)
+        return np.nan_to_num(self.bench.replay.replay(self.task, make, knob)[0])
 
     def best_of_first(self, shares: Sequence[float]) -> Iterator[Floats]:
         """Yield amounts of the first reference, ``[series, decisions]``.
 
         Each is that of the least slack of its grid of which at most such a share is violated.
         """
-        baselines = self.bench.baselines
-        percentiles = baselines.histogram_percentiles(self.task, 60)
-        order = list(baselines.PERCENTILES)
-        grid = np.stack([percentiles[order.index(p)] * (1 + m) for p, m in baselines.GRID])
+        grid = self._grid_of_first()
         rows = self.rows(grid)
         chosen = [rows.slack.where(rows.viol <= share).idxmin() for share in shares]
         for number in dict.fromkeys(chosen):
@@ -161,16 +150,19 @@ class Panel:
         count = len(self._ids)
         if count < BOOTSTRAPPED_FROM:
             return None
-        baselines = self.bench.baselines
-        percentiles = baselines.histogram_percentiles(self.task, 60)
-        order = list(baselines.PERCENTILES)
-        tuned = np.stack([percentiles[order.index(p)] * (1 + m) for p, m in baselines.GRID])
-        sides = [self._by_series(allocations), self._by_series(tuned)]
+        sides = [self._by_series(allocations), self._by_series(self._grid_of_first())]
         random = np.random.default_rng(0)
         draws = [random.integers(0, count, count) for _ in range(DRAWS)]
         ratios = [self._slack_of(sides[0], d) / self._slack_of(sides[1], d) for d in draws]
         low, high = np.nanquantile(ratios, (0.05, 0.95))
         return float(low), float(high)
+
+    def _grid_of_first(self) -> Floats:
+        """Return the amounts of the first reference at all of its settings."""
+        baselines = self.bench.baselines
+        percentiles = baselines.histogram_percentiles(self.task, 60)
+        order = list(baselines.PERCENTILES)
+        return np.stack([percentiles[order.index(p)] * (1 + m) for p, m in baselines.GRID])
 
     def _by_series(self, allocations: Floats) -> tuple[Floats, Floats, Floats]:
         """Return excess ``[A, S]`` and use ``[S]`` in units of each series, and shares violated."""

@@ -47,9 +47,7 @@ class Enrolled:
         tick_s = max(TICK_S[self._layer], step_s)
         for now_s in range(begin_s + tick_s, end_s, tick_s):
             self._see((now_s - EPOCH_S) // step_s, hist, now_s)
-            # a tick before the first sample would go through all blocks since 1970
-            if self._seen:
-                self._tick(fleet, now_s)
+            self._tick(fleet, now_s)
         self._see(t, hist, end_s)
         self._last_tick(fleet, end_s)
         column = "limit" if self._layer is Layer.LIMITS else "request"
