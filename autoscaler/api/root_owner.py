@@ -87,6 +87,11 @@ def owners_of(obj: Mapping[str, Any]) -> tuple[Owner, ...]:
     return tuple(filter(None, map(_owner_of, _references(obj))))
 
 
+def has_controller(obj: Mapping[str, Any]) -> bool:
+    """Return whether a controller made an object, and makes another one where this one fails."""
+    return _controller_of(obj) is not None
+
+
 def other_owner(workload: Mapping[str, Any], owner: Owner | None) -> str:
     """Return who owns a workload, where it is nobody like the root owner of a pod; else empty.
 

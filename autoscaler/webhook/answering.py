@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from autoscaler.api.names import GROUP
 from autoscaler.api.object_key import ObjectKey
+from autoscaler.api.root_owner import has_controller
 from autoscaler.kube.resource import PODS
 from autoscaler.webhook.admission import Admission, PodRequest
 from autoscaler.webhook.cache_snapshot import CompletedSnapshot
@@ -73,21 +74,25 @@ class Answering:
             if not new.found:
                 break
             admission = self._admit(request, CompletedSnapshot(snapshot, looked.found))
-        return _told(admission, looked)
+        return _told(admission, looked, is_made_again=has_controller(request.pod))
 
 
-def _told(admission: Admission, looked: Looked) -> Admission:
-    """Add what could not be looked at, where it may have decided the answer."""
-    unseen = [
-        f"{named(key)} could not be looked at: {looked.unseen[key]}"
-        for key in admission.missing
-        if key in looked.unseen
-    ]
+def _told(admission: Admission, looked: Looked, *, is_made_again: bool) -> Admission:
+    """Add what could not be looked at, where it may have decided the answer.
+
+    A pod that its controller makes again is refused where the next look may bring what this one did
+    not: by an owner that was not seen it would belong to another workload for all its life.
+    """
+    unseen = {key: looked.unseen[key] for key in admission.missing if key in looked.unseen}
     if not unseen:
         return admission
+    said = [f"{named(key)} could not be looked at: {each.why}" for key, each in unseen.items()]
     if admission.error:
-        return replace(admission, error="; ".join((admission.error, *unseen)))
-    return replace(admission, warnings=(*admission.warnings, *unseen))
+        return replace(admission, error="; ".join((admission.error, *said)))
+    if is_made_again and any(each.is_passing for each in unseen.values()):
+        error = "; ".join((*said, "the controller of the pod makes it again"))
+        return replace(admission, error=error, patch=())
+    return replace(admission, warnings=(*admission.warnings, *said))
 
 
 def _strange(review: Review, allowed: str) -> Admission:

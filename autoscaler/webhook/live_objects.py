@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import NamedTuple
 
 from autoscaler.api.object_key import ObjectKey
 from autoscaler.errors import ForbiddenError, InvalidError, KubeError, NotFoundError
@@ -29,12 +30,20 @@ Get = Callable[[ObjectKey, float], Object]
 _log = logging.getLogger(__name__)
 
 
+class Unseen(NamedTuple):
+    """Why an object that may be there could not be looked at."""
+
+    why: str
+    is_passing: bool
+    """Another look may bring it: the API server was late or failed, and denied nothing."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Looked:
     """What looking brought."""
 
     found: Mapping[ObjectKey, Object] = field(default_factory=lambda: MappingProxyType({}))
-    unseen: Mapping[ObjectKey, str] = field(default_factory=lambda: MappingProxyType({}))
+    unseen: Mapping[ObjectKey, Unseen] = field(default_factory=lambda: MappingProxyType({}))
     """Objects that may be there but could not be looked at, and why."""
 
     def joined(self, other: Looked) -> Looked:
@@ -61,20 +70,21 @@ class LiveObjects:
         if not asked:
             return Looked()
         done, late = await asyncio.wait(asked, timeout=left_s)
-        found, unseen = {}, {}
+        found: dict[ObjectKey, Object] = {}
+        unseen: dict[ObjectKey, Unseen] = {}
         for answer in done:
             outcome, obj, why = answer.result()
             self._counts.looked(outcome)
             if obj is not None:
                 found[asked[answer]] = obj
             elif outcome is not LiveOutcome.ABSENT:
-                unseen[asked[answer]] = why
+                unseen[asked[answer]] = Unseen(why, is_passing=outcome is not LiveOutcome.FORBIDDEN)
         for answer in late:
             answer.cancel()
             self._counts.looked(LiveOutcome.TIMEOUT)
-            unseen[asked[answer]] = "the API server did not answer in time"
-        for key, why in unseen.items():
-            _log.warning("could not look at %s: %s", named(key), why)
+            unseen[asked[answer]] = Unseen("the API server did not answer in time", is_passing=True)
+        for key, each in unseen.items():
+            _log.warning("could not look at %s: %s", named(key), each.why)
         return Looked(found=MappingProxyType(found), unseen=MappingProxyType(unseen))
 
     def _one(self, key: ObjectKey, left_s: float) -> tuple[LiveOutcome, Object | None, str]:

@@ -89,6 +89,9 @@ class FleetForecasts:
 
     def stops_s(self, resource: int, closed_until_s: int, limit_s: int) -> list[int]:
         """Return where closing up to ``limit_s`` has to stop for a forecast; the limit is last."""
+        if self._model.begin_s < 0:
+            # nothing was measured yet: all blocks since 1970 would be gone through in vain
+            return [limit_s]
         stops = {limit_s}
         for key, stream in self.streams.items():
             if key.resource == resource:

@@ -169,7 +169,7 @@ def test_pauses_are_named(sound, check):
         patched(sound, *control, data={"paused": "true"})
         everything = check()
     finally:
-        patched(sound, *control, data={"paused": "false"})
+        patched(sound, *control, data={"paused": None})
         sound.kubectl("annotate", "gpupool", "default-pool", f"{PAUSED}-").well()
 
     assert pool["pauses"]["subjects"] == ["GPUPool default-pool"]

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from autoscaler.api.object_key import ObjectKey
-from autoscaler.errors import ForbiddenError, NotFoundError
+from autoscaler.errors import ApiUnavailableError, ForbiddenError, NotFoundError
 from autoscaler.webhook.admission import Admission
 from autoscaler.webhook.answering import ROUNDS, Answering
 from autoscaler.webhook.cache_snapshot import CacheSnapshot
@@ -136,6 +136,41 @@ def test_a_pod_that_passes_is_warned_of_what_could_not_be_looked_at():
         "first",
         "WorkloadProfile team/shared could not be looked at: get: not allowed",
     )
+
+
+def owned_review():
+    """Return a review of a pod that a ReplicaSet makes."""
+    owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "chat-7d5", "uid": "u"}
+    metadata = {"generateName": "chat-7d5-", "ownerReferences": [{**owner, "controller": True}]}
+    return review(object={"metadata": metadata, "spec": {"containers": []}})
+
+
+def passes_without_owner(error):
+    """Return a world in which an owner cannot be looked at, and nothing else is wanted."""
+    patch = ({"op": "add", "path": "/metadata/labels", "value": {}},)
+    return World(admit=lambda *_: Admission(patch=patch, missing=(OWNER,)), error=error)
+
+
+def test_a_pod_whose_owner_was_not_seen_in_time_is_made_again():
+    found = passes_without_owner(ApiUnavailableError("no answer")).answer(owned_review())
+
+    assert (found.patch, found.warnings) == ((), ())
+    assert found.error == (
+        "ReplicaSet team/chat-7d5 could not be looked at: no answer; "
+        "the controller of the pod makes it again"
+    )
+
+
+def test_a_pod_whose_owner_may_not_be_looked_at_passes_with_a_warning():
+    found = passes_without_owner(ForbiddenError("get: not allowed")).answer(owned_review())
+
+    assert (found.error, len(found.patch), len(found.warnings)) == ("", 1, 1)
+
+
+def test_a_pod_that_nobody_makes_again_passes_with_a_warning():
+    found = passes_without_owner(ApiUnavailableError("no answer")).answer(review())
+
+    assert (found.error, len(found.patch), len(found.warnings)) == ("", 1, 1)
 
 
 @pytest.mark.parametrize("operation", ["UPDATE", "DELETE", "CONNECT"])

@@ -14,7 +14,7 @@ from autoscaler.errors import (
     ThrottledError,
 )
 from autoscaler.webhook.counts import AdmissionCounts, LiveOutcome
-from autoscaler.webhook.live_objects import LiveObjects, Looked, named
+from autoscaler.webhook.live_objects import LiveObjects, Looked, Unseen, named
 
 
 def profile(name):
@@ -79,7 +79,8 @@ def test_what_could_not_be_looked_at_is_told_with_the_reason(error, outcome, cap
 
     looked = world.look("a")
 
-    assert looked == Looked(unseen={profile("a"): str(error)})
+    is_passing = outcome is LiveOutcome.FAILED
+    assert looked == Looked(unseen={profile("a"): Unseen(str(error), is_passing)})
     assert world.counted() == {outcome: 1}
     assert f"could not look at WorkloadProfile team/a: {error}" in caplog.text
 
@@ -115,7 +116,8 @@ def test_an_answer_that_takes_too_long_is_not_waited_for():
     with ThreadPoolExecutor(1) as executor:
         looked = asyncio.run(look())
 
-    assert looked.unseen == {profile("a"): "the API server did not answer in time"}
+    late = Unseen("the API server did not answer in time", is_passing=True)
+    assert looked.unseen == {profile("a"): late}
     assert counts.snapshot().live[LiveOutcome.TIMEOUT] == 1
 
 
@@ -139,11 +141,12 @@ def test_a_defect_is_not_hidden():
 
 
 def test_what_two_looks_brought_is_joined():
-    one, other = Looked(found={profile("a"): {}}), Looked(unseen={profile("b"): "why"})
+    why = Unseen("why", is_passing=True)
+    one, other = Looked(found={profile("a"): {}}), Looked(unseen={profile("b"): why})
 
     joined = one.joined(other)
 
-    assert (joined.found, joined.unseen) == ({profile("a"): {}}, {profile("b"): "why"})
+    assert (joined.found, joined.unseen) == ({profile("a"): {}}, {profile("b"): why})
 
 
 def test_a_message_names_an_object_with_its_namespace_if_it_has_one():

@@ -238,6 +238,13 @@ def test_time_before_the_first_sample_holds_no_blocks_to_go_through():
     assert stream.forecaster.standing.blocks <= 12
 
 
+def test_a_tick_before_anything_was_measured_goes_through_no_blocks_either():
+    replayed = fleet(1, LIMITS_ALONE)
+    replayed.decide(28_000_000 * 60)
+    [stream] = replayed.model.forecasts.streams.values()
+    assert stream.forecaster.standing.blocks <= 1
+
+
 def test_what_was_promised_is_compared_with_what_was_in_force():
     replayed = fleet(1, {"autoSetLimits": {"enable": True, "riskTarget": 0.2}})
     use = np.tile([[10.0], [10.0], [10.0], [10.0], [50.0]], (288, 1))
