@@ -242,7 +242,11 @@ class Loop:
             return seen, None
         with times.of(OBSERVE):
             observed = self._observer.observe(
-                views, self._fleet, now_s, is_outdated=self._is_outdated
+                views,
+                self._fleet,
+                now_s,
+                is_outdated=self._is_outdated,
+                is_applied=self.mode is Mode.APPLY,
             )
         state = evaluable(observed.fleet.state) if is_preview else observed.fleet.state
         with times.of(DECIDE):

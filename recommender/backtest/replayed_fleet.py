@@ -168,7 +168,7 @@ class ReplayedFleet:
         self.model.advance(now_s)
         forecasts = self.model.forecasts
         train_due(forecasts, self._training, now_s)
-        forecasts.note_in_force(self.rows, self.workloads)
+        forecasts.note_in_force(self.workloads, self._state)
         usage = read_statistics(self.model, self.rows, self._table, self._state, now_s)
         if workers is None:
             demand = (

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from recommender.forecast.promises import ForecastEvidence
     from recommender.observation import Floats, Forecasts, Ints, Workloads
     from recommender.policy.table import PolicyTable
+    from recommender.state import DecisionState
     from recommender.usage.model import UsageModel
 
 WARM_UP_BLOCKS = 168
@@ -110,12 +111,27 @@ class FleetForecasts:
     def _since_s(self, stream: Stream) -> int:
         return self.history_end_s - WARM_UP_BLOCKS * stream.use.block_s
 
-    def note_in_force(self, rows: Ints, workloads: Workloads) -> None:
-        """Take what is in force now, in the order of usage ``rows``, before anything is decided."""
+    def note_in_force(
+        self, workloads: Workloads, state: DecisionState, *, is_applied: bool = True
+    ) -> None:
+        """Take what is in force now, before anything is decided, in the order of ``want``.
+
+        ``state`` is that of the decisions before; they bring nothing into force where nobody
+        applies them.  Requests move in days, so what they are moved to is taken too; limits are
+        there within minutes.
+        """
+        if self._policies is None:
+            return
+        moves = self._policies.requests.acts & ~workloads.is_paused[:, None] & is_applied
+        nothing = np.full(workloads.limit.shape, np.nan)
+        taken = {
+            Layer.LIMITS: (workloads.limit, nothing),
+            Layer.REQUESTS: (workloads.request, np.where(moves, state.target_request, np.nan)),
+        }
         for key, stream in self.streams.items():
-            if key.layer is not Layer.REPLICAS:
-                amounts = workloads.limit if key.layer is Layer.LIMITS else workloads.request
-                stream.note(of_rows(amounts[:, key.resource], rows, stream.rows))
+            if key.layer in taken:
+                columns = (column[:, key.resource] for column in taken[key.layer])
+                stream.note(*(of_rows(column, self._rows, stream.rows) for column in columns))
 
     def drop(self, rows: Ints) -> None:
         """Forget the rows of workloads that are gone."""

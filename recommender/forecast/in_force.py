@@ -1,4 +1,9 @@
-"""What was in force from one forecast to the next, and whether the forecast decided it."""
+"""What was in force from one forecast to the next, and whether it may steer the risk.
+
+Minutes above an amount that a floor, a bound or a person decides say nothing of what is asked for.
+Those above a request on its way to what was forecast do: else a pace that holds it back all day
+would break the promise day after day.  One that still comes down from far above says nothing.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +14,9 @@ import numpy as np
 from recommender.observation import Bools, Floats, Ints
 
 ROUNDING_RATIO = 0.01
-"""An amount in force is what was forecast within so much."""
+"""An amount is what was forecast within so much."""
+MOST_ABOVE_RATIO = 2.0
+"""Of what was forecast: what is in force further above it has yet to come down."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -20,18 +27,32 @@ class InForce:
     """What the forecast said."""
     lowest: Floats
     highest: Floats
+    aimed: Floats
+    """What decisions move it to in their pace; NaN: they do not, or at once."""
 
-    def take(self, amounts: Floats) -> None:
-        """Take amounts that were in force."""
+    @classmethod
+    def of(cls, chosen: Floats) -> InForce:
+        """Return that of a forecast which nothing was seen of yet."""
+        nothing = np.full(len(chosen), np.nan)
+        return cls(chosen=chosen, lowest=nothing, highest=nothing.copy(), aimed=nothing.copy())
+
+    def take(self, amounts: Floats, aimed: Floats) -> None:
+        """Take amounts that were in force, and what the decisions before them aimed at."""
         self.lowest = np.fmin(self.lowest, amounts)
         self.highest = np.fmax(self.highest, amounts)
+        self.aimed = aimed
 
     def is_of_forecast(self, kept_ratio: Floats) -> Bools:
-        """Return where the forecast alone decided what was in force."""
-        least = self.chosen * (1 - ROUNDING_RATIO)
-        most = self.chosen * (1 + ROUNDING_RATIO) / (1 - kept_ratio)
+        """Return where what was in force was what the forecast said, or on its way there.
+
+        ``kept_ratio`` is how far the forecast may be below it without lowering it.
+        """
+        least, most = self.chosen * (1 - ROUNDING_RATIO), self.chosen * (1 + ROUNDING_RATIO)
         with np.errstate(invalid="ignore"):
-            return np.asarray((self.lowest >= least) & (self.highest <= most), np.bool_)
+            is_there = (self.lowest >= least) & (self.highest <= most / (1 - kept_ratio))
+            is_coming = (self.aimed >= least) & (self.aimed <= most)
+            is_coming &= self.highest <= MOST_ABOVE_RATIO * most
+            return np.asarray(is_there | is_coming, np.bool_)
 
     def is_above(self, series: Ints, use: Floats) -> Bools:
         """Return which uses ``[n]`` of some ``series`` lie above what was in force."""

@@ -125,22 +125,19 @@ class Stream:
         # of the histogram by name there is nothing but the histograms
         measured = np.where(asked.model == _HISTOGRAM, forecast.value, forecast.measured)
         self.current = Forecast(value=forecast.value, measured=measured, gate=gate)
-        nothing = np.full(len(self.rows), np.nan)
-        self.windows.append(
-            InForce(chosen=self.current.chosen, lowest=nothing, highest=nothing.copy())
-        )
+        self.windows.append(InForce.of(self.current.chosen))
         self.is_noted = False
         self.until_s = until_s
 
-    def note(self, amounts: Floats) -> None:
-        """Take what is in force now, ``[S]``.
+    def note(self, amounts: Floats, aimed: Floats) -> None:
+        """Take what is in force now, and what the last decisions move it to, ``[S]``.
 
         What is seen first after a forecast is what was in force before it: nobody has acted yet.
         """
         position = -1 if self.is_noted else -2
         self.is_noted = True
         if len(self.windows) >= -position:
-            self.windows[position].take(amounts)
+            self.windows[position].take(amounts, aimed)
 
     def is_fresh(self, now_s: int) -> bool:
         """Return whether the newest forecast still counts."""
@@ -223,7 +220,7 @@ class Stream:
         append(self.realised, Realised.empty(count))
         nothing = np.full(count, np.nan)
         for window in self.windows:
-            append(window, InForce(chosen=nothing, lowest=nothing, highest=nothing))
+            append(window, InForce.of(nothing))
         if self.current is not None:
             self.current = Forecast(
                 value=np.append(self.current.value, nothing),

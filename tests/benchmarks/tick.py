@@ -154,7 +154,7 @@ class LargeFleet:
 
     def _forecasts(self) -> Forecasts | None:
         forecasts = self._model.forecasts
-        forecasts.note_in_force(self._rows, self._workloads)
+        forecasts.note_in_force(self._workloads, self._state)
         return forecasts.read(self._rows, self.now_s)
 
 

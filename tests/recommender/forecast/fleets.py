@@ -38,8 +38,8 @@ def fleet(series, config=None, *, replicas=2.0, workloads=None, resources=(TFLOP
     return ReplayedFleet(resources, policies, stated, row, step_s=STEP_S, begin_s=0)
 
 
-def show(replayed, use, *, first=0, limits=None):
-    """Show minutes of compute, ``[T, S]``, tick by tick; ``limits`` come into force each time.
+def show(replayed, use, *, first=0, limits=None, requests=None):
+    """Show minutes of compute, ``[T, S]``, tick by tick; what is given comes into force each time.
 
     Yields what is forecast after each block.
     """
@@ -53,6 +53,8 @@ def show(replayed, use, *, first=0, limits=None):
             amounts = np.full(replayed.workloads.limit.shape, np.nan)
             amounts[:, 0] = limits(decided, model.forecasts.read(rows, now_s))
             replayed.put_in_force(limit=amounts)
+        if requests is not None:
+            replayed.put_in_force(request=requests(decided))
         yield model.forecasts.read(rows, now_s)
 
 

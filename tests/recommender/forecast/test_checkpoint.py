@@ -7,6 +7,8 @@ import pytest
 
 from recommender.errors import CheckpointError
 from recommender.forecast.checkpoint import forecasts_to_arrays, restore_forecasts
+from recommender.policy.parse import parse_auto_scaling_config
+from recommender.policy.table import policy_table
 from recommender.usage.checkpoint import model_from_bytes, model_to_bytes
 from tests.recommender.forecast.fleets import daily_minutes, fleet, last_of
 
@@ -71,6 +73,9 @@ def restored_with(replayed, config):
     data = model_to_bytes(replayed.model)
     replayed.model = model_from_bytes(data, replayed.model.resources)
     restore_forecasts(replayed.model.forecasts, header, arrays)
+    policies = [parse_auto_scaling_config(config)] * len(replayed.rows)
+    table = policy_table(policies, replayed.model.resources)
+    replayed.model.forecasts.want(replayed.rows, table)
     return replayed
 
 

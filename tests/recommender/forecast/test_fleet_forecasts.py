@@ -1,5 +1,7 @@
 """Forecasts of a fleet: who gets which, from when on, and what is promised."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from recommender.forecast.gate import Gate
 from recommender.policy.parse import parse_auto_scaling_config
 from recommender.policy.table import policy_table
 from recommender.resources import TFLOPS, VRAM
+from recommender.state import empty_state
 from tests.recommender.forecast.fleets import (
     LIMITS_ALONE,
     PREDICTS,
@@ -269,6 +272,45 @@ def test_the_risk_is_steered_to_the_promise_where_the_forecast_is_in_force():
     last_of(replayed, daily_minutes(3, 6, noise=5.0), limits=chosen)
     realised = replayed.model.forecasts.evidence(replayed.rows).limits.realised[:, 0]
     assert 0.5 * risk < realised.mean() < 1.5 * risk
+
+
+REQUESTS_AT_RISK = {"autoSetRequests": {**PREDICTS, "riskTarget": 0.05}}
+
+
+def moved(replayed, **options):
+    """Return what the request of a workload is on its way to, after a tick and what it answered."""
+    state = replace(empty_state(replayed.workloads.uid, 1), target_request=np.full((1, 1), 30.0))
+    [stream] = replayed.model.forecasts.streams.values()
+    replayed.model.forecasts.note_in_force(replayed.workloads, state, **options)
+    return stream.windows[-1].aimed.tolist()
+
+
+def test_a_request_is_on_its_way_where_decisions_about_it_are_applied():
+    replayed = fleet(1, REQUESTS_AT_RISK)
+    last_of(replayed, daily_minutes(1, 1)[:180])
+    assert moved(replayed) == [30.0]
+    assert moved(replayed, is_applied=False) == pytest.approx([np.nan], nan_ok=True)
+    replayed.put_in_force(is_paused=np.array([True]))
+    assert moved(replayed) == pytest.approx([np.nan], nan_ok=True)
+
+
+def test_a_request_that_decisions_only_recommend_is_on_no_way():
+    only_at_starts = {"autoSetRequests": {**PREDICTS, "riskTarget": 0.05, "mode": "recommend"}}
+    replayed = fleet(1, only_at_starts)
+    last_of(replayed, daily_minutes(1, 1)[:180])
+    assert moved(replayed) == pytest.approx([np.nan], nan_ok=True)
+
+
+def test_the_promise_of_requests_is_kept_through_their_pace():
+    replayed = fleet(4, REQUESTS_AT_RISK)
+    minute = np.arange(8 * 1440)[:, None]
+    random = np.random.default_rng(5)
+    # Five times as much by day as by night: more steps than the pace lets through.
+    shape = 1.0 + 4.0 * np.clip(np.sin(2 * np.pi * minute / 1440), 0.0, None)
+    use = 10.0 * shape * random.gamma(30.0, 1 / 30.0, (len(minute), 4))
+    last_of(replayed, use, requests=lambda decided: decided.next_request)
+    realised = replayed.model.forecasts.evidence(replayed.rows).requests.realised[:, 0]
+    assert 0.2 * 0.05 < realised.mean() < 1.3 * 0.05
 
 
 def test_a_model_of_the_fleet_is_trained_on_tables_and_counts_from_then_on():
