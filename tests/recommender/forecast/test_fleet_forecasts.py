@@ -278,7 +278,7 @@ REQUESTS_AT_RISK = {"autoSetRequests": {**PREDICTS, "riskTarget": 0.05}}
 
 
 def moved(replayed, **options):
-    """Return what the request of a workload is on its way to, after a tick and what it answered."""
+    """Return what a request is on its way to, where the last decision aimed at 30."""
     state = replace(empty_state(replayed.workloads.uid, 1), target_request=np.full((1, 1), 30.0))
     [stream] = replayed.model.forecasts.streams.values()
     replayed.model.forecasts.note_in_force(replayed.workloads, state, **options)
@@ -295,8 +295,8 @@ def test_a_request_is_on_its_way_where_decisions_about_it_are_applied():
 
 
 def test_a_request_that_decisions_only_recommend_is_on_no_way():
-    only_at_starts = {"autoSetRequests": {**PREDICTS, "riskTarget": 0.05, "mode": "recommend"}}
-    replayed = fleet(1, only_at_starts)
+    recommends = {"autoSetRequests": {**REQUESTS_AT_RISK["autoSetRequests"], "mode": "recommend"}}
+    replayed = fleet(1, recommends)
     last_of(replayed, daily_minutes(1, 1)[:180])
     assert moved(replayed) == pytest.approx([np.nan], nan_ok=True)
 
