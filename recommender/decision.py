@@ -109,7 +109,7 @@ class Code(Enum):
     InsideUpdateThreshold = (53, "within {arg:percent} of {before}: no change")
     RaisePace = (
         54,
-        "raised by at most {arg:ratio} times at once: {instead}",
+        "raised step by step, to at most {arg:ratio} times what was in force or in use: {instead}",
     )
     LowerPace = (55, "lowered step by step: {instead}")
     SmallestRaise = (

@@ -98,6 +98,8 @@ class UsageStatistics:
     """The same level over the 5-minute maxima of the last 24 h."""
     day_mean: Floats
     """Highest 5-minute mean of a worker in the last 24 h."""
+    hour_mean: Floats
+    """The same of the last hour."""
     burst: Floats
     """max(EWMA 30 s + 3 sigma, p99 of 60 s) over the workers; NaN without fresh samples."""
     last_three: Floats

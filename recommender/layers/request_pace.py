@@ -177,8 +177,12 @@ def _trusted(
 
 
 def _paced(tick: Tick, value: Floats, is_free: Bools) -> Floats:
-    """Change step by step and four times a day, where it is not free; never after trouble."""
+    """Change step by step and four times a day, where it is not free; never after trouble.
+
+    Use that was measured is no guess: a raise may go to twice the last hour's at once.
+    """
     current, state, rule = tick.workloads.request, tick.state, tick.policies.requests
+    used = tick.usage.hour_mean
     acts = rule.acts & ~rule.is_asked_only
     blocked = (value < current) & (state.no_decrease_until_s > tick.now_s)
     value = _keep(tick, Code.NoDecreaseAfterRollBack, value, blocked)
@@ -186,14 +190,14 @@ def _paced(tick: Tick, value: Floats, is_free: Bools) -> Floats:
     # VRAM in use above the request is reserved for nobody: others may be placed on it
     is_short = tick.is_vram & (tick.usage.resident_peak > current)
     # and four careful decreases must not stand in the way of a jump in demand
-    is_short |= (value > current) & (tick.usage.saturated_minutes > 0)
+    is_short |= (value > current) & ((tick.usage.saturated_minutes > 0) | (used > current))
     acts &= ~is_free
     tired = acts & ((age_s < DAY_S).sum(axis=2) >= CHANGES_PER_DAY) & ~is_short
     value = _keep(tick, Code.ChangesPerDay, value, tired, float(CHANGES_PER_DAY))
     before = state.request_change_before
     lowest = np.fmin(current, np.fmin.reduce(np.where(age_s < HOUR_S, before, np.nan), axis=2))
     highest = np.fmax(current, np.fmax.reduce(np.where(age_s < 6 * HOUR_S, before, np.nan), axis=2))
-    most = np.fmax(RAISE_PER_HOUR * lowest, current)
+    most = np.fmax(RAISE_PER_HOUR * np.fmax(lowest, used), current)
     most = np.where(acts & (value > current), most, np.nan)
     value = tick.log.changed(LAYER, Code.RaisePace, value, at_most(value, most), RAISE_PER_HOUR)
     least = np.fmin(KEPT_PER_6_HOURS * highest, current)

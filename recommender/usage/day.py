@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from recommender.usage.store import ResourceUsage
 
 DAY_BLOCKS = 288
+HOUR_BLOCKS = 12
 
 
 class DayCache:
@@ -23,6 +24,7 @@ class DayCache:
         self._sorted: Floats = np.empty((0, 0))
         self._count: Ints = np.empty(0, np.int64)
         self._highest_mean: Floats = np.empty(0)
+        self._highest_mean_of_hour: Floats = np.empty(0)
         self._saturated_share: Floats = np.empty(0)
 
     def percentile(self, store: ResourceUsage, level: Floats, rows: Ints) -> Floats:
@@ -40,6 +42,11 @@ class DayCache:
         self._refresh(store)
         return self._highest_mean
 
+    def highest_mean_of_hour(self, store: ResourceUsage) -> Floats:
+        """Return the highest 5-minute mean of the last hour, ``[workloads]``; NaN: no block."""
+        self._refresh(store)
+        return self._highest_mean_of_hour
+
     def saturated_share(self, store: ResourceUsage) -> Floats:
         """Return the saturated share of measured minutes, ``[workloads]``; 0: nothing was seen."""
         self._refresh(store)
@@ -55,8 +62,12 @@ class DayCache:
         # NaN sorts last: the first `count` of each column are its values
         self._sorted = np.sort(window, axis=0)
         self._count = (~np.isnan(window)).sum(axis=0)
-        mean = store.blocks.mean.window(last - DAY_BLOCKS, last)
-        self._highest_mean = np.fmax.reduce(mean, axis=0, initial=np.nan).astype(np.float64)
+        self._highest_mean, self._highest_mean_of_hour = (
+            np.fmax.reduce(
+                store.blocks.mean.window(last - blocks, last), axis=0, initial=np.nan
+            ).astype(np.float64)
+            for blocks in (DAY_BLOCKS, HOUR_BLOCKS)
+        )
         saturated = store.blocks.saturated.window(last - DAY_BLOCKS, last).sum(axis=0)
         minutes = self._count * minutes_per_block(store.step_s)
         self._saturated_share = np.minimum(saturated / np.maximum(minutes, 1), 1.0)

@@ -73,6 +73,7 @@ def _column(
         "saturated_share": saturated_share,
         "saturated_minutes": _saturated_minutes(store, rows, watch_s, now_s),
         "day_mean": store.day.highest_mean(store)[rows],
+        "hour_mean": store.day.highest_mean_of_hour(store)[rows],
         "saturated_share_day": store.day.saturated_share(store)[rows],
         "denials": _denials(model, store, rows, watch_s),
         "new_denials": _new_denials(model, store, rows, policies.limits.acts[:, r], state, now_s),

@@ -103,6 +103,16 @@ class Panel:
         for number in dict.fromkeys(chosen):
             yield grid[number]
 
+    def slack_of_first(self, faults: Any) -> float:
+        """Return the slack of the first reference at its best settings, fed a damaged history."""
+        panel = self.task.panel
+        feed = self.bench.faults.Feed(panel, faults)
+        calm_sea = np.zeros(panel.values.shape, np.bool_)
+        feed.deliver(panel.values.shape[1], panel.values, calm_sea, want_rows=False)
+        seen = self.bench.task.Task(replace(panel, values=feed.grid), self.task.timing, self.kind)
+        grid = self._grid_of_first(seen)
+        return float(self.bench.scoring.slack_at(self.rows(grid), self.violation))
+
     def aged(self, first_h: int, last_h: int, violation: float) -> Panel:
         """Return the panel of the hours in which its series are so old, without a warm-up."""
         hour = 3600 // self.task.panel.step_s
@@ -157,10 +167,13 @@ class Panel:
         low, high = np.nanquantile(ratios, (0.05, 0.95))
         return float(low), float(high)
 
-    def _grid_of_first(self) -> Floats:
-        """Return the amounts of the first reference at all of its settings."""
+    def _grid_of_first(self, task: Any = None) -> Floats:
+        """Return the amounts of the first reference at all of its settings.
+
+        ``task`` is what it sees; None: what is judged.
+        """
         baselines = self.bench.baselines
-        percentiles = baselines.histogram_percentiles(self.task, 60)
+        percentiles = baselines.histogram_percentiles(self.task if task is None else task, 60)
         order = list(baselines.PERCENTILES)
         return np.stack([percentiles[order.index(p)] * (1 + m) for p, m in baselines.GRID])
 

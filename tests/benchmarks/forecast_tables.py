@@ -44,7 +44,7 @@ COLD_VIOLATION = 0.02
 COLD_RISKS = (0.3, 0.2, 0.12, 0.08, 0.05, 0.03, 0.018, 0.01)
 """What is violated is still far from what is promised."""
 NEXT = "next-"
-NEXT_SHARES = (3.0, 1.8, 1.0, 0.5, 0.25)
+NEXT_SHARES = (5.0, 3.0, 1.8, 1.0, 0.5, 0.25)
 """Of the promise, which are replayed: what is in force is above what is right for a while."""
 QUANTILES = (0.9, 0.95, 0.99)
 HEAD = (
@@ -158,7 +158,8 @@ def faults(bench: Benchmark, _: str, name: str | None, make: Make) -> Iterator[s
     damage = bench.faults.Faults.parse("all")
     for panel in panels(bench, "limits", [name] if name else CLOSED_PANELS):
         whole, damaged = (
-            panel.scored(panel.replayed(KNOBS["limits"], make, each)).ratio(FIRST)
+            panel.scored(panel.replayed(KNOBS["limits"], make, each)).slack
+            / panel.slack_of_first(each)
             for each in (None, damage)
         )
         rise = 100 * (damaged / whole - 1)

@@ -51,6 +51,15 @@ def test_a_damaged_history_is_answered_too(hourly):
 
 
 @needs_traces
+def test_the_reference_is_fed_the_same_history(hourly):
+    faults = hourly.bench.faults.Faults
+    given = hourly.scored(hourly.replayed(KNOBS, Forecasting))
+    whole = hourly.slack_of_first(None)
+    assert whole == pytest.approx(given.references["TF*"])
+    assert hourly.slack_of_first(faults.parse("gaps=0.5")) != whole
+
+
+@needs_traces
 def test_of_an_age_only_its_hours_are_judged(hourly):
     aged = hourly.aged(6, 48, 0.02)
     np.testing.assert_array_equal(aged.task.judged[0, :, 0], HOURS[7:48, 0])

@@ -55,7 +55,7 @@ def uses(draw, rows):
         name: draw(amounts(rows, numbers)) * UNIT
         for name in (
             "request_target", "request_lower", "request_upper", "limit_percentile",
-            "day_percentile", "burst", "last_three", "recent_minutes", "loaded_floor",
+            "day_percentile", "burst", "last_three", "recent_minutes", "hour_mean", "loaded_floor",
         )
     }  # fmt: skip
     use |= {

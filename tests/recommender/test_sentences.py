@@ -50,7 +50,8 @@ def test_arguments_are_formatted_by_their_kind():
     )
     assert sentence(Step(Code.MissingMetrics, 4.0, 3.0, 2.0), None) == ("2 without samples: 4 -> 3")
     assert sentence(Step(Code.RaisePace, 35.0, 20.0, 2.0), TFLOPS) == (
-        "raised by at most 2 times at once: 20 TFLOPS for now, in place of 35 TFLOPS"
+        "raised step by step, to at most 2 times what was in force or in use: "
+        "20 TFLOPS for now, in place of 35 TFLOPS"
     )
 
 

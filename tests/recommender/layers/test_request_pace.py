@@ -135,6 +135,27 @@ def test_four_changes_in_a_day_are_enough():
     assert hours_of(made, 1) == [320.0]
 
 
+@pytest.mark.parametrize(
+    ("used", "expected"), [(np.nan, 20.0), (9.0, 20.0), (30.0, 60.0), (40.0, 75.0), (1e4, 75.0)]
+)
+def test_a_raise_goes_to_twice_what_the_last_hour_used_at_once(used, expected):
+    made = fleet(75.0, 10.0)
+    assert next_request(made, hour_mean=(used, np.nan)) == expected
+    assert (Code.RaisePace in made.steps(LAYER)) is (expected < 75.0)
+
+
+def test_a_request_of_nothing_rises_with_use():
+    made = fleet(75.0, 0.0)
+    assert next_request(made) == 0.0
+    made.now_s += 600
+    assert next_request(made, hour_mean=(40.0, np.nan)) == 75.0
+
+
+def test_what_was_used_allows_no_more_than_the_target_and_lowers_nothing():
+    assert next_request(fleet(15.0, 10.0), hour_mean=(100.0, np.nan)) == 15.0
+    assert next_request(fleet(5.0, 10.0), hour_mean=(100.0, np.nan)) == 8.0
+
+
 def test_vram_in_use_above_the_request_is_reserved_however_many_changes_it_takes():
     made = StatedFleet(
         policy(is_enrolled=True, **OWN_VALUE), request=(np.nan, 10 * GIB), limit=(np.nan, 60 * GIB)
@@ -245,16 +266,17 @@ def test_between_evaluations_starting_workers_get_what_was_stated_last(mode):
     assert second.start_limit[0, 1] == first.start_limit[0, 1]
 
 
-def test_a_jump_in_demand_is_followed_after_four_changes_of_a_day():
+@pytest.mark.parametrize("seen", [{"saturated_minutes": (3.0, 0.0)}, {"hour_mean": (5.0, np.nan)}])
+def test_a_jump_in_demand_is_followed_after_four_changes_of_a_day(seen):
     made = fleet(4.0, 10.0)
     for _ in range(4):
         made.now_s += 6 * HOUR_S
         made.decide(applies=True)
     made.now_s += 600
-    stays = next_request(made, request_target=(9.0, np.nan))
+    stays = next_request(made, request_target=(9.0, np.nan), hour_mean=(4.0, np.nan))
     assert Code.ChangesPerDay in made.steps(LAYER)
     made.now_s += 600
-    raised = next_request(made, request_target=(9.0, np.nan), saturated_minutes=(3.0, 0.0))
+    raised = next_request(made, request_target=(9.0, np.nan), **seen)
     assert stays < raised
 
 

@@ -104,6 +104,18 @@ def test_the_day_percentile_follows_new_blocks_and_forgets_after_a_day():
     assert one.statistic("day_percentile", now + DAY_S + 2100) == 2.0
 
 
+def test_the_highest_means_are_those_of_five_minutes_of_an_hour_and_of_a_day():
+    one, now = five_minute_maxima([70.0] + [1.0] * 11)
+    assert one.statistic("hour_mean", now) == 70.0
+    one.feed([(now + 180, 2.0), (now + 200, 4.0)])
+    one.advance(now + 600)
+    assert one.statistic("hour_mean", now + 600) == 3.0
+    assert one.statistic("day_mean", now + 600) == 70.0
+    now += 600
+    one.advance(now + 2 * 3600)
+    assert np.isnan(one.statistic("hour_mean", now + 2 * 3600))
+
+
 @pytest.mark.parametrize("step_s", [15, 60, 300, 600])
 def test_a_workload_that_is_always_saturated_is_so_all_day_whatever_its_step(step_s):
     one = OneWorkload()
