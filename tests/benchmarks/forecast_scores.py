@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -109,7 +110,8 @@ class Panel:
         feed = self.bench.faults.Feed(panel, faults)
         calm_sea = np.zeros(panel.values.shape, np.bool_)
         feed.deliver(panel.values.shape[1], panel.values, calm_sea, want_rows=False)
-        seen = self.bench.task.Task(replace(panel, values=feed.grid), self.task.timing, self.kind)
+        seen = copy(self.task)
+        seen.filled = self.bench.task.fill_forward(feed.grid, seen.fill_limit)
         grid = self._grid_of_first(seen)
         return float(self.bench.scoring.slack_at(self.rows(grid), self.violation))
 
