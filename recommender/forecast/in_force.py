@@ -49,7 +49,8 @@ class InForce:
         """
         least, most = self.chosen * (1 - ROUNDING_RATIO), self.chosen * (1 + ROUNDING_RATIO)
         with np.errstate(invalid="ignore"):
-            is_there = (self.lowest >= least) & (self.highest <= most / (1 - kept_ratio))
+            # use above a limit raises it at once, which must not hide that it was too low
+            is_there = (self.lowest >= least) & (self.lowest <= most / (1 - kept_ratio))
             is_coming = (self.aimed >= least) & (self.aimed <= most)
             is_coming &= self.highest <= MOST_ABOVE_RATIO * most
             return np.asarray(is_there | is_coming, np.bool_)

@@ -21,10 +21,16 @@ def seen(*amounts, aimed=NO_PACE):
 
 @pytest.mark.parametrize(
     ("amounts", "says"),
-    [((100.0,), True), ((99.5, 111.0), True), ((90.0, 100.0), False), ((100.0, 120.0), False)],
+    [((100.0,), True), ((99.5, 111.0), True), ((90.0, 100.0), False), ((120.0, 130.0), False)],
 )
 def test_an_amount_of_the_forecast_says_something_and_one_elsewhere_does_not(amounts, says):
     assert seen(*amounts).is_of_forecast(KEPT_RATIO).tolist() == [says]
+
+
+def test_a_limit_that_was_raised_by_what_came_still_says_what_came():
+    window = seen(100.0, 200.0)
+    assert window.is_of_forecast(KEPT_RATIO).all()
+    assert window.is_above(np.array([0]), np.array([150.0])).all()
 
 
 @pytest.mark.parametrize(
