@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from recommender.forecast.experts.histogram import DAY_LEVELS, HOUR_LEVELS
 from recommender.forecast.past import DAYS_KEPT, Past, average, rings_of
 from recommender.usage.blocks import BLOCK_S, minutes_per_block
+from recommender.usage.day import BLOCKS_PER_HOUR
 from recommender.usage.histograms import HistogramBank
 from recommender.usage.layout import LEARNED_SPAN, Layout
 from recommender.usage.minutes import MINUTE_S
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from recommender.usage.model import UsageModel
     from recommender.usage.rings import TimeRing
 
-BLOCKS_PER_HOUR = HOUR_S // BLOCK_S
 LATEST_S = 600
 LATEST_BLOCKS = LATEST_S // BLOCK_S
 HALF_LIVES_S = (LIMITS_HALF_LIFE_S, REQUESTS_HALF_LIFE_S)

@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 
 from recommender.observation import Floats, Ints
 from recommender.resources import Resource
-from recommender.usage.blocks import BLOCK_S
+from recommender.usage.day import BLOCKS_PER_HOUR
 from recommender.usage.model import UsageModel
 from recommender.usage.peaks import HOUR_S
 
 MOST_HOURS = 28 * 24
-_BLOCKS_AN_HOUR = HOUR_S // BLOCK_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +49,7 @@ class LongMemory(UsageModel):
         for resource, store in enumerate(self.stores):
             ring = store.blocks.mean
             for slot in ring.held(self._taken[resource], store.closed_block).tolist():
-                hour = int(ring.block[slot]) // _BLOCKS_AN_HOUR
+                hour = int(ring.block[slot]) // BLOCKS_PER_HOUR
                 part = self._hours[resource].setdefault(hour, _Hour.empty())
                 part.add(ring.values[slot])
             self._taken[resource] = max(self._taken[resource], store.closed_block)

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recommender.observation import Floats, Ints
-from recommender.usage.blocks import minutes_per_block
+from recommender.usage.blocks import BLOCK_S, minutes_per_block
+from recommender.usage.peaks import HOUR_S
 
 if TYPE_CHECKING:
     from recommender.usage.store import ResourceUsage
 
 DAY_BLOCKS = 288
-HOUR_BLOCKS = 12
+BLOCKS_PER_HOUR = HOUR_S // BLOCK_S
 
 
 class DayCache:
@@ -66,7 +67,7 @@ class DayCache:
             np.fmax.reduce(
                 store.blocks.mean.window(last - blocks, last), axis=0, initial=np.nan
             ).astype(np.float64)
-            for blocks in (DAY_BLOCKS, HOUR_BLOCKS)
+            for blocks in (DAY_BLOCKS, BLOCKS_PER_HOUR)
         )
         saturated = store.blocks.saturated.window(last - DAY_BLOCKS, last).sum(axis=0)
         minutes = self._count * minutes_per_block(store.step_s)

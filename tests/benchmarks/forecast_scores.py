@@ -98,7 +98,7 @@ class Panel:
 
         Each is that of the least slack of its grid of which at most such a share is violated.
         """
-        grid = self._grid_of_first()
+        grid = self._grid_of_first(self.task)
         rows = self.rows(grid)
         chosen = [rows.slack.where(rows.viol <= share).idxmin() for share in shares]
         for number in dict.fromkeys(chosen):
@@ -162,20 +162,17 @@ class Panel:
         count = len(self._ids)
         if count < BOOTSTRAPPED_FROM:
             return None
-        sides = [self._by_series(allocations), self._by_series(self._grid_of_first())]
+        sides = [self._by_series(allocations), self._by_series(self._grid_of_first(self.task))]
         random = np.random.default_rng(0)
         draws = [random.integers(0, count, count) for _ in range(DRAWS)]
         ratios = [self._slack_of(sides[0], d) / self._slack_of(sides[1], d) for d in draws]
         low, high = np.nanquantile(ratios, (0.05, 0.95))
         return float(low), float(high)
 
-    def _grid_of_first(self, task: Any = None) -> Floats:
-        """Return the amounts of the first reference at all of its settings.
-
-        ``task`` is what it sees; None: what is judged.
-        """
+    def _grid_of_first(self, seen: Any) -> Floats:
+        """Return the amounts of the first reference at all of its settings, from what it saw."""
         baselines = self.bench.baselines
-        percentiles = baselines.histogram_percentiles(self.task if task is None else task, 60)
+        percentiles = baselines.histogram_percentiles(seen, 60)
         order = list(baselines.PERCENTILES)
         return np.stack([percentiles[order.index(p)] * (1 + m) for p, m in baselines.GRID])
 

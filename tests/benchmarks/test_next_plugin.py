@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from recommender.usage.store import CLOSE_AFTER_S
 from tests.benchmarks.next_plugin import Enrolled, Paced
 
 STEP_S = 300
@@ -54,6 +55,22 @@ def test_what_comes_later_decides_nothing():
     changed = use.copy()
     changed[80:] = 1000.0
     np.testing.assert_array_equal(in_force(use)[: 80 - SEEN_FROM], in_force(changed, until=80))
+
+
+@pytest.mark.parametrize(("task", "columns"), [("limits", 1), ("requests", 12)])
+def test_a_decision_has_the_forecast_of_what_has_just_closed(task, columns):
+    ages_s = []
+
+    class Watched(Enrolled):
+        def _last_tick(self, fleet, now_s):
+            super()._last_tick(fleet, now_s)
+            [stream] = fleet.model.forecasts.streams.values()
+            ages_s.append(now_s - stream.until_s)
+
+    method, use = Watched(panel(2, task)), np.full((2, 60), QUIET)
+    for t in range(SEEN_FROM, 60, columns):
+        method.allocate(t, use[:, :t], RISK)
+    assert set(ages_s) == {CLOSE_AFTER_S}
 
 
 def test_a_limit_comes_down_to_use_that_stays():

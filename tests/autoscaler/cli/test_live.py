@@ -55,6 +55,7 @@ def test_every_applied_change_is_explained_step_by_step(tfa, url):
     assert "limits, tflops: 80 -> 96 TFLOPS, applied" in changes
     assert "  2. margin: 76 -> 91.2 TFLOPS" in changes
     assert "requests, tflops: 40 -> 91.5 TFLOPS, applied" in changes
+    assert "  2. margin: 79.5 -> 91.5 TFLOPS" in changes
 
 
 def test_an_explanation_has_what_a_report_says_too(tfa, url):
