@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 from recommender.decision import Layer
+from recommender.forecast.spending import EVENLY
 from recommender.observation import Bools, Floats, Ints
 
 
@@ -25,8 +26,8 @@ class Judging:
     ahead_s: int
     percentile: float
     """Of the minutes' use, which experts learn from; what is promised is about each minute."""
-    spends_by_width: bool = False
-    """The risk is spent where forecasts are wide, else evenly: how far use lies above hurts too."""
+    most_factor: float = EVENLY
+    """On the risk of a block, where its forecast is wide."""
 
     def lead(self, block_s: int) -> int:
         """Return in how many blocks the last of those minutes has closed."""

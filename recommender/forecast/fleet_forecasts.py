@@ -18,6 +18,7 @@ from recommender.forecast.models import MODELS, Runs
 from recommender.forecast.named_wish import NamedWish
 from recommender.forecast.reading import evidence_of, forecasts_of
 from recommender.forecast.rows import of_rows
+from recommender.forecast.spending import LIMITS_MOST_FACTOR, REQUESTS_MOST_FACTOR
 from recommender.forecast.stream import Course, Stream
 from recommender.forecast.training_table import TrainingTable, table_of
 from recommender.forecast.use import LimitsUse, ReplicasUse, RequestsUse
@@ -78,10 +79,20 @@ class FleetForecasts:
             return self.streams[key]
         if key.layer is Layer.LIMITS:
             use: LimitsUse | RequestsUse | ReplicasUse = LimitsUse(self._model, key.resource)
-            judging = Judging(delay_s=CLOSE_AFTER_S, ahead_s=key.ahead_s, percentile=1.0)
+            judging = Judging(
+                delay_s=CLOSE_AFTER_S,
+                ahead_s=key.ahead_s,
+                percentile=1.0,
+                most_factor=LIMITS_MOST_FACTOR,
+            )
         elif key.layer is Layer.REQUESTS:
             use = RequestsUse(self._model, key.resource)
-            judging = Judging(delay_s=0, ahead_s=key.ahead_s, percentile=0.95, spends_by_width=True)
+            judging = Judging(
+                delay_s=0,
+                ahead_s=key.ahead_s,
+                percentile=0.95,
+                most_factor=REQUESTS_MOST_FACTOR,
+            )
         else:
             use = ReplicasUse(self._model, key.resource)
             judging = Judging(delay_s=0, ahead_s=key.ahead_s, percentile=1.0)

@@ -7,6 +7,7 @@ for is a quantile: the amount that minutes of the next blocks stay below with pr
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -27,7 +28,7 @@ from recommender.forecast.past import Past
 from recommender.forecast.selection import Losses, shares_of
 from recommender.forecast.series import append, keep
 from recommender.forecast.sketches import ErrorSketches, kept_of
-from recommender.forecast.spending import Widths, spent_level, wide_level
+from recommender.forecast.spending import EVENLY, Widths, spent_level, wide_level
 from recommender.forecast.standing import Standing
 from recommender.forecast.timing import Timing
 from recommender.observation import Bools, Floats, Ints
@@ -133,26 +134,26 @@ class Forecaster:
         *,
         allowed: Bools | None = None,
         named: Floats | None = None,
-        by_width: Bools | None = None,
+        most: Floats | None = None,
     ) -> Forecast:
         """Take the newest block and return the quantiles at ``level`` ``[S]`` of what comes.
 
         ``percentiles`` are those that ``histograms`` takes; ``outcome`` is what came of the
         forecast made ``timing.lead`` blocks ago; None for as long as there was none.
         ``allowed`` are the experts that count, ``[E, S]`` in the order of ``EXPERTS``; ``named`` is
-        what a model that was fitted elsewhere expects, ``[S]``; ``by_width`` are the series whose
-        risk is spent where forecasts are wide, for as long as these count, ``[S]``: ``level`` holds
-        in the mean of their blocks then.
+        what a model that was fitted elsewhere expects, ``[S]``; ``most`` is the most that the risk
+        of a block may be multiplied by, ``[S]``: above 1 it is spent where forecasts are wide, and
+        ``level`` holds in the mean of the blocks.
         """
         allowed = allowed_by_default(past.series) if allowed is None else allowed
         named = np.full(past.series, np.nan) if named is None else named
-        by_width = np.zeros(past.series, np.bool_) if by_width is None else by_width
+        most = np.full(past.series, EVENLY) if most is None else most
         if outcome is not None:
             made = self.made.popleft()
             self._learn(made, outcome)
             self._score(made, outcome)
         expectation = self._expect(past, percentiles, allowed, named)
-        return self._answer(past, expectation, level, allowed, by_width)
+        return self._answer(past, expectation, level, allowed, most)
 
     def _expect(
         self, past: Past, percentiles: Floats, allowed: Bools, named: Floats
@@ -179,35 +180,41 @@ class Forecaster:
         expectation: Expectation,
         level: Floats,
         allowed: Bools,
-        by_width: Bools,
+        most: Floats,
     ) -> Forecast:
         """Return the quantiles at ``level``, and keep in mind what was said."""
         costs = self.losses.costs()
         gate = self.gates.state(past, self.standing.seen, self.losses.windows)
-        uppers = self._uppers(expectation, level, past.day)
-        shaped = by_width & (gate == Gate.OPEN)
-        if shaped.any():
-            wide = self._uppers(expectation, wide_level(level), past.day)
-            counts = _counting(uppers, allowed)
-            width = _mixed(uppers, costs, counts) - _mixed(wide, costs, counts)
-            level = self._spent(level, np.where(shaped, width, np.nan), past.day)
-            uppers = self._uppers(expectation, level, past.day)
-        says = ~np.isnan(uppers)
-        histogram, measured = (
-            _mixed(uppers[: len(experts)], costs, says[: len(experts)])
-            for experts in (HISTOGRAMS, MEASURED)
-        )
-        mixed = _mixed(uppers, costs, _counting(uppers, allowed))
+        spends = most > EVENLY
+        if spends.any():
+            levels = (level, wide_level(level))
+            high, low = (
+                _mixed(uppers, costs, _counting(uppers, allowed))
+                for uppers in self._uppers(expectation, levels, past.day)
+            )
+            # who is no better at the amount still knows better how sure it is
+            width = np.where(spends, high - low, np.nan)
+            level = spent_level(level, self.widths.take(width, expectation.scale, most, past.day))
+        [uppers] = self._uppers(expectation, (level,), past.day)
+        answer = self._together(uppers, costs, allowed, gate)
         self.made.append(
             Made(
                 **{item.name: getattr(expectation, item.name) for item in fields(expectation)},
                 uppers=uppers,
-                histogram=histogram,
-                mixed=mixed,
+                histogram=_mixed_first(HISTOGRAMS, uppers, costs),
+                mixed=answer.value,
                 level=level,
             )
         )
-        return Forecast(value=mixed, measured=measured, gate=gate)
+        return answer
+
+    def _together(self, uppers: Floats, costs: Floats, allowed: Bools, gate: Ints) -> Forecast:
+        """Return what the experts say together."""
+        return Forecast(
+            value=_mixed(uppers, costs, _counting(uppers, allowed)),
+            measured=_mixed_first(MEASURED, uppers, costs),
+            gate=gate,
+        )
 
     def shares(self, allowed: Bools | None = None) -> Floats:
         """Return how much each of ``EXPERTS`` counts, ``[E, S]``; together 1, or all 0."""
@@ -299,15 +306,10 @@ class Forecaster:
             expected(named, self.volatility.mean, scale),
         )
 
-    def _uppers(self, expectation: Expectation, level: Floats, day: int) -> Floats:
-        """Return the quantile of each expert, ``[E, S]``; NaN where it knows nothing."""
-        uppers = self.sketches.upper(expectation.expected, level)
+    def _uppers(self, expectation: Expectation, levels: Sequence[Floats], day: int) -> Floats:
+        """Return the quantiles of each expert, ``[L, E, S]``; NaN where it knows nothing."""
+        uppers = self.sketches.uppers(expectation.expected, levels)
         return np.minimum(uppers, self.standing.ceiling(day))
-
-    def _spent(self, level: Floats, width: Floats, day: int) -> Floats:
-        """Return the level at which the risk is spent by width, ``[S]``; NaN: evenly."""
-        kept = kept_of(self.standing.seen, day)
-        return spent_level(level, self.widths.take(width / self.standing.scale, kept))
 
     def _learn(self, made: Expectation, outcome: Outcome) -> None:
         """Tell the experts what came."""
@@ -334,6 +336,12 @@ def _mixed(uppers: Floats, costs: Floats, counts: Bools) -> Floats:
     share = shares_of(costs[: len(uppers)], counts)
     mixed = (share * np.where(counts, uppers, 0.0)).sum(axis=0)
     return np.where(counts.any(axis=0), mixed, np.nan)
+
+
+def _mixed_first(experts: tuple[str, ...], uppers: Floats, costs: Floats) -> Floats:
+    """Return what the first of ``EXPERTS`` say together, as many as are named, ``[S]``."""
+    first = uppers[: len(experts)]
+    return _mixed(first, costs, ~np.isnan(first))
 
 
 def _counting(uppers: Floats, allowed: Bools) -> Bools:

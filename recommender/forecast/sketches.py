@@ -7,7 +7,7 @@ A series of few errors leans on those of the whole fleet.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,14 +80,14 @@ class ErrorSketches:
             added = np.bincount(cell, each[minute], minlength=weights.size)
             weights += added.reshape(weights.shape)
 
-    def upper(self, forecast: Expected, level: Floats) -> Floats:
-        """Return the quantiles at ``level`` ``[S]`` of what will come, ``[E, S]``.
+    def uppers(self, forecast: Expected, levels: Sequence[Floats]) -> Floats:
+        """Return the quantiles at each of ``levels`` ``[S]`` of what will come, ``[L, E, S]``.
 
         NaN before any error of an expert.
         """
-        error = np.empty((len(self.weights), self.weights.shape[2]))
+        error = np.empty((len(levels), len(self.weights), self.weights.shape[2]))
         for few in self._some_experts():
-            error[few] = _quantile(self.weights[few], level)
+            error[:, few] = _quantiles(self.weights[few], levels)
         return np.asarray(np.maximum(forecast.value + error * forecast.spread, 0.0), np.float64)
 
     def _some_experts(self) -> Iterator[slice]:
@@ -97,18 +97,24 @@ class ErrorSketches:
         yield from (slice(at, at + step) for at in range(0, len(self.weights), step))
 
 
-def _quantile(weights: NDArray[np.float32], level: Floats) -> Floats:
-    """Return the error of each expert and series at ``level`` ``[S]``, ``[E, S]``."""
+def _quantiles(weights: NDArray[np.float32], levels: Sequence[Floats]) -> Floats:
+    """Return the error of each expert and series at each of ``levels`` ``[S]``, ``[L, E, S]``."""
     fleet = fleet_sum(weights, axis=2)
     total = fleet.sum(axis=1)[:, None]
     known = total > 0
     usual = FLEET_ERRORS * np.where(known, fleet / np.where(known, total, 1.0), 1.0)
     reached = np.cumsum(weights + usual[:, :, None], axis=1)
-    wanted = level * reached[:, -1]
+    found = [
+        np.where(known, _error_at(reached, level * reached[:, -1]), np.nan) for level in levels
+    ]
+    return np.stack(found)
+
+
+def _error_at(reached: Floats, wanted: Floats) -> Floats:
+    """Return the error at which the weights of all buckets up to it are ``wanted``, ``[E, S]``."""
     bucket = np.minimum((reached < wanted[:, None]).sum(axis=1), BUCKETS - 1)
     expert, series = np.indices(bucket.shape, sparse=True)
     high = reached[expert, bucket, series]
     low = np.where(bucket > 0, reached[expert, np.maximum(bucket - 1, 0), series], 0.0)
     within = np.clip((wanted - low) / np.maximum(high - low, 1e-12), 0.0, 1.0)
-    error = EDGES[bucket] + within * (EDGES[bucket + 1] - EDGES[bucket])
-    return np.where(known, error, np.nan)
+    return np.asarray(EDGES[bucket] + within * (EDGES[bucket + 1] - EDGES[bucket]), np.float64)

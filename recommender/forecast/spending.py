@@ -5,7 +5,7 @@ is least where the density of demand at the amount is the same in every block: e
 the block of the lower density would lower its amount by more than it raises that of the other one.
 Tails that are alike in shape have the same density where each has a risk in proportion to its
 width.  So the risk of a block follows the width of its forecast, in relation to the usual one of
-the series; the mean over its blocks stays what was asked for.
+the series in the last weeks; the mean over its blocks stays what was asked for.
 """
 
 from __future__ import annotations
@@ -24,10 +24,18 @@ WIDE_RATIO = 3.0
 LARGEST_WIDE_RISK = 0.7
 LEAST_WIDTH = 0.003
 """In units of a series' level; what is narrower counts as so wide."""
-LEAST_FACTOR, MOST_FACTOR = 1 / 8, 4.0
+HALF_LIFE_DAYS = 28.0
+"""Of the usual width, from the first block on: days without use leave their risk to busy ones only
+while both are remembered."""
+LEAST_DAYS = 0.98
+"""Of widths, which fade a little in a day: how wide forecasts are at night is not known before."""
+LEAST_FACTOR = 1 / 8
 """On the risk of a block."""
-TRUSTED_BLOCKS = 12.0
-"""After so many, which fade, the factor on the risk is half in force (of its logarithm)."""
+EVENLY = 1.0
+LIMITS_MOST_FACTOR = 1.5
+"""More in the widest blocks brings a limit nothing, and use goes far above it there."""
+REQUESTS_MOST_FACTOR = 4.0
+"""A request only says what neighbours leave."""
 LARGEST_RISK = 0.49
 """Up to which a factor raises a risk: what is asked for is above the median."""
 
@@ -37,7 +45,7 @@ class Widths:
     """How wide the forecasts of all series usually are; they fade."""
 
     powers: Floats
-    """[S] sum of the widths, in units of each series' level, to the power of ``POWER``."""
+    """[S] sum of the widths, in the unit of the resource, to the power of ``POWER``."""
     blocks: Floats
     """[S] how many."""
 
@@ -46,21 +54,22 @@ class Widths:
         """Return the widths of series of which nothing was forecast."""
         return cls(np.zeros(series), np.zeros(series))
 
-    def take(self, width: Floats, kept: Floats) -> Floats:
+    def take(self, width: Floats, scale: Floats, most: Floats, day: int) -> Floats:
         """Take the widths of one block, ``[S]``, and return the factors on its risk, ``[S]``.
 
-        ``width`` is in units of each series' level.  Where it is NaN, the risk is spent evenly and
-        nothing is learned; of what is there, the share ``kept`` ``[S]`` stays elsewhere.
+        ``width`` and the level of each series, ``scale``, are in the unit of the resource; where
+        the width is NaN, the risk is spent evenly and nothing is learned, and on the first day it
+        is spent evenly as well.  No factor is above ``most``; ``day`` is blocks of a day.
         """
         known = ~np.isnan(width)
-        power = np.where(known, np.maximum(width, LEAST_WIDTH) ** POWER, 0.0)
-        kept = np.where(known, kept, 1.0)
+        power = np.where(known, np.maximum(width, LEAST_WIDTH * scale) ** POWER, 0.0)
+        kept = np.where(known, 0.5 ** (1 / (HALF_LIFE_DAYS * day)), 1.0)
         self.powers = kept * self.powers + power
         self.blocks = kept * self.blocks + known
         usual = self.powers / np.where(known, self.blocks, 1.0)
         ratio = np.where(known, power / np.where(known, usual, 1.0), 1.0)
-        trust = self.blocks / (self.blocks + TRUSTED_BLOCKS)
-        return np.asarray(np.clip(ratio**trust, LEAST_FACTOR, MOST_FACTOR), np.float64)
+        is_usual = self.blocks >= LEAST_DAYS * day
+        return np.where(is_usual, np.clip(ratio, LEAST_FACTOR, most), 1.0)
 
 
 def wide_level(level: Floats) -> Floats:

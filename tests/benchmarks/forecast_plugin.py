@@ -25,6 +25,7 @@ from recommender.forecast.forecaster import EXPERTS, Forecast
 from recommender.forecast.outcome import Outcome, outcome_of
 from recommender.forecast.past import Past, average, rings_of
 from recommender.forecast.risk import RiskControl
+from recommender.forecast.spending import EVENLY, LIMITS_MOST_FACTOR, REQUESTS_MOST_FACTOR
 from recommender.forecast.timing import Timing
 from recommender.forecast.use import HALF_LIVES_S, LATEST_S, percentiles_of
 from recommender.observation import Floats
@@ -38,8 +39,12 @@ from tests.benchmarks.side_by_side import SideBySide
 
 DEFAULT_RISK = {"limits": 0.01, "requests": 0.05, "vram": 0.001, "replicas": 0.01}
 """Of knobs from 1 on, which are factors on it."""
-SPENT_BY_WIDTH = ("requests", "vram")
-"""Tasks of which a promise is spent where forecasts are wide, as the layer of requests does."""
+MOST_FACTOR = {
+    "limits": LIMITS_MOST_FACTOR,
+    "requests": REQUESTS_MOST_FACTOR,
+    "vram": REQUESTS_MOST_FACTOR,
+}
+"""Of tasks whose promise is spent where forecasts are wide, as the layers do."""
 PARTS = ("calm", "steering", "gate", "model", "spending")
 """What can be left out, beside experts."""
 FIRST_FIT_S = 6 * HOUR_S
@@ -137,9 +142,9 @@ class Forecasting:
         self._forecaster = SideBySide(self._series, self._timing, len(knobs))
         left_out = np.isin(EXPERTS, self.without)
         self._forecaster.allowed[left_out] = False
-        if self._panel["task"] in SPENT_BY_WIDTH and "spending" not in self.without:
-            spends = not any(RISK_BELOW <= value < 1.0 for value in knobs)
-            self._forecaster.by_width = np.full(self._series, spends)
+        if "spending" not in self.without and not any(RISK_BELOW <= each < 1.0 for each in knobs):
+            most = MOST_FACTOR.get(self._panel["task"], EVENLY)
+            self._forecaster.most = np.full(self._series, most)
         for value in knobs:
             self._knobs.append(
                 _Knob(

@@ -23,7 +23,7 @@ from recommender.forecast.gate import Gates
 from recommender.forecast.outcome import Outcome
 from recommender.forecast.past import Past
 from recommender.forecast.selection import Losses
-from recommender.forecast.spending import Widths
+from recommender.forecast.spending import EVENLY, Widths
 from recommender.forecast.timing import Timing
 from recommender.observation import Bools, Floats
 
@@ -45,8 +45,8 @@ class SideBySide(Forecaster):
         super().__init__(series, timing)
         self.allowed: Bools = allowed_by_default(series)
         """Experts that count, ``[E, S]``."""
-        self.by_width: Bools = np.zeros(series, np.bool_)
-        """Series whose risk is spent by width, ``[S]``, as ``advance`` takes them."""
+        self.most = np.full(series, EVENLY)
+        """The most that the risk of a block is multiplied by, ``[S]``, as ``advance`` takes it."""
         self._questions = [
             _Question(Losses.empty(len(EXPERTS), series), Gates.empty(series), Widths.empty(series))
             for _ in range(questions)
@@ -73,7 +73,7 @@ class SideBySide(Forecaster):
         answers = []
         for question, level in zip(self._questions, levels, strict=True):
             self._turn_to(question)
-            answers.append(self._answer(past, expectation, level, self.allowed, self.by_width))
+            answers.append(self._answer(past, expectation, level, self.allowed, self.most))
         return answers
 
     def _turn_to(self, question: _Question) -> None:

@@ -46,20 +46,20 @@ def test_every_knob_spends_its_own_risk():
 
 
 @pytest.mark.parametrize(
-    ("task", "knob", "spends_by_width"),
+    ("task", "knob", "is_spent_by_width"),
     [
         ("requests", 0.05, True),
         ("vram", 0.05, True),
-        ("limits", 0.05, False),
+        ("limits", 0.05, True),
         ("requests", 0.9, False),
     ],
 )
-def test_a_risk_of_requests_and_vram_is_spent_by_width(task, knob, spends_by_width):
+def test_a_risk_is_spent_by_width_and_a_quantile_is_not(task, knob, is_spent_by_width):
     replay = {"hours": DAYS, "task": task, "until": len(DAYS)}
     by_width = together((knob,), **replay)
     forget_models()
     evenly = together((knob,), **replay, without=("spending",))
-    assert (by_width != evenly).any() == spends_by_width
+    assert (by_width != evenly).any() == is_spent_by_width
 
 
 def test_quantiles_and_risks_are_not_replayed_together():

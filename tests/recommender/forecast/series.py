@@ -12,7 +12,7 @@ from recommender.forecast.forecaster import Forecast, Forecaster
 from recommender.forecast.outcome import outcome_of
 from recommender.forecast.past import Past, rings_of
 from recommender.forecast.timing import Timing
-from recommender.observation import Bools, Floats
+from recommender.observation import Floats
 
 HOURLY = Timing(block_s=3600, lead=1)
 """A day of 24 blocks keeps tests short; nothing depends on the length of a block."""
@@ -51,14 +51,14 @@ def growing(demand: Floats, block_s: int = HOURLY.block_s) -> Iterator[Past]:
 
 
 def replayed(
-    forecaster: Forecaster, demand: Floats, level: float = 0.9, by_width: Bools | None = None
+    forecaster: Forecaster, demand: Floats, level: float = 0.9, most: Floats | None = None
 ) -> Iterator[Forecast]:
     """Yield the forecast made after each block; nothing is seen early."""
     lead, levels = forecaster.timing.lead, np.full(demand.shape[1], level)
     for k, past in enumerate(growing(demand, forecaster.timing.block_s)):
         outcome = outcome_of(demand[k - lead + 1 : k + 1]) if k >= lead else None
         percentiles = percentiles_of(demand[: k + 1])
-        yield forecaster.advance(past, percentiles, levels, outcome, by_width=by_width)
+        yield forecaster.advance(past, percentiles, levels, outcome, most=most)
 
 
 def percentiles_of(seen: Floats) -> Floats:

@@ -187,18 +187,18 @@ def test_a_forecast_expires_when_use_is_measured_no_more():
 
 
 def read_at_once(use, config, *, end_s):
-    """Return a model that has read a history ``[T, S]`` at once; its forecasts know the end."""
+    """Return a model that has read minutes ``[T, S]`` at once, a history up to ``end_s``."""
     model = model_of(use[:1])
     policy, series = parse_auto_scaling_config(config), use.shape[1]
     rows = model.workload_rows([("team", f"w{i}", "") for i in range(series)])
     model.forecasts.want(rows, policy_table([policy] * series, model.resources))
-    model.forecasts.history_end_s = end_s
+    model.forecasts.history_end_s, now_s = end_s, 60 * len(use)
     minute, column = np.nonzero(use[1:])
     workers = model.worker_rows(rows, [f"{i}" for i in range(series)])
     model.ingest(
-        0, workers[column], 60 * (minute + 1), use[minute + 1, column], now_s=end_s, step_s=60
+        0, workers[column], 60 * (minute + 1), use[minute + 1, column], now_s=now_s, step_s=60
     )
-    model.advance(end_s + 120)
+    model.advance(now_s + 120)
     return model
 
 
@@ -214,23 +214,22 @@ def test_a_history_read_at_once_is_gone_through_only_in_its_last_hours():
 
 
 @pytest.mark.parametrize(
-    ("layer", "days", "predicts", "spends_by_width"),
+    ("layer", "hours", "predicts"),
     [
-        ("autoSetRequests", 9, True, True),
-        ("autoSetRequests", 9, False, False),
-        ("autoSetLimits", 2, True, False),
+        ("autoSetRequests", 9 * 24, True),
+        ("autoSetRequests", 9 * 24, False),
+        ("autoSetLimits", 3 * 24, True),
+        ("autoSetLimits", 3 * 24, False),
     ],
 )
-def test_only_requests_that_are_forecast_spend_their_risk_where_forecasts_are_wide(
-    layer, days, predicts, spends_by_width
-):
+def test_what_is_forecast_spends_its_risk_where_forecasts_are_wide(layer, hours, predicts):
     config = {layer: {"enable": True, "riskTarget": 0.05, "prediction": {"enable": predicts}}}
-    model = read_at_once(daily_minutes(days, 2), config, end_s=days * 86400)
+    use = daily_minutes(hours // 24, 2)
+    # all blocks of the last half day are gone through, beside those of the end of a history
+    model = read_at_once(use, config, end_s=(hours - 12) * 3600)
     [stream] = model.forecasts.streams.values()
-    is_open = stream.forecaster.gates.is_better
-    assert is_open.all()
     even = stream.control.level(stream.risk)
-    assert ((stream.forecaster.made[-1].level != even) == spends_by_width).all()
+    assert ((stream.forecaster.made[-1].level != even) == predicts).all()
 
 
 def test_time_before_the_first_sample_holds_no_blocks_to_go_through():

@@ -28,14 +28,14 @@ def taught(errors, *, series=1):
 
 
 def test_before_any_error_nothing_is_known():
-    assert np.isnan(ErrorSketches.empty(1, 2).upper(expected(series=2), np.full(2, 0.9))).all()
+    assert np.isnan(ErrorSketches.empty(1, 2).uppers(expected(series=2), [np.full(2, 0.9)])).all()
 
 
 @pytest.mark.parametrize("level", [0.5, 0.9, 0.98])
 def test_a_quantile_covers_as_many_outcomes_as_it_says(level):
     random = np.random.default_rng(3)
     sketches = taught(random.normal(size=2000))
-    upper = sketches.upper(expected(), np.array([level]))
+    upper = sketches.uppers(expected(), [np.array([level])])
     covered = (10.0 + random.normal(size=20000) <= upper).mean()
     assert covered == pytest.approx(level, abs=0.03)
 
@@ -43,13 +43,13 @@ def test_a_quantile_covers_as_many_outcomes_as_it_says(level):
 def test_the_unit_of_errors_is_the_spread_given_with_the_forecast():
     sketches = taught(np.random.default_rng(3).normal(size=500))
     level = np.array([0.9])
-    narrow, wide = (sketches.upper(expected(spread=s), level) - 10.0 for s in (1.0, 3.0))
+    narrow, wide = (sketches.uppers(expected(spread=s), [level]) - 10.0 for s in (1.0, 3.0))
     np.testing.assert_allclose(wide, 3.0 * narrow)
 
 
 def test_newer_errors_count_more():
     then_calm = np.concatenate([np.full(4000, 5.0), np.full(4000, 1.0)])
-    upper = taught(then_calm).upper(expected(), np.array([0.8]))
+    upper = taught(then_calm).uppers(expected(), [np.array([0.8])])
     assert upper < 12.0
 
 
@@ -64,7 +64,7 @@ def test_a_young_series_forgets_its_first_hours_sooner():
 def test_a_new_series_is_as_uncertain_as_the_fleet():
     errors = np.full((400, 2), 4.0)
     errors[:, 1] = np.nan
-    [upper] = taught(errors, series=2).upper(expected(series=2), np.full(2, 0.9))
+    [[upper]] = taught(errors, series=2).uppers(expected(series=2), [np.full(2, 0.9)])
     assert upper[1] == pytest.approx(14.0, rel=0.05)
     assert upper[0] == pytest.approx(14.0, rel=0.05)
 
@@ -82,6 +82,7 @@ def test_minutes_of_one_block_count_as_one_error_together():
 )
 def test_a_higher_level_is_never_a_lower_amount(errors, levels):
     sketches = taught(errors)
-    uppers = [sketches.upper(expected(), np.array([level])).item() for level in sorted(levels)]
+    wanted = [np.array([level]) for level in sorted(levels)]
+    uppers = sketches.uppers(expected(), wanted).ravel().tolist()
     assert uppers == sorted(uppers)
     assert all(upper >= 0 for upper in uppers)

@@ -9,30 +9,30 @@ from recommender.forecast.forecaster import Forecaster
 from recommender.forecast.gate import Gate
 from recommender.forecast.sketches import ErrorSketches
 from recommender.forecast.spending import (
+    EVENLY,
     LARGEST_RISK,
     LEAST_FACTOR,
     LEAST_WIDTH,
-    MOST_FACTOR,
     Widths,
     spent_level,
     wide_level,
 )
 from tests.recommender.forecast.series import HOURLY, daily, noisy, past_of, replayed
 
-KEPT = np.array([0.5 ** (1 / 96)])
-"""Hours with a half-life of four days."""
+SCALE, DAY = np.ones(1), 24
+MOST = 4.0
 UNIT = 2.0**30
 LEVEL = 0.9
 
-widths_of_blocks = st.lists(st.floats(0, 50), min_size=1, max_size=60)
+widths_of_blocks = st.lists(st.floats(0, 50), min_size=1, max_size=3 * DAY)
 levels = st.floats(0.01, 0.9999)
-factors = st.floats(LEAST_FACTOR, MOST_FACTOR)
+factors = st.floats(LEAST_FACTOR, MOST)
 
 
 def taken(widths):
     """Return the factors on the risk of one series, ``[T]``, and what it has learned."""
-    learned = Widths.empty(1)
-    return np.array([learned.take(np.array([w]), KEPT)[0] for w in widths]), learned
+    learned, most = Widths.empty(1), np.full(1, MOST)
+    return np.array([learned.take(np.array([w]), SCALE, most, DAY)[0] for w in widths]), learned
 
 
 @given(seed=st.integers(0, 99), spread=st.floats(0, 1))
@@ -50,7 +50,7 @@ def test_a_width_that_never_changes_is_an_even_risk(width, blocks):
 def test_a_wider_forecast_has_more_of_the_risk_within_bounds(before, one, other):
     narrow, wide = (taken([*before, w])[0][-1] for w in sorted((one, other)))
     assert LEAST_FACTOR <= narrow <= wide * (1 + 1e-12)
-    assert wide <= MOST_FACTOR
+    assert wide <= MOST
 
 
 @given(widths_of_blocks)
@@ -61,14 +61,16 @@ def test_what_is_not_known_is_an_even_risk_and_teaches_nothing(before):
     assert (learned.powers, learned.blocks) == (alone.powers, alone.blocks)
 
 
-def test_few_widths_say_little():
-    early, late = (taken([*[0.1] * blocks, 1.0])[0][-1] for blocks in (1, 100))
-    assert 1.0 < early < 1.2
+def test_before_a_day_is_known_the_risk_is_even():
+    early, late = (taken([*[0.1] * blocks, 1.0])[0][-1] for blocks in (DAY - 2, DAY - 1))
+    assert early == 1.0
     assert late > 2.0
 
 
 def test_what_is_narrower_than_can_be_told_counts_as_the_least_width():
-    found, least = taken([0.1, 0.0])[0], taken([0.1, LEAST_WIDTH])[0]
+    day = [0.1] * DAY
+    found, least = taken([*day, 0.0])[0], taken([*day, LEAST_WIDTH])[0]
+    assert found[-1] < 1.0
     np.testing.assert_array_equal(found, least)
 
 
@@ -108,23 +110,23 @@ def is_wild(days):
     return np.arange(24 * days) // 48 % 2 == 1
 
 
-def shown(demand, *, by_width):
+def shown(demand, *, most):
     """Return values, levels and gates of a replay, ``[T, S]`` each."""
     forecaster = Forecaster(demand.shape[1], HOURLY)
     columns = [
         (forecast.value, forecaster.made[-1].level, forecast.gate)
-        for forecast in replayed(forecaster, demand, LEVEL, by_width=by_width)
+        for forecast in replayed(forecaster, demand, LEVEL, most=most)
     ]
     return tuple(np.array(each) for each in zip(*columns, strict=True))
 
 
 def everybody(series):
-    return np.ones(series, np.bool_)
+    return np.full(series, MOST)
 
 
 def test_forecasts_that_count_spend_the_risk_where_they_are_wide():
     demand = uneven(14, 6)
-    _, asked, gates = shown(demand, by_width=everybody(6))
+    _, asked, gates = shown(demand, most=everybody(6))
     is_open = gates == Gate.OPEN
     assert is_open[-96:].mean() > 0.9
     wild = is_open & is_wild(14)[:, None]
@@ -134,24 +136,26 @@ def test_forecasts_that_count_spend_the_risk_where_they_are_wide():
 
 def test_as_many_minutes_lie_below_as_at_an_even_risk():
     demand = uneven(21, 8)
-    spent, even = (shown(demand, by_width=each)[0] for each in (everybody(8), None))
+    spent, even = (shown(demand, most=each)[0] for each in (everybody(8), None))
     covered = [(demand[193:] <= each[192:-1]).mean() for each in (spent, even)]
     assert (spent[193:] != even[193:]).mean() > 0.9
     assert covered[0] == pytest.approx(covered[1], abs=0.01)
 
 
-def test_a_series_whose_forecast_does_not_count_has_an_even_risk():
+def test_a_risk_is_spent_by_width_where_only_what_was_measured_counts():
     demand = np.concatenate([uneven(10, 3), noisy(10, 3)], axis=1)
-    _, asked, gates = shown(demand, by_width=everybody(6))
-    assert (asked[gates != Gate.OPEN] == LEVEL).all()
-    assert (asked[gates == Gate.OPEN] != LEVEL).mean() > 0.9
+    _, asked, gates = shown(demand, most=everybody(6))
+    assert (asked[:DAY] == LEVEL).all()
+    is_closed = gates[DAY + 3 :] != Gate.OPEN
+    assert 0.3 < is_closed.mean() < 0.9
+    assert (asked[DAY + 3 :][is_closed] != LEVEL).mean() > 0.9
 
 
 def test_a_series_that_is_not_to_spend_by_width_has_an_even_risk():
-    by_width = np.array([True, False, True])
-    _, asked, gates = shown(uneven(10, 3), by_width=by_width)
+    most = np.array([MOST, EVENLY, MOST])
+    _, asked, gates = shown(uneven(10, 3), most=most)
     assert (gates[-24:] == Gate.OPEN).any(axis=0).all()
-    assert (asked != LEVEL).any(axis=0).tolist() == by_width.tolist()
+    assert (asked != LEVEL).any(axis=0).tolist() == (most > EVENLY).tolist()
 
 
 class _Counted(ErrorSketches):
@@ -159,9 +163,9 @@ class _Counted(ErrorSketches):
 
     read = 0
 
-    def upper(self, forecast, level):
-        type(self).read += 1
-        return super().upper(forecast, level)
+    def uppers(self, forecast, levels):
+        type(self).read += len(levels)
+        return super().uppers(forecast, levels)
 
 
 def test_an_even_risk_costs_nothing():
@@ -175,7 +179,7 @@ def test_an_even_risk_costs_nothing():
 
 def test_the_unit_of_demand_changes_nothing():
     demand = uneven(9, 3)
-    own, other = (shown(d, by_width=everybody(3)) for d in (demand, UNIT * demand))
+    own, other = (shown(d, most=everybody(3)) for d in (demand, UNIT * demand))
     np.testing.assert_array_equal(UNIT * own[0], other[0])
     np.testing.assert_array_equal(own[1], other[1])
     assert (own[1] != LEVEL).any()
@@ -183,7 +187,7 @@ def test_the_unit_of_demand_changes_nothing():
 
 def test_the_order_of_series_changes_nothing():
     demand, order = np.concatenate([uneven(9, 3), daily(9, 2)], axis=1), [2, 0, 4, 1, 3]
-    ordered, shuffled = (shown(d, by_width=everybody(5)) for d in (demand, demand[:, order]))
+    ordered, shuffled = (shown(d, most=everybody(5)) for d in (demand, demand[:, order]))
     for one, other in zip(ordered, shuffled, strict=True):
         np.testing.assert_array_equal(one[:, order], other)
     assert (ordered[1] != LEVEL).any()
@@ -192,7 +196,7 @@ def test_the_order_of_series_changes_nothing():
 def test_what_was_learned_of_widths_stays_with_its_series():
     demand = uneven(8, 3)
     forecaster = Forecaster(3, HOURLY)
-    for _ in replayed(forecaster, demand, by_width=everybody(3)):
+    for _ in replayed(forecaster, demand, most=everybody(3)):
         pass
     blocks = forecaster.widths.blocks.tolist()
     assert min(blocks) > 0
