@@ -16,7 +16,7 @@ import numpy as np
 
 from recommender.observation import Bools, Floats
 
-CHANGES_PER_DAY = 34.0
+CHANGES_PER_DAY = 33.0
 """That each series may have; some blocks in which a band is still too narrow come on top."""
 FIRST_BAND = 0.1
 NARROWEST, WIDEST = 0.005, 0.4
@@ -26,7 +26,7 @@ LEAST_CUT = 0.1
 """An amount is lowered by so much at least, or by twice the band."""
 WORTH_HOURS = 0.5
 """Hours of a saving of 100 % that a band of 1 waits for; all is in proportion."""
-LOWERED_WITH = 0.25
+LOWERED_WITH = 0.5
 """Share of the band that is left above the forecasts after a cut."""
 SMALLEST_CHANGE = 0.01
 """What is less does not count as a change."""

@@ -33,7 +33,7 @@ class Past:
     reach: Ints | None = None
     """[S] how many blocks count, at most; None: all that are held."""
     latest: Floats | None = None
-    """[S] mean use of the last ten minutes, where blocks are longer; None: of the newest block."""
+    """[S] mean use of the end of the newest block; None: of all of it."""
 
     @property
     def series(self) -> int:

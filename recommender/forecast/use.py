@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from recommender.usage.model import UsageModel
     from recommender.usage.rings import TimeRing
 
-LATEST_S = 600
-LATEST_BLOCKS = LATEST_S // BLOCK_S
+LATEST_OF_BLOCK_S, LATEST_OF_HOUR_S = 60, 600
+"""How a block of five minutes, and how an hour, has ended: more than its own figures say."""
 HALF_LIVES_S = (LIMITS_HALF_LIFE_S, REQUESTS_HALF_LIFE_S)
 
 
@@ -54,6 +54,12 @@ class ClosedMinutes:
         series = np.full(len(self.series), -1, np.int32)
         series[known] = slot[self.series[known]]
         return self._taken(series >= 0, series)
+
+    def means(self, series: int) -> Floats:
+        """Return the mean use of each of so many series, ``[S]``; NaN: it has no minute."""
+        count = np.bincount(self.series, minlength=series)
+        total = np.bincount(self.series, self.use, minlength=series)
+        return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
     def _taken(self, rows: Bools, series: NDArray[np.int32]) -> ClosedMinutes:
         return ClosedMinutes(series=series[rows], minute=self.minute[rows], use=self.use[rows])
@@ -87,8 +93,17 @@ class LimitsUse:
 
     def past(self, rows: Ints, block: int, reach: Ints) -> Past:
         """See ``Use``."""
-        blocks = self._store.blocks
-        return Past(top=blocks.top, mean=blocks.mean, block=block, columns=rows, reach=reach)
+        blocks, end = self._store.blocks, (block + 1) * BLOCK_S
+        first, last = ((end - ago_s) // MINUTE_S for ago_s in (LATEST_OF_BLOCK_S, 0))
+        minutes = _minutes(self._model, self._store.minute_mean, rows, first, last)
+        return Past(
+            top=blocks.top,
+            mean=blocks.mean,
+            block=block,
+            columns=rows,
+            reach=reach,
+            latest=minutes.means(len(rows)),
+        )
 
     def percentiles(self, rows: Ints) -> Floats:
         """See ``Use``."""
@@ -124,7 +139,8 @@ class RequestsUse:
             top.set(hour, np.fmax.reduce(means, axis=0))
             mean.set(hour, np.where(count, total / np.maximum(count, 1), np.nan))
         end = (block + 1) * BLOCKS_PER_HOUR
-        latest = average(ring.values[ring.held(end - LATEST_BLOCKS, end)][:, rows])
+        first = end - LATEST_OF_HOUR_S // BLOCK_S
+        latest = average(ring.values[ring.held(first, end)][:, rows])
         return Past(top=top, mean=mean, block=block, reach=reach, latest=latest)
 
     def percentiles(self, rows: Ints) -> Floats:

@@ -27,7 +27,12 @@ from recommender.forecast.past import Past, average, rings_of
 from recommender.forecast.risk import RiskControl
 from recommender.forecast.spending import EVENLY, LIMITS_MOST_FACTOR, REQUESTS_MOST_FACTOR
 from recommender.forecast.timing import Timing
-from recommender.forecast.use import HALF_LIVES_S, LATEST_S, percentiles_of
+from recommender.forecast.use import (
+    HALF_LIVES_S,
+    LATEST_OF_BLOCK_S,
+    LATEST_OF_HOUR_S,
+    percentiles_of,
+)
 from recommender.observation import Floats
 from recommender.usage.histograms import HistogramBank
 from recommender.usage.layout import LEARNED_SPAN, Layout
@@ -206,8 +211,10 @@ class Forecasting:
         self._block += 1
 
     def _latest(self, t: int, hist: Floats) -> Floats | None:
-        """Return the mean use of the last minutes; None where a block is no longer."""
-        columns = max(LATEST_S // int(self._panel["step_s"]), 1)
+        """Return the mean use of the end of the newest block; None where that is all of it."""
+        is_longer = self._timing.block_s > LATEST_OF_HOUR_S
+        latest_s = LATEST_OF_HOUR_S if is_longer else LATEST_OF_BLOCK_S
+        columns = max(latest_s // int(self._panel["step_s"]), 1)
         if columns >= self._hold:
             return None
         return average(self._demand(hist, t - columns, t))

@@ -33,6 +33,15 @@ def test_limits_see_the_highest_of_each_block_and_each_minute_of_each_worker():
     assert minutes_by_hand(use, 590, 595) == read(closed)
 
 
+def test_limits_see_how_the_newest_block_has_ended():
+    use = daily_minutes(1, 3)[:600]
+    use[599, 2] = np.nan
+    limits = LimitsUse(model_of(use, workload_row=[0, 0, 1]), 0)
+    past = limits.past(np.array([0, 1]), 119, np.full(2, FAR))
+    np.testing.assert_allclose(use[599, :2].mean(), past.latest_mean()[0], rtol=1e-6)
+    np.testing.assert_allclose(use[595:599, 2].mean(), past.latest_mean()[1], rtol=1e-6)
+
+
 def test_requests_see_hours_by_their_highest_mean_of_five_minutes():
     use = daily_minutes(1, 2)[:600]
     past = RequestsUse(model_of(use), 0).past(np.array([1]), 9, np.full(1, FAR))
