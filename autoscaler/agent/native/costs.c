@@ -7,7 +7,7 @@
 #define FORGOTTEN 1ull    /* key of a place that may be taken again */
 #define NEAR_NS 2000ull   /* above the lowest pair, and an eighth of it: noise ... */
 #define FAR_NS 100000ull  /* ... but not more than this */
-#define SHORTEST_RUN 16u
+#define SHORTEST_RUN 8u
 #define PROVEN 128u       /* a pair that shows it counts two; one that does not takes one off */
 #define MOST_LEFT (15.0 / 16) /* more shows nothing: pairs vary by as much themselves */
 #define MOST_SWITCHED (1.0 / 7) /* of a shared GPU: two switches in a slice; more is told as used */

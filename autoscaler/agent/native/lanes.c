@@ -14,6 +14,8 @@ static struct tf_lane *turned(struct tf_lane *lane, CUstream stream, enum tf_str
   if (lane->run != NULL) tf_span_free(lane->run);
   lane->run = NULL;
   lane->until_launches = 0;
+  lane->measured_from = 0;
+  lane->is_taught = false;
   __atomic_store_n(&lane->stream, stream, __ATOMIC_RELAXED);
   __atomic_store_n(&lane->form, form, __ATOMIC_RELAXED);
   return lane;

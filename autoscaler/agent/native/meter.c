@@ -4,10 +4,13 @@
 #define SOONEST_NS 50000ull        /* of a wait for completions */
 #define REFUND_NS 2000000ull       /* of a wait that a refund may shorten */
 #define PASSES 256u                /* launches in a row without a look at the clock */
-#define RARER 3u                   /* so many times, as spends_sample has it */
+#define RARER 6u                   /* so many times, as spends_sample has it */
 #define RUNS_TO_LEARN TF_COST_MEMORY /* from which the overhead of pairs is learned at first ... */
 #define LAUNCHES_TO_LEARN 512u     /* ... within a lane's first launches ... */
 #define LAUNCHES_OF_FIRST_RUNS 32u /* ... and these are short */
+#define LAUNCHES_OF_LESSON 8u      /* later on: of a run behind one in so many launches that were ... */
+#define LESSON_EVERY 8u            /* ... measured while the GPU was behind */
+#define PUT_OFF 12u /* launches, of a measurement of one that was held: until the GPU is behind again */
 
 uint64_t tf_meter_bytes(void) { return sizeof(struct tf_meter); }
 
@@ -24,18 +27,25 @@ void tf_meter_publish_to(struct tf_meter *meter, uint64_t *process_charged_ns) {
 
 static bool is_measured(const struct tf_cost *entry) { return tf_peek(&entry->estimate_ns) != 0; }
 
-/* The overhead of pairs is learned from undisturbed runs of short launches. */
-static bool learns_overhead(const struct tf_meter *meter, const struct tf_lane *lane,
-                            uint64_t cost_ns) {
-  return cost_ns <= TF_SHORT_COST_NS && lane->launches < LAUNCHES_TO_LEARN &&
-         __atomic_load_n(&meter->costs->runs, __ATOMIC_RELAXED) < RUNS_TO_LEARN;
+static uint32_t learned_runs(const struct tf_meter *meter) {
+  return __atomic_load_n(&meter->costs->runs, __ATOMIC_RELAXED);
+}
+
+/* The overhead of pairs is learned from undisturbed runs of short launches: how many are in one; 0: it
+ * is not learned now.  Pairs of the first launches of a process read more than those of later ones, and
+ * under a limit no run is undisturbed that is not short. */
+static uint64_t launches_to_learn(const struct tf_meter *meter, const struct tf_lane *lane,
+                                  uint64_t cost_ns) {
+  if (cost_ns > TF_SHORT_COST_NS) return 0;
+  if (lane->is_taught) return LAUNCHES_OF_LESSON;
+  const bool is_first = lane->launches < LAUNCHES_TO_LEARN && learned_runs(meter) < RUNS_TO_LEARN;
+  return is_first ? LAUNCHES_OF_FIRST_RUNS : 0;
 }
 
 static bool wants_single(const struct tf_meter *meter, const struct tf_lane *lane,
                          const struct tf_cost *entry, uint64_t cost_ns) {
-  if (cost_ns >= TF_SINGLE_NS) return true;
   if (!tf_cost_wants_sample(entry, lane->launches)) return false;
-  return !is_measured(entry) || !learns_overhead(meter, lane, cost_ns) ||
+  return !is_measured(entry) || launches_to_learn(meter, lane, cost_ns) == 0 ||
          __atomic_load_n(&entry->sampled, __ATOMIC_RELAXED) < TF_COST_FIRST_SAMPLES;
 }
 
@@ -44,9 +54,9 @@ static uint64_t end_of_run_ns(const struct tf_lane *lane) {
 }
 
 static bool is_full(const struct tf_meter *meter, const struct tf_lane *lane, uint64_t cost_ns) {
+  const uint64_t learned_from = launches_to_learn(meter, lane, cost_ns);
   return lane->charged_ns >= end_of_run_ns(lane) ||
-         (lane->launches - lane->run->launches >= LAUNCHES_OF_FIRST_RUNS &&
-          learns_overhead(meter, lane, cost_ns));
+         (learned_from != 0 && lane->launches - lane->run->launches >= learned_from);
 }
 
 static void count(struct tf_meter *meter, struct tf_lane *lane, uint64_t cost_ns) {
@@ -84,9 +94,11 @@ static void plan(struct tf_meter *meter, struct tf_lane *lane, uint64_t cost_ns)
   }
   lane->until_ns = tf_least(lane->until_ns, end_of_run_ns(lane));
   lane->until_launches = lane->launches + PASSES;
-  if (learns_overhead(meter, lane, cost_ns))
-    lane->until_launches =
-        tf_least(lane->until_launches, lane->run->launches + LAUNCHES_OF_FIRST_RUNS - 1);
+  const uint64_t learned_from = launches_to_learn(meter, lane, cost_ns);
+  if (learned_from != 0)
+    lane->until_launches = tf_least(lane->until_launches, lane->run->launches + learned_from - 1);
+  if (lane->measured_from != 0)
+    lane->until_launches = tf_least(lane->until_launches, lane->measured_from);
 }
 
 static bool claim_settling(struct tf_meter *meter) {
@@ -134,13 +146,21 @@ void tf_meter_begin(struct tf_meter *meter, struct tf_launch *launch, uint64_t k
   launch->single = NULL;
   launch->looked_ns = now_ns;
   launch->bounded_ns = 0;
+  launch->is_held = false;
   launch->due_ns = tf_lane_pay(meter, launch->lane, terms, launch->cost_ns);
   launch->turn = tf_law_charge(meter->gpu, terms, launch->due_ns, now_ns);
 }
 
-/* Until when the share holds a launch; 0: not. */
+/* Whether a measurement that was put off is due. */
+static bool is_due(const struct tf_lane *lane) {
+  return lane->measured_from != 0 && lane->launches >= lane->measured_from;
+}
+
+/* Until when the share holds a launch; 0: not.  What is measured while the GPU is behind goes with the
+ * piece that its lane has paid for. */
 static uint64_t held_by_share(struct tf_meter *meter, struct tf_launch *launch,
                               const struct tf_terms *terms, uint64_t now_ns) {
+  if (launch->due_ns == 0 && (launch->lane->is_taught || is_due(launch->lane))) return 0;
   const uint64_t free_at_ns = tf_law_free_at(meter->gpu, terms, &launch->turn, now_ns);
   if (now_ns > launch->looked_ns)
     __atomic_fetch_add(&meter->gpu->blocked_ns, now_ns - launch->looked_ns, __ATOMIC_RELAXED);
@@ -178,6 +198,7 @@ uint64_t tf_meter_wait(struct tf_meter *meter, struct tf_launch *launch,
                        const struct tf_terms *terms, uint64_t now_ns) {
   if (terms->share_q32 >= TF_ONE_Q32) return 0;
   const uint64_t until_ns = held_by_share(meter, launch, terms, now_ns);
+  launch->is_held |= until_ns != 0;
   if (until_ns != 0) return until_ns;
   if (launch->bounded_ns != 0) tf_meter_settle(meter, terms, now_ns);
   const uint64_t ended_ns = held_by_work(meter, launch, terms, now_ns);
@@ -189,19 +210,37 @@ static void close_run(struct tf_meter *meter, struct tf_lane *lane, uint64_t now
   struct tf_span *run = lane->run;
   lane->run = NULL;
   if (run == NULL) return;
+  lane->is_taught = false;
   if (run->launches != lane->launches)
-    tf_span_close(meter, run, now_ns);
+    (void)tf_span_close(meter, run, now_ns);
   else
     tf_span_free(run);
 }
 
+/* Put a measurement off, once, where the launch was held: on a GPU that has nothing to do, a pair reads
+ * the time of the host between its calls too, which is no small part of a short launch.  Not before a
+ * run has told the overhead of pairs: what empty ones tell is that of pairs on such a GPU. */
+static bool puts_off(const struct tf_meter *meter, struct tf_lane *lane,
+                     const struct tf_launch *launch) {
+  const bool is_put_off = launch->is_held && lane->measured_from == 0 &&
+                          launch->cost_ns <= TF_SHORT_COST_NS && is_measured(launch->entry) &&
+                          learned_runs(meter) != 0 && tf_affords_sample(lane);
+  lane->measured_from = is_put_off ? lane->launches + PUT_OFF : 0;
+  return is_put_off;
+}
+
+/* Whether a launch is to be measured by itself. */
+static bool is_single(struct tf_meter *meter, struct tf_lane *lane, struct tf_launch *launch) {
+  if (launch->cost_ns >= TF_SINGLE_NS) return true;
+  return (is_due(lane) || wants_single(meter, lane, launch->entry, launch->cost_ns)) &&
+         !puts_off(meter, lane, launch) && spends_sample(lane, launch);
+}
+
 void tf_meter_before(struct tf_meter *meter, struct tf_launch *launch, uint64_t now_ns) {
   struct tf_lane *lane = launch->lane;
-  struct tf_cost *entry = launch->entry;
   if (lane == &meter->overflow) return;
   if (lane->launches < lane->unmeasured) return;
-  if (wants_single(meter, lane, entry, launch->cost_ns) &&
-      (launch->cost_ns >= TF_SINGLE_NS || spends_sample(lane, launch))) {
+  if (is_single(meter, lane, launch)) {
     close_run(meter, lane, now_ns);
     tf_span_measure_empty(meter, lane, now_ns);
     launch->single = tf_span_open(meter, lane, TF_SPAN_SINGLE);
@@ -236,7 +275,10 @@ void tf_meter_after(struct tf_meter *meter, struct tf_launch *launch, const stru
     span->host_ns = now_ns - tf_least(launch->looked_ns, now_ns);
     span->entry = launch->entry;
     span->key = launch->key;
-    tf_span_close(meter, span, now_ns);
+    const bool is_behind = tf_span_close(meter, span, now_ns);
+    /* Without a limit there are undisturbed runs enough. */
+    if (is_behind && launch->turn.share_q32 < TF_ONE_Q32 && launch->cost_ns <= TF_SHORT_COST_NS)
+      lane->is_taught = lane->behind++ % LESSON_EVERY == 0;
   } else if (span != NULL && is_full(meter, lane, launch->cost_ns)) {
     close_run(meter, lane, now_ns);
   }

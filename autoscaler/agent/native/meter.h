@@ -41,6 +41,7 @@ struct tf_launch {
   uint64_t looked_ns;  /* until when its wait is accounted for as blocked */
   uint64_t filled_ns;  /* since when it waits for completions ... */
   uint64_t bounded_ns; /* ... and until when at most; 0: it does not */
+  bool is_held;        /* it has waited: the GPU may have had nothing to do meanwhile */
 };
 
 /* Count a launch that needs nothing but that: it is known, its lane has paid for it ahead, and it

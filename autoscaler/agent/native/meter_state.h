@@ -54,6 +54,8 @@ struct tf_lane {
   _Alignas(64) uint64_t thread; /* 0: free */
   CUstream stream;
   enum tf_stream_form form;
+  uint16_t behind; /* of its thread: measured launches that found the GPU behind */
+  bool is_taught;  /* of its thread: the run that is open, or the next one, is short, to learn from */
   /* Written by the thread alone, and never less. */
   uint64_t launches;
   uint64_t charged_ns;
@@ -63,6 +65,7 @@ struct tf_lane {
   uint64_t sampled_ns;     /* of what measuring may cost, spent; see spends_sample */
   uint64_t paid_ns;        /* until here the law has charged, never less than the lane has */
   uint64_t unmeasured;     /* until here no span is tried again, because there was none */
+  uint64_t measured_from;  /* a measurement was put off to here; 0: none was */
   struct tf_span *run;     /* open; or NULL */
   /* Of the settling thread. */
   uint64_t published_launches;
@@ -165,7 +168,8 @@ static inline void tf_lane_count(struct tf_lane *lane, uint64_t cost_ns) {
 
 /* spans.c: all by the lane's thread, right around its launch. */
 struct tf_span *tf_span_open(struct tf_meter *meter, struct tf_lane *lane, enum tf_span_kind kind);
-void tf_span_close(struct tf_meter *meter, struct tf_span *span, uint64_t now_ns);
+/* Returns whether the GPU was behind. */
+bool tf_span_close(struct tf_meter *meter, struct tf_span *span, uint64_t now_ns);
 void tf_span_free(struct tf_span *span);
 /* Measure once what a pair around nothing reads. */
 void tf_span_measure_empty(struct tf_meter *meter, struct tf_lane *lane, uint64_t now_ns);

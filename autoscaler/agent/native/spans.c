@@ -74,16 +74,17 @@ struct tf_span *tf_span_open(struct tf_meter *meter, struct tf_lane *lane,
   return NULL;
 }
 
-void tf_span_close(struct tf_meter *meter, struct tf_span *span, uint64_t now_ns) {
+bool tf_span_close(struct tf_meter *meter, struct tf_span *span, uint64_t now_ns) {
   const struct tf_driver *driver = meter->driver;
   if (span->epoch != __atomic_load_n(&meter->epoch, __ATOMIC_RELAXED)) {
     tf_span_free(span);
-    return;
+    return false;
   }
-  span->is_full = driver->event_query(driver->self, span->begin) == CUDA_ERROR_NOT_READY;
+  const bool is_full = driver->event_query(driver->self, span->begin) == CUDA_ERROR_NOT_READY;
+  span->is_full = is_full;
   if (!recorded(meter, &span->end, span->lane)) {
     tf_span_drop_events(meter, span);
-    return;
+    return false;
   }
   span->is_repriced = span->overhead_ns != tf_cost_overhead_ns(meter->costs);
   span->launches = span->lane->launches - span->launches;
@@ -94,10 +95,11 @@ void tf_span_close(struct tf_meter *meter, struct tf_span *span, uint64_t now_ns
   __atomic_fetch_add(&meter->outstanding_ns, span->held_ns, __ATOMIC_RELAXED);
   __atomic_fetch_add(&meter->pending, 1, __ATOMIC_RELAXED);
   __atomic_store_n(&span->state, TF_SPAN_PENDING, __ATOMIC_RELEASE);
+  return is_full;
 }
 
 void tf_span_measure_empty(struct tf_meter *meter, struct tf_lane *lane, uint64_t now_ns) {
   if (__atomic_exchange_n(&meter->has_asked_empty, 1, __ATOMIC_RELAXED) != 0) return;
   struct tf_span *span = tf_span_open(meter, lane, TF_SPAN_EMPTY);
-  if (span != NULL) tf_span_close(meter, span, now_ns);
+  if (span != NULL) (void)tf_span_close(meter, span, now_ns);
 }

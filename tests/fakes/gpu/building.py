@@ -14,7 +14,9 @@ MODEL = tuple(NATIVE / f"{name}.c" for name in ("device_model", "device_time", "
 """The pure part: a card in any time."""
 CARD = (*MODEL, NATIVE / "card.c")
 
-Program = Literal["load", "memory", "graph", "threads", "forking", "dependent", "endless"]
+Program = Literal[
+    "load", "memory", "graph", "threads", "forking", "dependent", "endless", "alternating"
+]
 Route = Literal["dlsym", "linked", "proc_address"]
 """How a program finds its driver functions."""
 _ROUTE_FLAGS = {"dlsym": (), "linked": ("-DROUTE_LINKED",), "proc_address": ("-DROUTE_ASKED",)}

@@ -137,6 +137,7 @@ class Launch(ctypes.Structure):
         ("looked_ns", _U64),
         ("filled_ns", _U64),
         ("bounded_ns", _U64),
+        ("is_held", ctypes.c_bool),
     ]
 
 

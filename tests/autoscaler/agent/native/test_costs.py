@@ -279,7 +279,7 @@ def test_a_short_kernel_that_takes_longer_from_now_on_is_priced_so():
     assert cost_ns(costs) == pytest.approx(10 * MS, rel=0.01)
 
 
-@given(st.integers(2 * US, 60 * US), st.integers(0, 3_500), st.integers(16, 400))
+@given(st.integers(2 * US, 60 * US), st.integers(0, 3_500), st.integers(8, 400))
 def test_runs_of_launches_tell_what_pairs_read_too_much(kernel_ns, overhead_ns, launches):
     costs = new_costs()
     library().tf_cost_learn_empty(costs, overhead_ns * 2 // 5)
@@ -296,7 +296,7 @@ def test_runs_of_launches_tell_what_pairs_read_too_much(kernel_ns, overhead_ns, 
 @pytest.mark.parametrize(
     ("launches", "pairs_ns", "elapsed_ns"),
     [
-        (15, 15 * 10 * US, 15 * 7 * US),
+        (7, 7 * 10 * US, 7 * 7 * US),
         (20, 20 * 200 * US, 20 * 197 * US),
         (20, 20 * 10 * US, 20 * 10 * US + SLICE_NS),
     ],

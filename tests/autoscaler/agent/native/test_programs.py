@@ -44,6 +44,22 @@ def test_every_launch_is_counted_by_every_way_to_the_driver(tmp_path, route, sha
     assert cards.cards[0].card_ledger().all.kernels == counted.launches
 
 
+def test_half_of_alternating_launches_go_past_the_limiter(tmp_path):
+    cards, pod = scene(tmp_path, 1.0)
+    (told,) = run_program(
+        "alternating",
+        cards,
+        *("--block", 128, "--seconds", 0.05),
+        environment={"TF_ROOT": str(pod.root)},
+        preload=limiter(),
+    )
+    # Before the blocks that are told of, eight of each kind are launched.
+    through = sum(is_through for is_through, _ in told["blocks"])
+    assert through == len(told["blocks"]) / 2
+    assert pod.read_use().gpu[0].launches == (8 + through) * 128
+    assert cards.cards[0].card_ledger().all.kernels == (16 + 2 * through) * 128
+
+
 @pytest.mark.parametrize("route", ROUTES)
 def test_a_held_program_waits_and_its_wait_is_told(tmp_path, route):
     cards, pod = scene(tmp_path, 0.1)
