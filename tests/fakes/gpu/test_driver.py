@@ -54,6 +54,23 @@ class TestKernels:
         assert last["launches"] == ledger.kernels
         assert 10_000 * last["launches"] == ledger.kernel_ns
 
+    @pytest.mark.parametrize("kernels_ns", [(20_000,), (20_000, 50_000, 230_000)])
+    def test_behind_a_lead_are_told_to_take_what_they_take(
+        self, cards: FakeCards, kernels_ns: tuple[int, ...]
+    ) -> None:
+        lengths = ",".join(map(str, kernels_ns))
+        with RunningProgram("load", cards, "--kernel-ns", lengths, "--report-ms", 10) as load:
+            assert load.answer()["tells_busy"]
+            load.tell("duty 0.5 led")
+            until(lambda: load.answer()["busy_ns"] > 0, what="batches have ended")
+            first, last = load.answer(), load.answer()
+            while last["ended"] < first["ended"] + 500:
+                last = load.answer()
+        busy_ns = last["busy_ns"] - first["busy_ns"]
+        mean_ns = sum(kernels_ns) / len(kernels_ns)
+        # The fake card has a gap before each kernel.
+        assert mean_ns <= busy_ns / (last["ended"] - first["ended"]) < mean_ns + 2_000
+
     def test_of_two_processes_take_turns(self, cards: FakeCards) -> None:
         card = cards.cards[0]
         with RunningProgram("load", cards) as one, RunningProgram("load", cards) as other:

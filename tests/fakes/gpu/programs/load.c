@@ -6,9 +6,11 @@
  *   --seconds S (0: until told)   --report-ms N (100)   --depth N (64, launches under way)
  *   --turns-per-us N (measured where it is 0; 1000 on the fake driver)
  *
- * Commands on stdin, one a line: "duty RATIO", "kernel N[,N...]", "pause", "go", "stop"; its end
- * is "stop" unless --seconds is given. One JSON object a line is printed: at the start {"ready":
- * pid}, then {"at_ns", "launches", "ended"} so far.
+ * Commands on stdin, one a line: "duty RATIO", "duty RATIO led" (one stream alone: in batches, each
+ * behind a kernel that lasts while the batch is launched), "kernel N[,N...]", "pause", "go", "stop";
+ * its end is "stop" unless --seconds is given. One JSON object a line is printed: at the start
+ * {"ready": pid, "tells_busy": whether there is one stream}, then {"at_ns", "launches", "ended"} so
+ * far, and while it is led "busy_ns": how long what has ended had the card, by events around batches.
  */
 #include "driver.h"
 
@@ -18,9 +20,11 @@
 #define MOST_STREAMS 16
 #define MOST_KERNELS 16
 #define LONGEST_LAG_NS 1000000000u
+#define LEAST_LEAD_NS 200000u
+#define LEAD_OF_LAUNCHES 2u
 
 static uint64_t kernels_ns[MOST_KERNELS];
-static volatile int kernel_count, is_paused, is_stopped, ends_with_input;
+static volatile int kernel_count, is_paused, is_stopped, ends_with_input, is_led;
 static int has_one_shape;
 static volatile double duty;
 
@@ -37,8 +41,11 @@ static void set_kernels(const char *text) {
 static void *read_commands(void *nothing) {
   char line[256];
   while (fgets(line, sizeof line, stdin) != NULL) {
-    if (strncmp(line, "duty ", 5) == 0) duty = strtod(line + 5, NULL);
-    else if (strncmp(line, "kernel ", 7) == 0) set_kernels(line + 7);
+    if (strncmp(line, "duty ", 5) == 0) {
+      duty = strtod(line + 5, NULL);
+      is_led = strstr(line, " led") != NULL;
+    }
+    if (strncmp(line, "kernel ", 7) == 0) set_kernels(line + 7);
     else if (strncmp(line, "pause", 5) == 0) is_paused = 1;
     else if (strncmp(line, "go", 2) == 0) is_paused = 0;
     else if (strncmp(line, "stop", 4) == 0) is_stopped = 1;
@@ -53,6 +60,8 @@ struct lane {
   uint64_t launches, ended;
   uint64_t marked[2]; /* launches before each event; 0: not recorded */
   int next;
+  Handle batch[2]; /* around what is led */
+  uint64_t lead_ns, busy_ns;
 };
 
 static void wait_for_oldest(struct lane *lane) {
@@ -74,13 +83,15 @@ static void launch(const struct place *place, struct lane *lane, uint64_t ns, un
 }
 
 static void report(const struct lane *lanes, int count) {
-  uint64_t launches = 0, ended = 0;
+  uint64_t launches = 0, ended = 0, busy_ns = 0;
   for (int i = 0; i < count; i++) {
     launches += lanes[i].launches;
     ended += lanes[i].ended;
+    busy_ns += lanes[i].busy_ns;
   }
-  printf("{\"at_ns\": %llu, \"launches\": %llu, \"ended\": %llu}\n", (unsigned long long)now_ns(),
-         (unsigned long long)launches, (unsigned long long)ended);
+  printf("{\"at_ns\": %llu, \"launches\": %llu, \"ended\": %llu, \"busy_ns\": %llu}\n",
+         (unsigned long long)now_ns(), (unsigned long long)launches, (unsigned long long)ended,
+         (unsigned long long)busy_ns);
 }
 
 /* The time of the next launch for the duty that is wanted; a long lag is not made up for. */
@@ -89,6 +100,37 @@ static uint64_t paced(uint64_t due_ns, uint64_t kernel_ns) {
   if (duty >= 1 || due_ns + LONGEST_LAG_NS < now) return now;
   sleep_until(due_ns);
   return due_ns + (uint64_t)((double)kernel_ns / duty);
+}
+
+/* One batch, waited for: how long the card took for it, without what its launches took. */
+static void lead(const struct place *place, struct lane *lane, uint64_t count) {
+  float elapsed_ms = 0;
+  MUST(launch_ns(place, lane->lead_ns, lane->stream));
+  const uint64_t began_ns = now_ns();
+  MUST(cuEventRecord(lane->batch[0], lane->stream));
+  for (uint64_t i = 0; i < count; i++) {
+    const unsigned number = (unsigned)(i % (uint64_t)kernel_count);
+    MUST(launch_blocks(place, turns_of_ns(kernels_ns[number]), has_one_shape ? 1 : number + 1,
+                       lane->stream));
+  }
+  MUST(cuEventRecord(lane->batch[1], lane->stream));
+  const uint64_t launched_ns = now_ns() - began_ns;
+  MUST(cuEventSynchronize(lane->batch[1]));
+  MUST(cuEventElapsedTime(&elapsed_ms, lane->batch[0], lane->batch[1]));
+  /* Where the lead ended before the last launch, the card may have waited: nothing is told of that. */
+  if (launched_ns <= lane->lead_ns) {
+    lane->busy_ns += (uint64_t)((double)elapsed_ms * 1e6);
+    lane->launches += count;
+    lane->ended = lane->launches;
+  }
+  lane->lead_ns = LEAD_OF_LAUNCHES * launched_ns > LEAST_LEAD_NS ? LEAD_OF_LAUNCHES * launched_ns
+                                                                 : LEAST_LEAD_NS;
+}
+
+static uint64_t batch_ns(uint64_t count) {
+  uint64_t all_ns = 0;
+  for (uint64_t i = 0; i < count; i++) all_ns += kernels_ns[i % (uint64_t)kernel_count];
+  return all_ns;
 }
 
 static void run(const struct place *place, struct lane *lanes, int count, uint64_t until_ns,
@@ -101,6 +143,12 @@ static void run(const struct place *place, struct lane *lanes, int count, uint64
     }
     if (is_paused) {
       sleep_until(now_ns() + 1000000);
+      continue;
+    }
+    if (is_led && count == 1) {
+      const uint64_t kinds = (uint64_t)kernel_count, batch = (half + kinds - 1) / kinds * kinds;
+      due_ns = paced(due_ns, batch_ns(batch));
+      lead(place, &lanes[0], batch);
       continue;
     }
     const unsigned number = (unsigned)(turn % (uint64_t)kernel_count);
@@ -129,11 +177,15 @@ int main(int count, char **words) {
     MUST(cuStreamCreate(&lanes[i].stream, 1));
     MUST(cuEventCreate(&lanes[i].event[0], 2));
     MUST(cuEventCreate(&lanes[i].event[1], 2));
+    MUST(cuEventCreate(&lanes[i].batch[0], 0));
+    MUST(cuEventCreate(&lanes[i].batch[1], 0));
+    lanes[i].lead_ns = LEAST_LEAD_NS;
   }
   calibrate(&place, lanes[0].stream);
   pthread_t reader;
   pthread_create(&reader, NULL, read_commands, NULL);
-  printf("{\"ready\": %d, \"turns_per_us\": %.3f}\n", (int)getpid(), turns_per_us);
+  printf("{\"ready\": %d, \"turns_per_us\": %.3f, \"tells_busy\": %s}\n", (int)getpid(),
+         turns_per_us, streams == 1 ? "true" : "false");
   uint64_t until_ns = seconds > 0 ? now_ns() + (uint64_t)(seconds * 1e9) : UINT64_MAX;
   run(&place, lanes, streams, until_ns,
       (uint64_t)(number(count, words, "report-ms", 100) * 1e6), half);
