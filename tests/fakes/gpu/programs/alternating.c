@@ -3,9 +3,10 @@
  *   --kernel-ns N (1000)   --seconds S (1)   --block N (1024, launches)   --depth N (256, under way)
  *   --turns-per-us N (measured where it is 0; 1000 on the fake driver)
  *
- * One JSON object is printed: {"block", "blocks": [[1 through or 0 past, ns], ...]}. A host does not launch equally fast for a tenth of a
- * second; two blocks that follow one another are launched by the same process on the same core some
- * milliseconds apart. Blocks take turns as 1 0 0 1 0 1 1 0, so that what changes steadily cancels out.
+ * One JSON object is printed: {"block", "blocks": [[1 through or 0 past, ns], ...]}. A host launches
+ * faster or slower from one tenth of a second to the next; blocks that follow one another are launched
+ * by the same thread some milliseconds apart. They take turns as 1 0 0 1 0 1 1 0, so that what changes
+ * steadily cancels out.
  */
 #include "driver.h"
 
