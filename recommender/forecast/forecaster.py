@@ -134,7 +134,7 @@ class Forecaster:
         *,
         allowed: Bools | None = None,
         named: Floats | None = None,
-        most: Floats | None = None,
+        most: float = EVENLY,
     ) -> Forecast:
         """Take the newest block and return the quantiles at ``level`` ``[S]`` of what comes.
 
@@ -142,12 +142,11 @@ class Forecaster:
         forecast made ``timing.lead`` blocks ago; None for as long as there was none.
         ``allowed`` are the experts that count, ``[E, S]`` in the order of ``EXPERTS``; ``named`` is
         what a model that was fitted elsewhere expects, ``[S]``; ``most`` is the most that the risk
-        of a block may be multiplied by, ``[S]``: above 1 it is spent where forecasts are wide, and
-        ``level`` holds in the mean of the blocks.
+        of a block may be multiplied by: above 1 it is spent where forecasts are wide, and ``level``
+        holds in the mean of the blocks.
         """
         allowed = allowed_by_default(past.series) if allowed is None else allowed
         named = np.full(past.series, np.nan) if named is None else named
-        most = np.full(past.series, EVENLY) if most is None else most
         if outcome is not None:
             made = self.made.popleft()
             self._learn(made, outcome)
@@ -180,21 +179,20 @@ class Forecaster:
         expectation: Expectation,
         level: Floats,
         allowed: Bools,
-        most: Floats,
+        most: float,
     ) -> Forecast:
         """Return the quantiles at ``level``, and keep in mind what was said."""
         costs = self.losses.costs()
         gate = self.gates.state(past, self.standing.seen, self.losses.windows)
-        spends = most > EVENLY
-        if spends.any():
+        if most > EVENLY:
             levels = (level, wide_level(level))
             high, low = (
                 _mixed(uppers, costs, _counting(uppers, allowed))
                 for uppers in self._uppers(expectation, levels, past.day)
             )
             # who is no better at the amount still knows better how sure it is
-            width = np.where(spends, high - low, np.nan)
-            level = spent_level(level, self.widths.take(width, expectation.scale, most, past.day))
+            factor = self.widths.take(high - low, expectation.scale, most, past.day)
+            level = spent_level(level, factor)
         [uppers] = self._uppers(expectation, (level,), past.day)
         answer = self._together(uppers, costs, allowed, gate)
         self.made.append(

@@ -54,7 +54,7 @@ class Widths:
         """Return the widths of series of which nothing was forecast."""
         return cls(np.zeros(series), np.zeros(series))
 
-    def take(self, width: Floats, scale: Floats, most: Floats, day: int) -> Floats:
+    def take(self, width: Floats, scale: Floats, most: float, day: int) -> Floats:
         """Take the widths of one block, ``[S]``, and return the factors on its risk, ``[S]``.
 
         ``width`` and the level of each series, ``scale``, are in the unit of the resource; where

@@ -23,7 +23,6 @@ from recommender.forecast.past import DAYS_KEPT, Past
 from recommender.forecast.realised import Realised
 from recommender.forecast.risk import RiskControl
 from recommender.forecast.series import append, keep
-from recommender.forecast.spending import EVENLY
 from recommender.forecast.timing import Timing
 from recommender.forecast.use import ClosedMinutes
 from recommender.policy.table import MODEL_NAMES
@@ -120,7 +119,7 @@ class Stream:
             self._outcome(until_s),
             allowed=self._allowed(asked.allowed, named),
             named=named,
-            most=np.where(asked.predicts, self.judging.most_factor, EVENLY),
+            most=self.judging.most_factor,
         )
         gate = np.where(asked.predicts, forecast.gate, int(Gate.HISTOGRAM))
         # of the histogram by name there is nothing but the histograms

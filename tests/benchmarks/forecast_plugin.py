@@ -148,8 +148,7 @@ class Forecasting:
         left_out = np.isin(EXPERTS, self.without)
         self._forecaster.allowed[left_out] = False
         if "spending" not in self.without and not any(RISK_BELOW <= each < 1.0 for each in knobs):
-            most = MOST_FACTOR.get(self._panel["task"], EVENLY)
-            self._forecaster.most = np.full(self._series, most)
+            self._forecaster.most = MOST_FACTOR.get(self._panel["task"], EVENLY)
         for value in knobs:
             self._knobs.append(
                 _Knob(

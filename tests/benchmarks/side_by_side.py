@@ -45,8 +45,8 @@ class SideBySide(Forecaster):
         super().__init__(series, timing)
         self.allowed: Bools = allowed_by_default(series)
         """Experts that count, ``[E, S]``."""
-        self.most = np.full(series, EVENLY)
-        """The most that the risk of a block is multiplied by, ``[S]``, as ``advance`` takes it."""
+        self.most = EVENLY
+        """The most that the risk of a block is multiplied by, as ``advance`` takes it."""
         self._questions = [
             _Question(Losses.empty(len(EXPERTS), series), Gates.empty(series), Widths.empty(series))
             for _ in range(questions)

@@ -11,6 +11,7 @@ from recommender.forecast.experts.histogram import DAY_LEVELS, HOUR_LEVELS
 from recommender.forecast.forecaster import Forecast, Forecaster
 from recommender.forecast.outcome import outcome_of
 from recommender.forecast.past import Past, rings_of
+from recommender.forecast.spending import EVENLY
 from recommender.forecast.timing import Timing
 from recommender.observation import Floats
 
@@ -51,7 +52,7 @@ def growing(demand: Floats, block_s: int = HOURLY.block_s) -> Iterator[Past]:
 
 
 def replayed(
-    forecaster: Forecaster, demand: Floats, level: float = 0.9, most: Floats | None = None
+    forecaster: Forecaster, demand: Floats, level: float = 0.9, most: float = EVENLY
 ) -> Iterator[Forecast]:
     """Yield the forecast made after each block; nothing is seen early."""
     lead, levels = forecaster.timing.lead, np.full(demand.shape[1], level)

@@ -31,8 +31,8 @@ factors = st.floats(LEAST_FACTOR, MOST)
 
 def taken(widths):
     """Return the factors on the risk of one series, ``[T]``, and what it has learned."""
-    learned, most = Widths.empty(1), np.full(1, MOST)
-    return np.array([learned.take(np.array([w]), SCALE, most, DAY)[0] for w in widths]), learned
+    learned = Widths.empty(1)
+    return np.array([learned.take(np.array([w]), SCALE, MOST, DAY)[0] for w in widths]), learned
 
 
 @given(seed=st.integers(0, 99), spread=st.floats(0, 1))
@@ -120,13 +120,9 @@ def shown(demand, *, most):
     return tuple(np.array(each) for each in zip(*columns, strict=True))
 
 
-def everybody(series):
-    return np.full(series, MOST)
-
-
 def test_forecasts_that_count_spend_the_risk_where_they_are_wide():
     demand = uneven(14, 6)
-    _, asked, gates = shown(demand, most=everybody(6))
+    _, asked, gates = shown(demand, most=MOST)
     is_open = gates == Gate.OPEN
     assert is_open[-96:].mean() > 0.9
     wild = is_open & is_wild(14)[:, None]
@@ -136,7 +132,7 @@ def test_forecasts_that_count_spend_the_risk_where_they_are_wide():
 
 def test_as_many_minutes_lie_below_as_at_an_even_risk():
     demand = uneven(21, 8)
-    spent, even = (shown(demand, most=each)[0] for each in (everybody(8), None))
+    spent, even = (shown(demand, most=each)[0] for each in (MOST, EVENLY))
     covered = [(demand[193:] <= each[192:-1]).mean() for each in (spent, even)]
     assert (spent[193:] != even[193:]).mean() > 0.9
     assert covered[0] == pytest.approx(covered[1], abs=0.01)
@@ -144,18 +140,11 @@ def test_as_many_minutes_lie_below_as_at_an_even_risk():
 
 def test_a_risk_is_spent_by_width_where_only_what_was_measured_counts():
     demand = np.concatenate([uneven(10, 3), noisy(10, 3)], axis=1)
-    _, asked, gates = shown(demand, most=everybody(6))
+    _, asked, gates = shown(demand, most=MOST)
     assert (asked[:DAY] == LEVEL).all()
     is_closed = gates[DAY + 3 :] != Gate.OPEN
     assert 0.3 < is_closed.mean() < 0.9
     assert (asked[DAY + 3 :][is_closed] != LEVEL).mean() > 0.9
-
-
-def test_a_series_that_is_not_to_spend_by_width_has_an_even_risk():
-    most = np.array([MOST, EVENLY, MOST])
-    _, asked, gates = shown(uneven(10, 3), most=most)
-    assert (gates[-24:] == Gate.OPEN).any(axis=0).all()
-    assert (asked != LEVEL).any(axis=0).tolist() == (most > EVENLY).tolist()
 
 
 class _Counted(ErrorSketches):
@@ -179,7 +168,7 @@ def test_an_even_risk_costs_nothing():
 
 def test_the_unit_of_demand_changes_nothing():
     demand = uneven(9, 3)
-    own, other = (shown(d, most=everybody(3)) for d in (demand, UNIT * demand))
+    own, other = (shown(d, most=MOST) for d in (demand, UNIT * demand))
     np.testing.assert_array_equal(UNIT * own[0], other[0])
     np.testing.assert_array_equal(own[1], other[1])
     assert (own[1] != LEVEL).any()
@@ -187,7 +176,7 @@ def test_the_unit_of_demand_changes_nothing():
 
 def test_the_order_of_series_changes_nothing():
     demand, order = np.concatenate([uneven(9, 3), daily(9, 2)], axis=1), [2, 0, 4, 1, 3]
-    ordered, shuffled = (shown(d, most=everybody(5)) for d in (demand, demand[:, order]))
+    ordered, shuffled = (shown(d, most=MOST) for d in (demand, demand[:, order]))
     for one, other in zip(ordered, shuffled, strict=True):
         np.testing.assert_array_equal(one[:, order], other)
     assert (ordered[1] != LEVEL).any()
@@ -196,7 +185,7 @@ def test_the_order_of_series_changes_nothing():
 def test_what_was_learned_of_widths_stays_with_its_series():
     demand = uneven(8, 3)
     forecaster = Forecaster(3, HOURLY)
-    for _ in replayed(forecaster, demand, most=everybody(3)):
+    for _ in replayed(forecaster, demand, most=MOST):
         pass
     blocks = forecaster.widths.blocks.tolist()
     assert min(blocks) > 0
