@@ -210,11 +210,14 @@ class Forecasting:
         self._block += 1
 
     def _latest(self, t: int, hist: Floats) -> Floats | None:
-        """Return the mean use of the end of the newest block; None where that is all of it."""
+        """Return the mean use of the end of the newest block, as the layers are told it.
+
+        None where that is all of the block, and for replicas.
+        """
         is_longer = self._timing.block_s > LATEST_OF_HOUR_S
         latest_s = LATEST_OF_HOUR_S if is_longer else LATEST_OF_BLOCK_S
         columns = max(latest_s // int(self._panel["step_s"]), 1)
-        if columns >= self._hold:
+        if columns >= self._hold or self._is_of_replicas:
             return None
         return average(self._demand(hist, t - columns, t))
 
