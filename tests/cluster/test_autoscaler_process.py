@@ -47,6 +47,14 @@ def leading(autoscaler):
     return autoscaler
 
 
+def warmed(autoscaler):
+    """Wait until it has read the history: a leader says nothing of that before its first tick."""
+    leading(autoscaler)
+    until(lambda: autoscaler.metric("ticks_total") > 0, what="it ticks")
+    until(lambda: autoscaler.metric("warming") == 0, what="the history was read")
+    return autoscaler
+
+
 def ended(autoscaler):
     autoscaler.process.ask_to_end()
     until(lambda: not autoscaler.process.is_running, what="it has ended", deadline_s=GRACE_S)
@@ -84,10 +92,9 @@ def test_it_leads_ticks_and_is_forbidden_nothing(start):
 @pytest.mark.usefixtures("controller_process")
 def test_the_gate_opens_once_webhook_and_metrics_are_healthy(start, installation):
     until(lambda: is_asked(installation.plane), what="the API server asks the webhook")
-    autoscaler = leading(start())
+    autoscaler = warmed(start())
 
     until(lambda: autoscaler.metric("health_gate_open") == 2, what="both parts are healthy")
-    until(lambda: autoscaler.metric("warming") == 0, what="the history was read")
 
     assert autoscaler.metric("job_runs_total", job="health", outcome="failed") == 0
 
@@ -154,8 +161,7 @@ def test_without_addresses_a_standby_says_who_decides(start, installation):
 
 
 def test_at_the_end_the_state_is_kept_and_the_lease_given_up(start, installation):
-    autoscaler = leading(start())
-    until(lambda: autoscaler.metric("warming") == 0, what="the history was read")
+    autoscaler = warmed(start())
 
     ended(autoscaler)
 
@@ -165,8 +171,7 @@ def test_at_the_end_the_state_is_kept_and_the_lease_given_up(start, installation
 
 
 def test_one_that_starts_again_goes_on_from_its_state(start):
-    first = leading(start())
-    until(lambda: first.metric("warming") == 0, what="the history was read")
+    first = warmed(start())
     ended(first)
 
     second = leading(start(f"--state-file={first.state_file}"))
