@@ -143,7 +143,7 @@ class Forecaster:
         ``allowed`` are the experts that count, ``[E, S]`` in the order of ``EXPERTS``; ``named`` is
         what a model that was fitted elsewhere expects, ``[S]``; ``most`` is the most that the risk
         of a block may be multiplied by: above 1 it is spent where forecasts are wide, and ``level``
-        holds in the mean of the blocks.
+        holds in the mean of the blocks, or a higher one.
         """
         allowed = allowed_by_default(past.series) if allowed is None else allowed
         named = np.full(past.series, np.nan) if named is None else named

@@ -5,7 +5,8 @@ is least where the density of demand at the amount is the same in every block: e
 the block of the lower density would lower its amount by more than it raises that of the other one.
 Tails that are alike in shape have the same density where each has a risk in proportion to its
 width.  So the risk of a block follows the width of its forecast, in relation to the usual one of
-the series in the last weeks; the mean over its blocks stays what was asked for.
+the series in the last weeks; the mean over its blocks stays what was asked for, or is less where
+many factors are held to the most: what a promise lacks then, its steering asks for.
 """
 
 from __future__ import annotations
