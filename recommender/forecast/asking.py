@@ -13,6 +13,7 @@ import numpy as np
 
 from recommender.decision import Layer
 from recommender.forecast.asked import Asked, StreamKey
+from recommender.forecast.experts.boosting import BOOSTING
 from recommender.forecast.experts.histogram import HISTOGRAMS
 from recommender.forecast.forecaster import EXPERTS, allowed_by_default
 from recommender.forecast.models import ModelName
@@ -41,7 +42,7 @@ EXPERTS_OF = {
     ModelName.SEASONAL: ("seasonal",),
     ModelName.HOLT_WINTERS: ("holt-winters",),
     ModelName.RIDGE: ("ridge",),
-    ModelName.GBM: ("boosting-low", "boosting-high"),
+    ModelName.GBM: BOOSTING,
 }
 """Models by name to the experts that count; the others leave the choice to the scores."""
 

@@ -75,7 +75,7 @@ def train_due(forecasts: Trainable, times: TrainingTimes, now_s: int) -> None:
 
 def train_table(table: TrainingTable) -> FleetModel | None:
     """Return a model of a table; None where too few of its rows have an outcome."""
-    return train(table.features, table.outcome)
+    return train(table.features, table.outcome, table.lesson)
 
 
 def load() -> None:

@@ -12,6 +12,7 @@ from collections import deque
 import numpy as np
 
 from recommender.forecast.features import Matrix
+from recommender.forecast.lesson import Lesson
 from recommender.forecast.shuffled import shuffled
 from recommender.observation import Floats
 
@@ -25,18 +26,19 @@ TOLD_APART_BY = 8
 class Examples:
     """The rows of the last 14 days."""
 
-    def __init__(self, day: int) -> None:
-        """``day`` is blocks of a day."""
+    def __init__(self, day: int, lesson: Lesson) -> None:
+        """``day`` is blocks of a day; ``lesson`` says what is taught of each."""
+        self.lesson = lesson
         self.blocks: deque[tuple[Matrix, Floats]] = deque(maxlen=DAYS * day)
-        """Rows and what came, of each block, oldest first."""
+        """Rows and what is taught of them, of each block, oldest first."""
         self.block = 0
         self.rows_per_block = ROWS_PER_BLOCK
         """Halved whenever there are too many."""
 
     def add(self, features: Matrix, outcome: Floats) -> None:
-        """Take some rows of one block: ``[S, F]``, and shares of each series' level ``[S]``."""
-        known = np.flatnonzero(~np.isnan(outcome))
-        row = np.concatenate([outcome[known, None], features[known, :TOLD_APART_BY]], axis=1)
+        """Take some rows of one block: ``[S, F]``, and shares of each series' level ``[S, K]``."""
+        known = np.flatnonzero(~np.isnan(outcome).any(axis=1))
+        row = np.concatenate([outcome[known], features[known, :TOLD_APART_BY]], axis=1)
         self.block += 1
         known = known[np.argsort(shuffled(row, self.block), kind="stable")]
         known = known[: self.rows_per_block]
@@ -57,10 +59,15 @@ class Examples:
         """Number of rows."""
         return sum(len(outcome) for _, outcome in self.blocks)
 
+    @property
+    def outcomes(self) -> int:
+        """Number of outcomes of all rows."""
+        return sum(outcome.size for _, outcome in self.blocks)
+
     def table(self) -> tuple[Matrix, Floats]:
-        """Return all rows, ``[N, F]`` and ``[N]``; oldest first."""
+        """Return all rows, ``[N, F]`` and ``[N, K]``; oldest first."""
         if not self.blocks:
-            return np.empty((0, 0), np.float32), np.empty(0)
+            return np.empty((0, 0), np.float32), np.empty((0, len(self.lesson.weights)))
         return (
             np.concatenate([features for features, _ in self.blocks]),
             np.concatenate([outcome for _, outcome in self.blocks]),

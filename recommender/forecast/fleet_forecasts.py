@@ -161,8 +161,8 @@ class FleetForecasts:
         return evidence_of(self.streams, rows, len(self._model.stores))
 
     def training_rows(self) -> dict[StreamKey, int]:
-        """Return how many rows each stream has to train its model on."""
-        return {key: stream.forecaster.examples.rows for key, stream in self.streams.items()}
+        """Return how many outcomes each stream has to train its model on."""
+        return {key: stream.forecaster.examples.outcomes for key, stream in self.streams.items()}
 
     def training_tables(self, keys: Collection[StreamKey]) -> dict[StreamKey, TrainingTable]:
         """Return what the models of some streams would be trained on now: copies."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recommender.forecast.features import Matrix
+from recommender.forecast.lesson import Lesson
 from recommender.forecast.trees import Trees, trees_of
 from recommender.observation import Floats
 
@@ -22,25 +23,23 @@ if TYPE_CHECKING:
     from sklearn.ensemble import HistGradientBoostingRegressor
     from threadpoolctl import ThreadpoolController
 
-LEVELS = (0.9, 0.96, 0.985)
 TREES = 100
 LEAVES = 15
 LEARNING_RATE = 0.1
 BINS = 64
-LEAST_LEAF_ROWS = 50
 LEAST_ROWS = 500
 LARGEST_SHARE = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetModel:
-    """Trees of each quantile of ``LEVELS``, one after the other."""
+    """Trees of each quantile of its lesson, one after the other."""
 
     trees: Trees
     base: Floats
     """[levels] what trees add to."""
     rows: int
-    """That it was trained on."""
+    """That it was trained on: each outcome of a block is one."""
 
     def quantiles(self, features: Matrix) -> Floats:
         """Return shares of each series' level, ``[levels, S]``, rising with the level."""
@@ -68,17 +67,18 @@ def _threads() -> ThreadpoolController:
     return ThreadpoolController()
 
 
-def train(features: Matrix, outcome: Floats) -> FleetModel | None:
-    """Return a model of ``outcome`` (shares, ``[N]``) by ``features`` ``[N, F]``.
+def train(features: Matrix, outcome: Floats, lesson: Lesson) -> FleetModel | None:
+    """Return a model of ``outcome`` (shares, ``[N, K]``) by ``features`` ``[N, F]``.
 
     None: too little.
     """
     from sklearn.ensemble import HistGradientBoostingRegressor
 
-    known = np.flatnonzero(~np.isnan(outcome))
-    if len(known) < LEAST_ROWS:
+    row, part = np.nonzero(~np.isnan(outcome))
+    if len(row) < LEAST_ROWS:
         return None
-    x, y = features[known], np.minimum(outcome[known], LARGEST_SHARE)
+    x, y = features[row], np.minimum(outcome[row, part], LARGEST_SHARE)
+    weight = lesson.weights[part] if lesson.edges else None
     # a column without any value cannot be cut into bins
     x = np.where(np.isnan(x).all(axis=0), np.float32(0), x)
     with one_thread():
@@ -90,14 +90,14 @@ def train(features: Matrix, outcome: Floats) -> FleetModel | None:
                 max_leaf_nodes=LEAVES,
                 learning_rate=LEARNING_RATE,
                 max_bins=BINS,
-                min_samples_leaf=LEAST_LEAF_ROWS,
+                min_samples_leaf=lesson.leaf_rows,
                 l2_regularization=1.0,
                 early_stopping=False,
                 random_state=0,
-            ).fit(x, y)
-            for level in LEVELS
+            ).fit(x, y, sample_weight=weight)
+            for level in lesson.levels
         )
-    return _model_of(regressors, len(known))
+    return _model_of(regressors, len(row))
 
 
 def _model_of(regressors: Sequence[HistGradientBoostingRegressor], rows: int) -> FleetModel:

@@ -14,7 +14,7 @@ import numpy as np
 
 from recommender.forecast.examples import Examples
 from recommender.forecast.experts.base import Expected, expected
-from recommender.forecast.experts.boosting import boosting, untrained
+from recommender.forecast.experts.boosting import BOOSTING, boosting, untrained
 from recommender.forecast.experts.earlier_days import earlier_days
 from recommender.forecast.experts.histogram import HISTOGRAMS, histograms
 from recommender.forecast.experts.recent import Volatility, last_block, last_hour
@@ -23,6 +23,7 @@ from recommender.forecast.experts.seasonal import Seasonal
 from recommender.forecast.features import Matrix, features_of
 from recommender.forecast.fleet_model import FleetModel
 from recommender.forecast.gate import Gate, Gates
+from recommender.forecast.lesson import lesson_of
 from recommender.forecast.outcome import Outcome
 from recommender.forecast.past import Past
 from recommender.forecast.selection import Losses, shares_of
@@ -39,8 +40,7 @@ EXPERTS = (
     *MEASURED,
     "ridge",
     "holt-winters",
-    "boosting-low",
-    "boosting-high",
+    *BOOSTING,
     "seasonal",
     "named",
 )
@@ -113,7 +113,7 @@ class Forecaster:
         self.timing = timing
         self.model: FleetModel | None = None
         """Trained by whoever finds the time; None: the other experts go on without it."""
-        self.examples = Examples(timing.day)
+        self.examples = Examples(timing.day, lesson_of(timing))
         self.standing = Standing.empty(series)
         self.volatility = Volatility.empty(series)
         self.seasonal = Seasonal.empty(series, timing.day)
@@ -314,9 +314,9 @@ class Forecaster:
         day = self.timing.day
         kept = kept_of(self.standing.seen, day)
         self.sketches.add(made.expected, outcome, kept)
-        share = outcome.top / made.scale
-        self.ridge.learn(made.inputs, share, day)
-        self.examples.add(made.features.T, share)
+        self.ridge.learn(made.inputs, outcome.top / made.scale, day)
+        taught = self.examples.lesson.of(outcome)
+        self.examples.add(made.features.T, taught / made.scale[:, None])
 
     def _score(self, made: Made, outcome: Outcome) -> None:
         """Note what it cost."""

@@ -7,6 +7,7 @@ from hashlib import sha256
 
 from recommender.forecast.examples import Examples
 from recommender.forecast.features import Matrix
+from recommender.forecast.lesson import Lesson
 from recommender.observation import Floats
 
 
@@ -17,14 +18,22 @@ class TrainingTable:
     features: Matrix
     """[N, F]"""
     outcome: Floats
-    """[N] shares of each series' level."""
+    """[N, K] shares of each series' level."""
+    lesson: Lesson
+    """What they are, and what is to be learned of them."""
     version: str
-    """Digest of both."""
+    """Digest of all."""
 
 
 def table_of(examples: Examples) -> TrainingTable:
     """Return all rows of the examples."""
     features, outcome = examples.table()
-    digest = sha256(features.tobytes())
+    digest = sha256(repr(examples.lesson).encode())
+    digest.update(features.tobytes())
     digest.update(outcome.tobytes())
-    return TrainingTable(features=features, outcome=outcome, version=digest.hexdigest())
+    return TrainingTable(
+        features=features,
+        outcome=outcome,
+        lesson=examples.lesson,
+        version=digest.hexdigest(),
+    )

@@ -266,7 +266,8 @@ class Forecasting:
         seen.update(np.ascontiguousarray(hist[:, :t]).tobytes())
         key = seen.digest()
         if key not in _models:
-            _models[key] = train(*self._forecaster.examples.table())
+            examples = self._forecaster.examples
+            _models[key] = train(*examples.table(), examples.lesson)
         if _models[key] is not None:
             self._fitted_s = now_s
             self._forecaster.model = _models[key]

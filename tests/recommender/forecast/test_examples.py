@@ -3,6 +3,7 @@
 import numpy as np
 
 from recommender.forecast.examples import MOST_ROWS, ROWS_PER_BLOCK, Examples
+from recommender.forecast.lesson import OF_BLOCKS
 
 SERIES = 200
 
@@ -10,10 +11,10 @@ SERIES = 200
 def examples_of(blocks, order=None):
     """Return the examples of some blocks; ``order`` is that of the series."""
     random = np.random.default_rng(1)
-    examples = Examples(day=288)
+    examples = Examples(288, OF_BLOCKS)
     for _ in range(blocks):
         features = random.normal(size=(SERIES, 10)).astype(np.float32)
-        outcome = random.gamma(2.0, 0.2, SERIES)
+        outcome = random.gamma(2.0, 0.2, (SERIES, 1))
         picked = np.arange(SERIES) if order is None else order
         examples.add(features[picked], outcome[picked])
     return examples

@@ -88,7 +88,7 @@ def test_a_risk_alone_calibrates_the_histogram_and_asks_for_no_forecast():
         ("seasonal", {"seasonal"}),
         ("holt-winters", {"holt-winters"}),
         ("ridge", {"ridge"}),
-        ("gbm", {"boosting-low", "boosting-high"}),
+        ("gbm", {"boosting-low", "boosting-middle", "boosting-high"}),
     ],
 )
 def test_a_model_by_name_is_the_only_one_that_counts(model, experts):

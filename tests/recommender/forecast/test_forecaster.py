@@ -20,7 +20,7 @@ def forecasts(demand, *, level=0.9, trains_at=None):
         values.append(forecast.value)
         gates.append(forecast.gate)
         if k == trains_at:
-            forecaster.model = train(*forecaster.examples.table())
+            forecaster.model = train(*forecaster.examples.table(), forecaster.examples.lesson)
             assert forecaster.model is not None
     return np.array(values), np.array(gates)
 

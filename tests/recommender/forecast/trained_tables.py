@@ -4,6 +4,7 @@ import numpy as np
 
 from recommender.decision import Layer
 from recommender.forecast.asked import StreamKey
+from recommender.forecast.lesson import OF_BLOCKS
 from recommender.forecast.training_table import TrainingTable
 
 LIMITS = StreamKey(Layer.LIMITS, 0, 600)
@@ -15,8 +16,8 @@ def table(rows=600, *, seed=0, version="v1"):
     """Return a table in which the first feature says what comes."""
     rng = np.random.default_rng(seed)
     features = rng.normal(size=(rows, FEATURES)).astype(np.float32)
-    outcome = np.abs(0.2 * features[:, 0] + 0.5) + 0.02 * rng.random(rows)
-    return TrainingTable(features=features, outcome=outcome, version=version)
+    outcome = np.abs(0.2 * features[:, :1] + 0.5) + 0.02 * rng.random((rows, 1))
+    return TrainingTable(features=features, outcome=outcome, lesson=OF_BLOCKS, version=version)
 
 
 class TableForecasts:

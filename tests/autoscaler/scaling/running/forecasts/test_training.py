@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -10,7 +11,6 @@ from autoscaler.scaling.running.forecasts.aside import Aside
 from autoscaler.scaling.running.forecasts.training import FleetTraining
 from autoscaler.scaling.running.forecasts.training_process import Trained, trained
 from recommender.forecast.daily_training import RETRY_S
-from recommender.forecast.training_table import TrainingTable
 from recommender.resources import TFLOPS, VRAM
 from recommender.usage.store import DAY_S
 from tests.components.processes import until
@@ -125,8 +125,8 @@ def test_a_failed_training_leaves_the_model_before_in_place(world, caplog):
     here.step_until(lambda: here.forecasts.installed, "a model is installed")
     before = here.forecasts.installed[LIMITS]
 
-    here.forecasts.tables[LIMITS] = TrainingTable(
-        features=table(rows=599).features, outcome=table(rows=600).outcome, version="v2"
+    here.forecasts.tables[LIMITS] = replace(
+        table(rows=600, version="v2"), features=table(rows=599).features
     )
     here.now_s += DAY_S
     here.step_until(lambda: here.failures() == {TrainingFailure.FAILED: 1}, "it failed")

@@ -6,6 +6,7 @@ import pytest
 from autoscaler.scaling.running.forecasts.upkeep import ForecastUpkeep
 from recommender.decision import Code, Layer
 from recommender.forecast.asked import StreamKey
+from recommender.forecast.experts.boosting import BOOSTING
 from recommender.forecast.forecaster import EXPERTS
 from recommender.forecast.gate import Gate
 from recommender.forecast.models import ModelName
@@ -80,7 +81,7 @@ def test_the_fleet_is_trained_beside_the_loop_and_its_model_takes_part(upkept):
 
     stream = here.loop.model.forecasts.streams[LIMITS]
     assert stream.forecaster.model.rows >= 500
-    boosted = [EXPERTS.index("boosting-low"), EXPERTS.index("boosting-high")]
+    boosted = [EXPERTS.index(name) for name in BOOSTING]
     assert np.isfinite(stream.forecaster.made[-1].values[boosted]).all()
 
 
