@@ -67,7 +67,7 @@ class Examples:
     def table(self) -> tuple[Matrix, Floats]:
         """Return all rows, ``[N, F]`` and ``[N, K]``; oldest first."""
         if not self.blocks:
-            return np.empty((0, 0), np.float32), np.empty((0, len(self.lesson.weights)))
+            return np.empty((0, 0), np.float32), np.empty((0, self.lesson.outcomes))
         return (
             np.concatenate([features for features, _ in self.blocks]),
             np.concatenate([outcome for _, outcome in self.blocks]),

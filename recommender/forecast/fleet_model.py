@@ -78,7 +78,6 @@ def train(features: Matrix, outcome: Floats, lesson: Lesson) -> FleetModel | Non
     if len(row) < LEAST_ROWS:
         return None
     x, y = features[row], np.minimum(outcome[row, part], LARGEST_SHARE)
-    weight = lesson.weights[part] if lesson.edges else None
     # a column without any value cannot be cut into bins
     x = np.where(np.isnan(x).all(axis=0), np.float32(0), x)
     with one_thread():
@@ -94,7 +93,7 @@ def train(features: Matrix, outcome: Floats, lesson: Lesson) -> FleetModel | Non
                 l2_regularization=1.0,
                 early_stopping=False,
                 random_state=0,
-            ).fit(x, y, sample_weight=weight)
+            ).fit(x, y)
             for level in lesson.levels
         )
     return _model_of(regressors, len(row))

@@ -38,7 +38,7 @@ def test_of_hours_so_many_minutes_are_below_a_quantile_as_it_says():
     assert model is not None
     new, came = hours(2_000, seed=9)
     covered = (came <= model.quantiles(new)[:, None]).mean(axis=(1, 2))
-    np.testing.assert_allclose(covered, OF_HOURS.levels, atol=0.03)
+    np.testing.assert_allclose(covered, OF_HOURS.levels, atol=0.015)
 
 
 def test_quantiles_follow_what_they_are_told():

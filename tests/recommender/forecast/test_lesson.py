@@ -19,9 +19,18 @@ def test_of_a_few_minutes_the_highest_is_taught():
     assert OF_BLOCKS.of(outcome_of(minutes)).tolist() == [[3.0], [5.0]]
 
 
-def test_of_an_hour_the_middle_of_each_part_of_its_minutes_is_taught():
+def test_of_an_hour_one_minute_of_each_quarter_is_taught():
     minutes = np.random.default_rng(3).permutation(np.arange(60.0))[:, None]
-    assert OF_HOURS.of(outcome_of(minutes)).tolist() == [[15.0, 39.0, 52.0, 58.0]]
+    [taught] = OF_HOURS.of(outcome_of(minutes))
+    assert np.diff(taught).tolist() == [15.0] * 3
+    assert taught[0] < 15
+
+
+def test_each_minute_of_an_hour_is_taught_as_often_as_any_other():
+    minutes = np.arange(60.0)[:, None] + 100.0 * np.arange(6000)
+    taught = OF_HOURS.of(outcome_of(minutes)) % 100
+    times = np.bincount(taught.astype(np.int64).ravel(), minlength=60)
+    np.testing.assert_allclose(times, 6000 * 4 / 60, rtol=0.25)
 
 
 def test_of_an_hour_with_one_sample_that_one_is_taught():
@@ -52,8 +61,12 @@ def test_what_is_taught_of_an_hour_are_minutes_of_it_in_their_order(minutes):
 
 
 @LESSONS
-def test_what_is_taught_of_a_block_weighs_one_in_the_mean(lesson):
-    assert lesson.weights.mean() == pytest.approx(1.0)
+def test_what_is_taught_does_not_depend_on_the_order_of_series(lesson):
+    random = np.random.default_rng(4)
+    minutes, order = random.gamma(2.0, 0.2, (60, 20)), random.permutation(20)
+    taught, other = (lesson.of(outcome_of(each)) for each in (minutes, minutes[:, order]))
+    assert taught.shape == (20, lesson.outcomes)
+    assert taught[order].tolist() == other.tolist()
 
 
 @LESSONS
