@@ -104,6 +104,8 @@ class Made(Expectation):
     """[S] of all experts that count."""
     level: Floats
     """[S] that the uppers are at: where the risk is spent by width, not the one asked for."""
+    asked: Floats
+    """[S]"""
 
 
 class Forecaster:
@@ -184,6 +186,7 @@ class Forecaster:
         """Return the quantiles at ``level``, and keep in mind what was said."""
         costs = self.losses.costs()
         gate = self.gates.state(past, self.standing.seen, self.losses.windows)
+        asked = level
         if most > EVENLY:
             levels = (level, wide_level(level))
             high, low = (
@@ -202,6 +205,7 @@ class Forecaster:
                 histogram=_mixed_first(HISTOGRAMS, uppers, costs),
                 mixed=answer.value,
                 level=level,
+                asked=asked,
             )
         )
         return answer
@@ -324,7 +328,15 @@ class Forecaster:
         # who knew nothing is judged as if it had said the most that anybody did
         uppers = np.where(np.isnan(made.uppers), most, made.uppers)
         answers, day = (made.histogram, made.mixed), self.timing.day
-        self.losses.add(uppers, answers, outcome, level=made.level, scale=made.scale, day=day)
+        self.losses.add(
+            uppers,
+            answers,
+            outcome,
+            level=made.level,
+            asked=made.asked,
+            scale=made.scale,
+            day=day,
+        )
         self.gates.judge(self.losses.mixed, self.losses.histogram)
         self.gates.note(outcome.top, most)
 

@@ -1,6 +1,6 @@
 """Which experts count: those whose quantiles cost least lately, for the series and for the fleet.
 
-Exponential weights on the pinball loss (Koenker and Bassett 1978), which fades by the day, at the
+Exponential weights on the pinball loss (Koenker and Bassett 1978), which fades in days, at the
 very level that is asked for: who is best at the median may be bad at the 99th percentile.
 """
 
@@ -14,8 +14,12 @@ from recommender.forecast.fleet_sum import fleet_sum
 from recommender.forecast.outcome import Outcome
 from recommender.observation import Bools, Floats
 
-HALF_LIFE_DAYS = 1.0
+LEAST_HALF_LIFE_DAYS, MOST_HALF_LIFE_DAYS = 1.0, 4.0
+LEAST_VIOLATIONS = 15.0
+"""Minutes above what was asked for that are expected in a half-life: the rarer they are, the longer
+it is, for what a rare minute costs is most of what an expert cost."""
 SHARPNESS = 8.0
+MINUTES_PER_DAY = 1440
 OWN_SHARE = 0.5
 """Of the series' own losses; the rest are those of the fleet."""
 
@@ -50,17 +54,19 @@ class Losses:
         outcome: Outcome,
         *,
         level: Floats,
+        asked: Floats,
         scale: Floats,
         day: int,
     ) -> None:
         """Take what came of forecasts ``[E, S]`` at ``level`` ``[S]``.
 
-        ``answers`` are what was made of the histograms, and of all experts, ``[S]`` each.
+        ``answers`` are what was made of the histograms, and of all experts, ``[S]`` each; ``asked``
+        is the level in the mean of many blocks, ``[S]``, and says how long losses are remembered.
         """
-        asked = (*uppers, *answers)
-        loss = np.stack([_loss(each, outcome, level) for each in asked]) / scale
+        said = (*uppers, *answers)
+        loss = np.stack([_loss(each, outcome, level) for each in said]) / scale
         known = ~np.isnan(loss).any(axis=0)
-        kept = np.where(known, 0.5 ** (1 / (HALF_LIFE_DAYS * day)), 1.0)
+        kept = np.where(known, 0.5 ** (1 / (_half_life_days(asked) * day)), 1.0)
         loss = np.where(known, loss, 0.0)
         self.experts = kept * self.experts + loss[:-2]
         self.histogram = kept * self.histogram + loss[-2]
@@ -91,6 +97,12 @@ def _loss(upper: Floats, outcome: Outcome, level: Floats) -> Floats:
     series = outcome.series
     error = outcome.use - upper[series]
     return outcome.mean(np.maximum(level[series] * error, (level[series] - 1.0) * error))
+
+
+def _half_life_days(asked: Floats) -> Floats:
+    violations_per_day = np.maximum(1.0 - asked, 1e-9) * MINUTES_PER_DAY
+    days = LEAST_VIOLATIONS / violations_per_day
+    return np.asarray(np.clip(days, LEAST_HALF_LIFE_DAYS, MOST_HALF_LIFE_DAYS), np.float64)
 
 
 def _to_best(loss: Floats) -> Floats:

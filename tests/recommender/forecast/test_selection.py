@@ -1,6 +1,7 @@
 """Who costs least lately counts most."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,7 +12,7 @@ LEVEL = 0.9
 DAY = 24
 
 
-def judged(losses, uppers, outcome):
+def judged(losses, uppers, outcome, *, asked=LEVEL):
     """Let outcomes ``[n, S]`` come of the same forecasts ``[E, S]`` each time."""
     series = outcome.shape[1]
     for came in outcome:
@@ -20,6 +21,7 @@ def judged(losses, uppers, outcome):
             (uppers[0], uppers.mean(axis=0)),
             outcome_of(came[None]),
             level=np.full(series, LEVEL),
+            asked=np.full(series, asked),
             scale=np.ones(series),
             day=DAY,
         )
@@ -84,3 +86,16 @@ def test_shares_are_a_whole(uppers, outcome):
     share = shares(judged(Losses.empty(len(uppers), 1), column, np.array(outcome)[:, None]))
     np.testing.assert_allclose(share.sum(axis=0), 1.0)
     assert (share >= 0).all()
+
+
+@pytest.mark.parametrize(
+    ("asked", "half_life_days"),
+    [(0.95, 1.0), (0.98, 1.0), (0.995, 2.083), (0.9965, 2.976), (0.999, 4.0), (1.0, 4.0)],
+)
+def test_the_rarer_a_minute_above_is_the_longer_it_is_remembered(asked, half_life_days):
+    came = np.full((1, 1), 2.0)
+    losses = judged(Losses.empty(1, 1), np.ones((1, 1)), came, asked=asked)
+    [[first]] = losses.experts
+    uppers = np.full((1, 1), 2.0)
+    judged(losses, uppers, np.full((DAY, 1), 2.0), asked=asked)
+    assert losses.experts[0, 0] / first == pytest.approx(0.5 ** (1 / half_life_days), rel=1e-3)
