@@ -105,7 +105,7 @@ class Made(Expectation):
     level: Floats
     """[S] that the uppers are at: where the risk is spent by width, not the one asked for."""
     asked: Floats
-    """[S]"""
+    """[S] that one: what ``level`` is in the mean of many blocks."""
 
 
 class Forecaster:
