@@ -27,7 +27,7 @@ class Trainable(Protocol):
     """Forecasts whose models are trained; ``FleetForecasts`` is one."""
 
     def training_rows(self) -> Mapping[StreamKey, int]:
-        """Return how many rows each stream's table has."""
+        """Return how many outcomes each stream's table has."""
         ...
 
     def training_tables(self, keys: Collection[StreamKey]) -> Mapping[StreamKey, TrainingTable]:

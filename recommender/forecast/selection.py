@@ -13,13 +13,14 @@ import numpy as np
 from recommender.forecast.fleet_sum import fleet_sum
 from recommender.forecast.outcome import Outcome
 from recommender.observation import Bools, Floats
+from recommender.usage.minutes import MINUTE_S
+from recommender.usage.store import DAY_S
 
 LEAST_HALF_LIFE_DAYS, MOST_HALF_LIFE_DAYS = 1.0, 4.0
 LEAST_VIOLATIONS = 15.0
 """Minutes above what was asked for that are expected in a half-life: the rarer they are, the longer
 it is, for what a rare minute costs is most of what an expert cost."""
 SHARPNESS = 8.0
-MINUTES_PER_DAY = 1440
 OWN_SHARE = 0.5
 """Of the series' own losses; the rest are those of the fleet."""
 
@@ -100,7 +101,7 @@ def _loss(upper: Floats, outcome: Outcome, level: Floats) -> Floats:
 
 
 def _half_life_days(asked: Floats) -> Floats:
-    violations_per_day = np.maximum(1.0 - asked, 1e-9) * MINUTES_PER_DAY
+    violations_per_day = np.maximum(1.0 - asked, 1e-9) * (DAY_S // MINUTE_S)
     days = LEAST_VIOLATIONS / violations_per_day
     return np.asarray(np.clip(days, LEAST_HALF_LIFE_DAYS, MOST_HALF_LIFE_DAYS), np.float64)
 
