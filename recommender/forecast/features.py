@@ -1,7 +1,9 @@
-"""What the fleet's model is told of a series: its recent use, its days and its week.
+"""What the fleet's model is told of a series: its recent use, its days and its week, and its fleet.
 
 All is relative to the level of the series, so that one model serves all of them; no name, no age
 beyond three classes and no calendar is in it, for it would learn when its history was taken.
+Workloads of one fleet often share what drives them (users, a service in front of them), so that
+what all of them do now says what one of them will do next.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from recommender.forecast.fleet_sum import fleet_sum
 from recommender.forecast.past import DAYS_KEPT, Past, average, deviation, highest, quantiles
 from recommender.forecast.standing import Standing
 from recommender.observation import Bools, Floats
@@ -17,6 +20,8 @@ RECENT = (3, 6, 12, 36)
 """Blocks."""
 AROUND = (-1, 0, 1, 2)
 """Blocks beside the one that a forecast is about, of an earlier day."""
+OF_FLEET = 7
+"""Features that are the same for all series."""
 SMALLEST_SHARE = 0.003
 LARGEST_SHARE = 10.0
 
@@ -32,7 +37,8 @@ def features_of(past: Past, standing: Standing) -> Matrix:
     days = standing.seen / past.day
     age = np.where(days < 1, 0.0, np.where(days < DAYS_KEPT, 1.0, 2.0))
     idle = _idle_shares(past, standing.scale)
-    return np.concatenate([logs, age[:, None], idle], axis=1).astype(np.float32)
+    fleet = np.broadcast_to(_of_fleet(past, standing), (past.series, OF_FLEET))
+    return np.concatenate([logs, age[:, None], idle, fleet], axis=1).astype(np.float32)
 
 
 def _recent(past: Past) -> list[Floats]:
@@ -57,6 +63,20 @@ def _earlier_days(past: Past) -> list[Floats]:
         found += [*beside[days - 1], same[days - 1]]
     coming = past.last(past.hour, ago=past.day - 1 - past.hour)
     return [*found, average(same), highest(same), quantiles(same, (0.5,))[0], highest(coming)]
+
+
+def _of_fleet(past: Past, standing: Standing) -> Floats:
+    """Return how high all series stand: lately, in the last day, and yesterday, ``[OF_FLEET]``.
+
+    Means of their shares, whatever their sizes; NaN where no series is known.
+    """
+    means = past.last_means(12)
+    lately = [past.latest_mean(), past.lag(0), average(means[-3:]), average(means)]
+    yesterday = [past.lag(past.day), past.lag(past.day - 1)]
+    amounts = np.stack([*lately, standing.day[0], *yesterday])
+    shares = np.clip(amounts / standing.scale, 0.0, LARGEST_SHARE)
+    count = np.count_nonzero(~np.isnan(shares), axis=1)
+    return np.where(count > 0, fleet_sum(shares, axis=1) / np.maximum(count, 1), np.nan)
 
 
 def _idle_shares(past: Past, scale: Floats) -> Floats:

@@ -20,7 +20,7 @@ LEAST_HALF_LIFE_DAYS, MOST_HALF_LIFE_DAYS = 1.0, 4.0
 LEAST_VIOLATIONS = 15.0
 """Minutes above what was asked for that are expected in a half-life: the rarer they are, the longer
 it is, for what a rare minute costs is most of what an expert cost."""
-SHARPNESS = 8.0
+SHARPNESS = 16.0
 OWN_SHARE = 0.5
 """Of the series' own losses; the rest are those of the fleet."""
 
