@@ -188,10 +188,17 @@ def test_the_table_names_every_object(leave, space):
 def test_a_controller_that_leads_is_to_be_scaled_down_first(leave, space):
     kubeconfig = space.plane.admin_kubeconfig
     api = ApiServer.from_environment(kubeconfig=kubeconfig, user_agent="a-controller")
-    times = LeaseTimes(lease_s=3, renew_deadline_s=2.0, retry_s=0.3)
+    # It ends its process once it is late: this one, when the machine stands still for that long.
+    times = LeaseTimes(lease_s=60, renew_deadline_s=40.0, retry_s=0.3)
+    lost = []
     with closing(api):
         elector = Elector(
-            api, namespace=NAMESPACE, name=CONTROLLER_LEASE, identity="one", times=times
+            api,
+            namespace=NAMESPACE,
+            name=CONTROLLER_LEASE,
+            identity="one",
+            times=times,
+            exit_process=lost.append,
         )
         elector.start()
         try:
@@ -203,6 +210,7 @@ def test_a_controller_that_leads_is_to_be_scaled_down_first(leave, space):
         finally:
             elector.stop()
 
+    assert lost == []
     assert (refused.code, refused.out) == (3, "")
     assert f"scale deployment {CONTROLLER_LEASE} --replicas=0" in refused.err
     assert len(kept) == len(WEBHOOKS)
