@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from autoscaler.api.names import COMPONENT, PREFIX
+from autoscaler.workloads.template_revision import REVISIONS
 
 METADATA = (
     "name",
@@ -74,8 +75,11 @@ def kept_of_node(obj: dict[str, Any]) -> dict[str, Any]:
 
 
 def kept_of_owner(obj: dict[str, Any]) -> dict[str, Any]:
-    """Return who an object is, who owns it, and how many replicas it asks for."""
+    """Return who an object is and of which revision, who owns it, and its wanted replicas."""
     metadata = _of(obj["metadata"], (*METADATA[:-3], "ownerReferences"))
+    revisions = _of(obj["metadata"].get("annotations") or {}, REVISIONS)
+    if revisions:
+        metadata["annotations"] = revisions
     kept = {"apiVersion": obj.get("apiVersion"), "kind": obj.get("kind"), "metadata": metadata}
     replicas = (obj.get("spec") or {}).get("replicas")
     return kept if replicas is None else {**kept, "spec": {"replicas": replicas}}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from autoscaler.api.names import GENERATE_WORKLOAD
 from autoscaler.api.object_key import ObjectKey
@@ -20,6 +21,7 @@ from autoscaler.workloads.pod_state import (
     is_live,
     is_made_by_controller,
 )
+from autoscaler.workloads.template_revision import template_revision
 
 _KEPT = frozenset(
     (each.resource.group, each.resource.kind) for each in KINDS if each.resource.is_namespaced
@@ -33,7 +35,7 @@ class OwnedPods:
 
     owner: Owner
     pods: tuple[Object, ...]
-    """The newest first; never empty."""
+    """The newest first, of one second the one of the newest template; never empty."""
     is_going: bool
     """The owner is about to be deleted."""
     shapes: bool
@@ -66,7 +68,7 @@ def pods_by_owner(
     groups = [
         OwnedPods(
             owner=owner,
-            pods=tuple(sorted(owned, key=age, reverse=True)),
+            pods=tuple(sorted(owned, key=partial(_newness, find=find), reverse=True)),
             is_going=_is_going(owner, owned[0]["metadata"]["namespace"], find),
             shapes=shapes,
         )
@@ -85,6 +87,11 @@ def is_there(owner: Owner, namespace: str, find: Find) -> bool:
 def order(owner: Owner) -> tuple[str, str, str]:
     """Return what sorts owners."""
     return owner.kind_and_group, owner.name, owner.uid
+
+
+def _newness(pod: Object, find: Find) -> tuple[str, int, str]:
+    created, name = age(pod)
+    return created, template_revision(pod, find), name
 
 
 def _shapes(pod: Object) -> bool:

@@ -16,7 +16,10 @@ def deployment(name="web", *, replicas=2, **metadata):
 
 
 def replica_set(owner, revision="1", **metadata):
+    """Return what a Deployment makes of one of its templates; the revision may be any text."""
     name = f"{owner['metadata']['name']}-{revision}"
+    annotations = {"deployment.kubernetes.io/revision": revision}
+    metadata = {"annotations": annotations, **metadata}
     own = made("ReplicaSet", name, api_version="apps/v1", metadata=metadata)
     return owned(own, owner)
 

@@ -1,14 +1,16 @@
-"""What the caches keep of pods: enough to place them, and none of their users' texts."""
+"""What the caches keep of pods and of who makes them: enough to place them, and no users' texts."""
 
 import json
 
 from autoscaler.api.names import PREFIX
 from autoscaler.workloads.cluster import gpus_of
 from autoscaler.workloads.connections.worker_address import connection_url
-from autoscaler.workloads.kept import kept_of_pod
+from autoscaler.workloads.kept import kept_of_owner, kept_of_pod
 from autoscaler.workloads.nodes.node_needs import needs_of
 from autoscaler.workloads.nodes.volumes import volume_terms
+from autoscaler.workloads.template_revision import REVISIONS
 from tests.autoscaler.workloads.objects import placed, pod
+from tests.autoscaler.workloads.owning import deployment, replica_set
 from tests.autoscaler.workloads.toolbox import Toolbox
 
 SECRET = "only for the pod"
@@ -56,3 +58,17 @@ def test_no_text_of_a_user_is_kept():
 
     assert SECRET not in json.dumps(kept_of_pod(worker_with_texts()))
     assert SECRET not in json.dumps(kept_of_pod(foreign))
+
+
+def test_of_an_owner_its_revision_and_its_replicas_are_kept():
+    revisions = dict.fromkeys(REVISIONS, "3")
+    owner = replica_set(deployment(), annotations={**revisions, "example.com/told": SECRET})
+    owner |= {"spec": {"replicas": 2, "template": {"spec": SECRET}}, "status": {"replicas": 1}}
+    owner["metadata"]["labels"] = {"told": SECRET}
+
+    kept = kept_of_owner(owner)
+
+    assert kept["metadata"]["annotations"] == revisions
+    assert kept["metadata"]["ownerReferences"] == owner["metadata"]["ownerReferences"]
+    assert kept["spec"] == {"replicas": 2}
+    assert SECRET not in json.dumps(kept)

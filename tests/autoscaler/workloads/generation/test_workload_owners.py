@@ -1,5 +1,9 @@
 """Whom a workload belongs to, and whose settings count."""
 
+from itertools import permutations
+
+import pytest
+
 from autoscaler.api.names import API_VERSION, GENERATE_WORKLOAD
 from autoscaler.workloads.generation.workload_owners import MOST_OWNERS, workload_owners
 from tests.autoscaler.workloads.objects import TEAM, owned, worker, workload
@@ -36,6 +40,26 @@ def test_a_workload_belongs_to_the_root_owner_and_follows_its_newest_pod():
     assert found.references == (reference(WEB),)
     assert found.first.newest["metadata"]["name"] == "web-2-a"
     assert (found.may_create, found.is_complete, found.conflict) == (True, True, "")
+
+
+REVISION = "deployment.kubernetes.io/revision"
+
+
+@pytest.mark.parametrize("key", [REVISION, "rollout.argoproj.io/revision"])
+@pytest.mark.parametrize("lower", ["2", "", "many", "9" * 5000, "\u0663", None])
+def test_of_pods_of_one_second_the_one_of_the_newest_template_is_followed(key, lower):
+    """Names have random ends, and times whole seconds."""
+    older = replica_set(WEB, "z", annotations={} if lower is None else {key: lower})
+    newer = replica_set(WEB, "a", annotations={key: "10"})
+
+    for pods in permutations((pod_of(older), pod_of(newer))):
+        found = owners(*pods, cached=(WEB, older, newer))
+        assert found.first.newest["metadata"]["name"] == "web-a-a"
+
+
+def test_a_later_second_counts_more_than_a_newer_template():
+    found = owners(pod_of(WEB_2, created=EARLY), pod_of(WEB_1, created=LATE))
+    assert found.first.newest["metadata"]["name"] == "web-1-a"
 
 
 def test_a_bare_pod_owns_its_workload_itself():
