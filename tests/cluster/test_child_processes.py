@@ -42,7 +42,7 @@ def test_a_paused_process_stands_still_until_it_goes_on(tmp_path):
     with start_child(python(COUNT), tmp_path / "log") as process:
         until(process.log, what="it counts")
         process.pause()
-        stopped = os.waitid(os.P_PID, process.pid, os.WSTOPPED)
+        stopped = os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOHANG)
         at_pause = process.log()
         assert stopped.si_status == signal.SIGSTOP
         assert process.log() == at_pause
