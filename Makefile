@@ -4,8 +4,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # Whole files side by side, in their order: many wait for servers most of the time, the longest are not
-# the last. Each process starts servers of its own, about 1 GB of memory.
-SIDE_BY_SIDE := -n 4 --dist=loadfile --no-loadscope-reorder
+# the last. Each process starts servers of its own, about 1 GB of memory. One that dies is a failed test,
+# and nobody takes its place: its file would begin anew, and end it too.
+SIDE_BY_SIDE := -n 4 --dist=loadfile --no-loadscope-reorder --max-worker-restart=0
 PROMETHEUS2 ?= /usr/bin
 KUBERNETES ?= 1.37.2
 
