@@ -20,6 +20,7 @@ from recommender.forecast.models import ModelName
 from recommender.policy.table import MODEL_NAMES
 from recommender.usage.blocks import BLOCK_S
 from recommender.usage.peaks import HOUR_S
+from recommender.usage.quality import SATURATION_ROOM
 
 if TYPE_CHECKING:
     from recommender.observation import Bools, Floats, Ints
@@ -68,6 +69,11 @@ def asked_of_streams(
     return found
 
 
+def ahead_of(layer: Layer, period_s: int) -> int:
+    """Return how far ahead a layer looks, in seconds, where its policy says ``period_s``."""
+    return int(_ahead_s(layer, np.array([period_s]))[0])
+
+
 def ahead_of_replicas(rule: ReplicaColumns, startup_s: Floats) -> Ints:
     """Return how far ahead the demand of each workload is forecast, ``[W]`` in seconds."""
     least_s = (np.nan_to_num(startup_s) + AFTER_STARTUP_S).astype(np.int64)
@@ -77,7 +83,9 @@ def ahead_of_replicas(rule: ReplicaColumns, startup_s: Floats) -> Ints:
 def _of_limits(rule: LimitColumns, r: int, resource: Resource) -> Asking:
     level = rule.percentile[:, r] if resource.is_compressible else VRAM_LEVEL
     risk = _risk(rule, r, resource)
-    asked = _asked(rule, r, BLOCK_S, level, risk, rule.ignored_delta[:, r])
+    # a limit has that room above its forecast before anything is ignored
+    kept_ratio = 1.0 - (1.0 - rule.ignored_delta[:, r]) / SATURATION_ROOM
+    asked = _asked(rule, r, BLOCK_S, level, risk, kept_ratio)
     asks = (rule.predicts[:, r] | ~np.isnan(risk)) & ~rule.is_asked_only[:, r]
     return _by_ahead(StreamKey(Layer.LIMITS, r, 0), asks, rule.prediction_period_s[:, r], asked)
 

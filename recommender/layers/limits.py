@@ -14,13 +14,11 @@ from recommender.layers.context import Tick
 from recommender.layers.forecasts import LayerForecast, explain_gate, forecast_of
 from recommender.observation import Bools, Floats
 from recommender.resources import GIB
-from recommender.usage.quality import SATURATED_SHARE
+from recommender.usage.quality import SATURATED_SHARE, SATURATION_ROOM
 from recommender.usage.statistics import COARSE_STEP_S
 
 LAYER = Layer.LIMITS
 SATURATED_RAISE = 1.5
-SATURATION_ROOM = 1.001 / SATURATED_SHARE
-"""The share of minutes that a risk allows is that of saturated ones; rounding makes none."""
 PRESSURE_SHARE = 0.9
 PRESSURE_RAISE = 1.2
 PRESSURE_LEAST_BYTES = GIB

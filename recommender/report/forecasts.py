@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from recommender.decision import Layer
+from recommender.forecast.asking import ahead_of
 from recommender.forecast.forecaster import EXPERTS
 from recommender.forecast.gate import Gate
 from recommender.forecast.models import ModelName
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 _LEAST_WEIGHT = 0.01
 _WEIGHT_DIGITS = 3
+_LAYERS = {"requests": Layer.REQUESTS, "limits": Layer.LIMITS, "replicas": Layer.REPLICAS}
 REPLICAS_COLUMN = 0
 """Of the evidence of replicas, which has no other."""
 
@@ -109,7 +112,7 @@ def _forecast(asked: _Asked, diagnoses: Diagnoses) -> ItemForecast:
         layer=asked.layer,
         is_asked=prediction.enabled,
         model=str(prediction.model if prediction.enabled else ModelName.HISTOGRAM),
-        period_s=prediction.period_s,
+        period_s=ahead_of(_LAYERS[asked.layer], prediction.period_s),
         sentence=NOT_MADE,
         fitted=_fitted(asked, diagnoses),
     )

@@ -14,6 +14,9 @@ from recommender.observation import Bools, Floats, Ints
 from recommender.usage.minutes import MINUTE_S
 
 SATURATED_SHARE = 0.98
+SATURATION_ROOM = 1.001 / SATURATED_SHARE
+"""Of a limit over the use that it leaves unsaturated: the share of minutes that a risk allows is
+that of saturated ones; rounding makes none."""
 SATURATED_THROTTLED_RATIO = 0.2
 HIDDEN_DEMAND_CAP = 1.25
 """A saturated sample stands for at most this multiple of the share that held it down."""

@@ -2,7 +2,7 @@
 
 A replay starts from nothing, reads no series names and sees columns before ``t`` only.  The fleet's
 model is trained on the replayed panel alone, first after six hours and then daily.  What is shared
-between the knobs of a panel is a model, kept by the content of all columns that it was trained on.
+between the knobs of a panel is a model, kept by the content of the table that it was trained on.
 
 Knobs below 0.5 are risk targets, from there to 1 quantiles of the judged window.  What is answered
 is what is right to have in force: forecasts made calm, except where quantiles are asked for.  For
@@ -11,7 +11,6 @@ replicas it is a count, and the risk that of demand above what so many serve.
 
 from __future__ import annotations
 
-import hashlib
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,13 +19,15 @@ from typing import Any
 import numpy as np
 
 from recommender.forecast.calm import Calm
-from recommender.forecast.fleet_model import FleetModel, train
+from recommender.forecast.daily_training import train_table
+from recommender.forecast.fleet_model import FleetModel
 from recommender.forecast.forecaster import EXPERTS, Forecast
 from recommender.forecast.outcome import Outcome, outcome_of
 from recommender.forecast.past import Past, average, rings_of
 from recommender.forecast.risk import RiskControl
 from recommender.forecast.spending import EVENLY, LIMITS_MOST_FACTOR, REQUESTS_MOST_FACTOR
 from recommender.forecast.timing import Timing
+from recommender.forecast.training_table import table_of
 from recommender.forecast.use import (
     HALF_LIVES_S,
     LATEST_OF_BLOCK_S,
@@ -59,7 +60,7 @@ SATURATED_RATIO = 1.25
 UNKNOWN_RATIO = 2.0
 """Of the highest use, for as long as there is no forecast at all."""
 
-_models: dict[bytes, FleetModel | None] = {}
+_models: dict[str, FleetModel | None] = {}
 
 
 @dataclass(slots=True)
@@ -126,7 +127,7 @@ class Forecasting:
         if not self._knobs:
             self._begin(knobs)
         self._see(t, hist)
-        self._fit(t, hist)
+        self._fit(t)
         past = Past(
             top=self._top, mean=self._mean, block=self._block - 1, latest=self._latest(t, hist)
         )
@@ -256,21 +257,18 @@ class Forecasting:
             knob.control.observe(outcome, in_force, knob.risk, is_free)
         return outcomes
 
-    def _fit(self, t: int, hist: Floats) -> None:
+    def _fit(self, t: int) -> None:
         now_s = t * int(self._panel["step_s"])
         due_s = self._fitted_s + DAY_S if self._fitted_s else FIRST_FIT_S
         if now_s < due_s or "model" in self.without:
             return
-        settings = repr((self._panel["step_s"], self._hold, self._delay, self._panel["agg"]))
-        seen = hashlib.sha256(settings.encode())
-        seen.update(np.ascontiguousarray(hist[:, :t]).tobytes())
-        key = seen.digest()
-        if key not in _models:
-            examples = self._forecaster.examples
-            _models[key] = train(*examples.table(), examples.lesson)
-        if _models[key] is not None:
+        table = table_of(self._forecaster.examples)
+        if table.version not in _models:
+            _models[table.version] = train_table(table)
+        model = _models[table.version]
+        if model is not None:
             self._fitted_s = now_s
-            self._forecaster.model = _models[key]
+            self._forecaster.model = model
 
 
 def forget_models() -> None:

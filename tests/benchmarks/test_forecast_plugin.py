@@ -32,13 +32,13 @@ def panel(series, task="limits"):
     }
 
 
-def allocations(hours, knob, *, until=None, task="limits", **changes):
+def allocations(hours, knob, *, since=SEEN_FROM, until=None, task="limits", **changes):
     """Return what is answered at each column, ``[T, S]``."""
     names = [f"series-{i}" for i in range(hours.shape[1])]
     replayed = Forecasting({**panel(names, task), **changes})
     hist = np.ascontiguousarray(hours.T)
     return np.array(
-        [replayed.allocate(t, hist[:, :t], knob) for t in range(SEEN_FROM, until or len(hours))],
+        [replayed.allocate(t, hist[:, :t], knob) for t in range(since, until or len(hours))],
     )
 
 
@@ -65,6 +65,33 @@ def test_the_order_of_knobs_decides_nothing():
     then = {risk: allocations(HOURS, risk) for risk in reversed(RISKS)}
     for risk in RISKS:
         np.testing.assert_array_equal(first[risk], then[risk])
+
+
+def saturated_above(hours, most):
+    """Return what is answered where use above ``most`` is hidden."""
+    names = [f"series-{i}" for i in range(hours.shape[1])]
+    replayed, given = Forecasting(panel(names)), []
+    hist = np.ascontiguousarray(np.minimum(hours, most).T)
+    for t in range(SEEN_FROM, len(hours)):
+        replayed.saturated = hist[:, :t] >= most
+        given.append(replayed.allocate(t, hist[:, :t], 0.1))
+    return np.array(given)
+
+
+@pytest.mark.parametrize(
+    "earlier",
+    [
+        lambda: allocations(np.minimum(HOURS, 20.0), 0.1),
+        lambda: allocations(HOURS, 0.1, since=SEEN_FROM + 12),
+    ],
+    ids=["of the same use in an open loop", "that began later"],
+)
+def test_another_replay_before_it_decides_nothing(earlier):
+    closed, whole = saturated_above(HOURS, 20.0), allocations(HOURS, 0.1)
+    forget_models()
+    earlier()
+    np.testing.assert_array_equal(closed, saturated_above(HOURS, 20.0))
+    np.testing.assert_array_equal(whole, allocations(HOURS, 0.1))
 
 
 def test_what_comes_later_decides_nothing():
@@ -98,13 +125,8 @@ def test_about_as_many_minutes_are_above_as_the_risk_says():
 
 
 def test_demand_is_more_than_what_a_saturated_sample_shows():
-    names = [f"series-{i}" for i in range(HOURS.shape[1])]
-    hist = np.ascontiguousarray(np.minimum(HOURS, 20.0).T)
-    open_loop, closed_loop = Forecasting(panel(names)), Forecasting(panel(names))
-    for t in range(SEEN_FROM, len(HOURS)):
-        closed_loop.saturated = hist[:, :t] >= 20.0
-        shown = open_loop.allocate(t, hist[:, :t], 0.1)
-        wanted = closed_loop.allocate(t, hist[:, :t], 0.1)
+    shown = allocations(np.minimum(HOURS, 20.0), 0.1)[-1]
+    wanted = saturated_above(HOURS, 20.0)[-1]
     often = (HOURS > 20.0).mean(axis=0) > 0.2
     assert wanted[often].mean() > 1.1 * shown[often].mean()
 

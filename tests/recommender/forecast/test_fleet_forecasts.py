@@ -269,6 +269,19 @@ def test_the_risk_is_steered_to_the_promise_where_the_forecast_is_in_force():
     assert 0.5 * risk < realised.mean() < 1.5 * risk
 
 
+@pytest.mark.parametrize("ignored", ["0%", "1%", "10%"])
+def test_a_limit_of_the_forecast_steers_the_risk_however_little_is_ignored(ignored):
+    asks = {"enable": True, "riskTarget": 0.05, "ignoredDeltaRange": ignored}
+    replayed = fleet(3, {"autoSetLimits": asks})
+    last_of(
+        replayed,
+        daily_minutes(1, 3, noise=5.0)[:900],
+        limits=lambda decided, _: decided.next_limit[:, 0],
+    )
+    [stream] = replayed.model.forecasts.streams.values()
+    assert (stream.control.asked > 20.0).all()
+
+
 REQUESTS_AT_RISK = {"autoSetRequests": {**PREDICTS, "riskTarget": 0.05}}
 
 
