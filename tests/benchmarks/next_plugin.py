@@ -23,7 +23,7 @@ from recommender.policy.parse import parse_auto_scaling_config
 from recommender.resources import resource_named
 from recommender.usage.minutes import MINUTE_S
 from recommender.usage.store import CLOSE_AFTER_S
-from tests.benchmarks.replay_plugin import EPOCH_S, LAYER_OF_TASK
+from tests.benchmarks.replay_plugin import EPOCH_S, LAYER_OF_TASK, RISK_BELOW
 
 TICK_S = {Layer.LIMITS: 60, Layer.REQUESTS: 300}
 """The loop ticks each 15 s; limits fall by a share a minute, requests move a few times a day.
@@ -141,7 +141,14 @@ def _fleet(
 
 
 def policy_of(layer: Layer, risk: float) -> Policy:
-    """Return the policy of a workload that is enrolled with ``riskTarget`` and ``prediction``."""
+    """Return the policy of a workload that is enrolled with ``riskTarget`` and ``prediction``.
+
+    Raises ``ValueError`` for a knob that is none: from 0.5 on knobs mean something else elsewhere.
+    """
+    if not 0.0 < risk < RISK_BELOW:
+        raise ValueError(f"knob {risk}: a riskTarget is above 0 and below {RISK_BELOW}")
     block = "autoSetLimits" if layer is Layer.LIMITS else "autoSetRequests"
     asked = {"enable": True, "riskTarget": risk, "prediction": {"enable": True}}
-    return parse_auto_scaling_config({block: asked})
+    policy = parse_auto_scaling_config({block: asked})
+    assert policy.problems == (), policy.problems
+    return policy

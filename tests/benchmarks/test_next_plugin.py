@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from recommender.decision import Layer
 from recommender.usage.store import CLOSE_AFTER_S
-from tests.benchmarks.next_plugin import Enrolled, Paced
+from tests.benchmarks.next_plugin import Enrolled, Paced, policy_of
 
 STEP_S = 300
 STEPS_A_DAY = 288
@@ -111,3 +112,9 @@ def test_a_request_changes_a_few_times_a_day_however_often_it_is_asked_to():
     changes = np.count_nonzero(np.abs(np.diff(given)) > 0.01 * QUIET)
     asked = np.count_nonzero(np.diff(amounts[-STEPS_A_DAY:, 0]))
     assert 0 < changes <= 4 < asked
+
+
+@pytest.mark.parametrize("knob", [0.0, 0.5, 0.9, 1.2, 60.0, float("nan")])
+def test_a_knob_that_is_no_risk_is_refused(knob):
+    with pytest.raises(ValueError, match=rf"knob {knob}: a riskTarget is above 0 and below 0.5"):
+        policy_of(Layer.LIMITS, knob)
