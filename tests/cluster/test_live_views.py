@@ -154,9 +154,14 @@ def test_what_is_in_force_follows_a_decision(space, pool, seen, applying, contro
     }
     decide(control_plane, space, "chat", decided)
 
-    after = seen.view(space, lambda view: view.limit.get("tflops") == 60.0)
+    # Pods and workloads come by watches of their own: one tells of the decision before the other.
+    after = seen.view(
+        space,
+        lambda view: (
+            view.limit.get("tflops") == 60.0 and dict(view.start_request) == {"vram_bytes": 3 * GIB}
+        ),
+    )
     assert dict(after.request) == {"tflops": 30.0, "vram_bytes": 4 * GIB}
-    assert dict(after.start_request) == {"vram_bytes": 3 * GIB}
     assert dict(after.stated_request) == dict(before.stated_request)
     assert after.policy is before.policy
     steady = seen.view(space)
