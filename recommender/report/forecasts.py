@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 _LEAST_WEIGHT = 0.01
 _WEIGHT_DIGITS = 3
-_LAYERS = {"requests": Layer.REQUESTS, "limits": Layer.LIMITS, "replicas": Layer.REPLICAS}
 REPLICAS_COLUMN = 0
 """Of the evidence of replicas, which has no other."""
 
@@ -41,10 +40,15 @@ REPLICAS_COLUMN = 0
 class _Asked(NamedTuple):
     """What a layer's rule asks for, and what became of it."""
 
-    layer: str
+    layer: Layer
     rule: RequestRule | LimitRule | ReplicaRule
     evidence: LayerEvidence | None
     place: Place
+
+    @property
+    def name(self) -> str:
+        """The layer, as reports name it."""
+        return self.layer.name.lower()
 
     @property
     def risk(self) -> float | None:
@@ -69,8 +73,8 @@ def size_forecasts(
     requests = None if evidence is None else evidence.requests
     limits = None if evidence is None else evidence.limits
     layers = (
-        _Asked("requests", policy.requests[dimension], requests, place),
-        _Asked("limits", policy.limits[dimension], limits, place),
+        _Asked(Layer.REQUESTS, policy.requests[dimension], requests, place),
+        _Asked(Layer.LIMITS, policy.limits[dimension], limits, place),
     )
     return tuple(_forecast(asked, diagnoses) for asked in layers if asked.is_anything)
 
@@ -80,7 +84,7 @@ def replica_forecasts(
 ) -> tuple[ItemForecast, ...]:
     """Return what auto-replicas ask for; empty where they ask for nothing."""
     replicas = None if evidence is None else evidence.replicas
-    asked = _Asked("replicas", policy.replicas, replicas, (row, REPLICAS_COLUMN))
+    asked = _Asked(Layer.REPLICAS, policy.replicas, replicas, (row, REPLICAS_COLUMN))
     return (_forecast(asked, NO_DIAGNOSES),) if asked.is_anything else ()
 
 
@@ -109,10 +113,10 @@ def item_pattern(diagnosis: Diagnosis | None, span_s: int) -> ItemPattern | None
 def _forecast(asked: _Asked, diagnoses: Diagnoses) -> ItemForecast:
     prediction, evidence = asked.rule.prediction, asked.evidence
     stated = ItemForecast(
-        layer=asked.layer,
+        layer=asked.name,
         is_asked=prediction.enabled,
         model=str(prediction.model if prediction.enabled else ModelName.HISTOGRAM),
-        period_s=ahead_of(_LAYERS[asked.layer], prediction.period_s),
+        period_s=ahead_of(asked.layer, prediction.period_s),
         sentence=NOT_MADE,
         fitted=_fitted(asked, diagnoses),
     )
@@ -146,7 +150,7 @@ def _minutes(minutes: float) -> float | None:
 
 
 def _fitted(asked: _Asked, diagnoses: Diagnoses) -> FittedModel | None:
-    found = diagnoses.fits.get((*asked.place, asked.layer))
+    found = diagnoses.fits.get((*asked.place, asked.name))
     if found is None:
         return None
     prediction = asked.rule.prediction

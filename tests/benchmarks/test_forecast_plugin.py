@@ -10,6 +10,8 @@ SEEN_FROM = 24
 RISKS = (0.2, 0.05)
 HOURS = daily(4, 12, noise=0.2)
 """Enough for the fleet's model to be trained twice."""
+CAP = 20.0
+CAPPED = np.minimum(HOURS, CAP)
 
 
 @pytest.fixture(autouse=True)
@@ -32,14 +34,18 @@ def panel(series, task="limits"):
     }
 
 
-def allocations(hours, knob, *, since=SEEN_FROM, until=None, task="limits", **changes):
-    """Return what is answered at each column, ``[T, S]``."""
+def allocations(
+    hours, knob, *, since=SEEN_FROM, until=None, task="limits", saturated=None, **changes
+):
+    """Return what is answered at each column, ``[T, S]``; at ``saturated`` more was wanted."""
     names = [f"series-{i}" for i in range(hours.shape[1])]
     replayed = Forecasting({**panel(names, task), **changes})
-    hist = np.ascontiguousarray(hours.T)
-    return np.array(
-        [replayed.allocate(t, hist[:, :t], knob) for t in range(since, until or len(hours))],
-    )
+    hist, given = np.ascontiguousarray(hours.T), []
+    for t in range(since, until or len(hours)):
+        if saturated is not None:
+            replayed.saturated = hist[:, :t] >= saturated
+        given.append(replayed.allocate(t, hist[:, :t], knob))
+    return np.array(given)
 
 
 @pytest.mark.parametrize("task", ["limits", "requests"])
@@ -67,30 +73,19 @@ def test_the_order_of_knobs_decides_nothing():
         np.testing.assert_array_equal(first[risk], then[risk])
 
 
-def saturated_above(hours, most):
-    """Return what is answered where use above ``most`` is hidden."""
-    names = [f"series-{i}" for i in range(hours.shape[1])]
-    replayed, given = Forecasting(panel(names)), []
-    hist = np.ascontiguousarray(np.minimum(hours, most).T)
-    for t in range(SEEN_FROM, len(hours)):
-        replayed.saturated = hist[:, :t] >= most
-        given.append(replayed.allocate(t, hist[:, :t], 0.1))
-    return np.array(given)
-
-
 @pytest.mark.parametrize(
     "earlier",
     [
-        lambda: allocations(np.minimum(HOURS, 20.0), 0.1),
+        lambda: allocations(CAPPED, 0.1),
         lambda: allocations(HOURS, 0.1, since=SEEN_FROM + 12),
     ],
     ids=["of the same use in an open loop", "that began later"],
 )
 def test_another_replay_before_it_decides_nothing(earlier):
-    closed, whole = saturated_above(HOURS, 20.0), allocations(HOURS, 0.1)
+    closed, whole = allocations(CAPPED, 0.1, saturated=CAP), allocations(HOURS, 0.1)
     forget_models()
     earlier()
-    np.testing.assert_array_equal(closed, saturated_above(HOURS, 20.0))
+    np.testing.assert_array_equal(closed, allocations(CAPPED, 0.1, saturated=CAP))
     np.testing.assert_array_equal(whole, allocations(HOURS, 0.1))
 
 
@@ -125,9 +120,9 @@ def test_about_as_many_minutes_are_above_as_the_risk_says():
 
 
 def test_demand_is_more_than_what_a_saturated_sample_shows():
-    shown = allocations(np.minimum(HOURS, 20.0), 0.1)[-1]
-    wanted = saturated_above(HOURS, 20.0)[-1]
-    often = (HOURS > 20.0).mean(axis=0) > 0.2
+    shown = allocations(CAPPED, 0.1)[-1]
+    wanted = allocations(CAPPED, 0.1, saturated=CAP)[-1]
+    often = (HOURS > CAP).mean(axis=0) > 0.2
     assert wanted[often].mean() > 1.1 * shown[often].mean()
 
 

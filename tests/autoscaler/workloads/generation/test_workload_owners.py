@@ -42,10 +42,9 @@ def test_a_workload_belongs_to_the_root_owner_and_follows_its_newest_pod():
     assert (found.may_create, found.is_complete, found.conflict) == (True, True, "")
 
 
-REVISION = "deployment.kubernetes.io/revision"
-
-
-@pytest.mark.parametrize("key", [REVISION, "rollout.argoproj.io/revision"])
+@pytest.mark.parametrize(
+    "key", ["deployment.kubernetes.io/revision", "rollout.argoproj.io/revision"]
+)
 @pytest.mark.parametrize("lower", ["2", "", "many", "9" * 5000, "\u0663", None])
 def test_of_pods_of_one_second_the_one_of_the_newest_template_is_followed(key, lower):
     """Names have random ends, and times whole seconds."""
