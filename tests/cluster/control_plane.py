@@ -147,8 +147,7 @@ class ControlPlane:
 
         It ends itself where its cache disagrees with what a watch that began anew tells it.
         """
-        if self.process("kube-scheduler").has_ended:
-            self.start_scheduler()
+        self.process("kube-scheduler").outlive()
 
     def stop(self) -> None:
         """End everything, those who need another first; a second call does nothing."""

@@ -1,6 +1,8 @@
 """The control plane of the tests is a real one, whose parts can be broken one by one."""
 
 import json
+import os
+import signal
 
 import pytest
 
@@ -214,6 +216,24 @@ def test_without_etcd_nothing_is_written_until_it_is_back(breakable):
         lambda: breakable.kubectl("create", "configmap", "written", "-n", "default").code == 0,
         what="the API server writes again",
     )
+
+
+def test_a_scheduler_that_has_ended_is_started_anew_and_leaves_no_process_behind(breakable):
+    breakable.start_scheduler()
+    scheduler = breakable.process("kube-scheduler")
+    first = scheduler.pid
+    breakable.outlive_scheduler()
+    assert scheduler.pid == first
+
+    os.kill(first, signal.SIGKILL)
+    until(lambda: scheduler.has_ended, what="the scheduler has ended")
+    breakable.outlive_scheduler()
+
+    assert breakable.process("kube-scheduler").is_running
+    assert breakable.process("kube-scheduler").pid != first
+    with pytest.raises(ChildProcessError):
+        os.waitpid(first, os.WNOHANG)
+    breakable.process("kube-scheduler").stop()
 
 
 def test_a_webhook_on_loopback_is_called_without_any_proxy(control_plane, namespace):
