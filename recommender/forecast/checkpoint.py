@@ -59,6 +59,7 @@ def restore_forecasts(
             layer, resource, ahead_s = saved["key"]
             key = StreamKey(Layer(layer), int(resource), int(ahead_s))
             _restore(forecasts.opened(key), saved, saved["prefix"], arrays)
+        forecasts.group_restored()
     except (KeyError, ValueError, IndexError) as error:
         forecasts.streams.clear()
         raise CheckpointError(f"forecasts lack a part: {error}") from error

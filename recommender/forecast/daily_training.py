@@ -47,7 +47,11 @@ class TrainingTimes:
     _next_s: dict[StreamKey, int] = field(default_factory=dict)
 
     def due(self, rows: Mapping[StreamKey, int], now_s: int) -> tuple[StreamKey, ...]:
-        """Return the streams to be trained now, of those with so many rows."""
+        """Return the streams to be trained now, of all that there are, with so many rows.
+
+        One that is gone is forgotten: if it comes back, it has no model.
+        """
+        self._next_s = {key: next_s for key, next_s in self._next_s.items() if key in rows}
         return tuple(
             key
             for key, number in rows.items()

@@ -99,6 +99,21 @@ class FleetForecasts:
         stream = self.streams[key] = Stream(use, judging)
         return stream
 
+    def group_restored(self) -> None:
+        """Tell streams that came back which rows are of one workload, for as long as nobody asks.
+
+        Blocks close before that: use is collected first.
+        """
+        keys = self._model.workloads.keys
+        named = [(row, key[:2]) for row, key in enumerate(keys) if key is not None]
+        for stream in self.streams.values():
+            if isinstance(stream.use, ReplicasUse):
+                asks = set(stream.rows.tolist())
+                first = {workload: row for row, workload in named if row in asks}
+                known = [(row, first[workload]) for row, workload in named if workload in first]
+                rows, first_row = np.array(known, np.int64).reshape(-1, 2).T
+                stream.use.group(rows, first_row)
+
     def stops_s(self, resource: int, closed_until_s: int, limit_s: int) -> list[int]:
         """Return where closing up to ``limit_s`` has to stop for a forecast; the limit is last."""
         if self._model.begin_s < 0:

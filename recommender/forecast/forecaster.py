@@ -231,9 +231,11 @@ class Forecaster:
         for part, fresh in zip(self._parts(), self._fresh_parts(past), strict=True):
             append(part, fresh)
 
-    def catch_up(self, past: Past) -> None:
-        """Take blocks that went by without a forecast; what was learned of errors stays."""
+    def catch_up(self, past: Past, missed: int) -> None:
+        """Take so many blocks that went by without a forecast; what was learned of errors stays."""
         self.made.clear()
+        # what the ridge has learned of a time of day goes on to be of that time
+        self.ridge.block += missed
         self.standing, self.volatility, self.seasonal = self._of_past(past)
 
     def keep(self, series: Ints) -> None:
@@ -318,6 +320,8 @@ class Forecaster:
         day = self.timing.day
         kept = kept_of(self.standing.seen, day)
         self.sketches.add(made.expected, outcome, kept)
+        # a promise is about minutes of each worker, which lie above means of all
+        np.maximum.at(self.standing.highest, outcome.series, outcome.use)
         self.ridge.learn(made.inputs, outcome.top / made.scale, day)
         taught = self.examples.lesson.of(outcome)
         self.examples.add(made.features.T, taught / made.scale[:, None])

@@ -140,9 +140,9 @@ class Stream:
             self.windows[position].take(amounts, aimed)
 
     def is_fresh(self, now_s: int) -> bool:
-        """Return whether the newest forecast still counts."""
+        """Return whether the newest forecast counts already, and still."""
         newest_s = self.until_s + CLOSE_AFTER_S + EXPIRES_BLOCKS * self.use.block_s
-        return self.current is not None and now_s <= newest_s
+        return self.current is not None and self.until_s <= now_s <= newest_s
 
     def shares(self) -> Floats:
         """Return the weight of each expert, ``[E, S]``."""
@@ -190,7 +190,8 @@ class Stream:
     def _begin_anew(self, block: int) -> None:
         """Forget what waits to be judged: blocks up to ``block`` went by without a forecast."""
         every_block = np.full(len(self.rows), np.iinfo(np.int64).max)
-        self.forecaster.catch_up(self.use.past(self.rows, block, every_block))
+        missed = block + 1 - self.until_s // self.use.block_s if self.until_s >= 0 else 0
+        self.forecaster.catch_up(self.use.past(self.rows, block, every_block), missed)
         self.windows.clear()
         self.minutes.clear()
         self.is_noted = True

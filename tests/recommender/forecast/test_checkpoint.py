@@ -68,6 +68,22 @@ def test_how_wide_forecasts_usually_are_comes_back():
     assert learned >= {Layer.LIMITS}
 
 
+def test_the_demand_for_replicas_goes_on_before_anybody_has_asked_again():
+    plain, other = fleet(3), fleet(3)
+    for each in (plain, other):
+        last_of(each, DAY[:600])
+    kept = restored(other)
+    for each in (plain, kept):
+        each.see(0, 600 * 60, DAY[600:630].T, now_s=630 * 60)
+        each.model.advance(640 * 60)
+    [own], [back] = (
+        [s for key, s in f.model.forecasts.streams.items() if key.layer is Layer.REPLICAS]
+        for f in (plain, kept)
+    )
+    assert own.until_s == back.until_s > 630 * 60
+    np.testing.assert_array_equal(own.current.value, back.current.value)
+
+
 def restored_with(replayed, config):
     header, arrays = forecasts_to_arrays(replayed.model.forecasts)
     data = model_to_bytes(replayed.model)

@@ -26,6 +26,14 @@ def test_a_model_is_trained_again_a_day_later():
     assert times.due({LIMITS: LEAST_ROWS}, 100 + DAY_S) == (LIMITS,)
 
 
+def test_a_stream_that_comes_back_has_no_model_and_waits_for_no_date():
+    times = TrainingTimes()
+    times.trained(LIMITS, 100)
+
+    assert times.due({REQUESTS: 3}, 200) == ()
+    assert times.due({LIMITS: LEAST_ROWS}, 300) == (LIMITS,)
+
+
 def test_what_could_not_be_trained_is_tried_again_an_hour_later():
     times = TrainingTimes()
     times.failed(LIMITS, 100)

@@ -177,14 +177,15 @@ def test_a_workload_that_is_gone_leaves_nothing_to_the_next_one_in_its_row():
     assert stream.forecaster.standing.seen[0] == 0.0
 
 
-def test_a_forecast_expires_when_use_is_measured_no_more():
+def test_a_forecast_counts_neither_when_use_is_measured_no_more_nor_before_its_time():
     replayed = fleet(1, LIMITS_ALONE)
     last_of(replayed, daily_minutes(1, 1)[:480])
     forecasts = replayed.model.forecasts
     assert forecasts.read(replayed.rows, 480 * 60).limit_gate[0, 0] != Gate.GAPS
-    late = forecasts.read(replayed.rows, 480 * 60 + 1800)
-    assert late.limit_gate[0, 0] == Gate.GAPS
-    assert np.isnan(late.limit[0, 0])
+    for now_s in (480 * 60 + 1800, 480 * 60 - 3600):
+        elsewhen = forecasts.read(replayed.rows, now_s)
+        assert elsewhen.limit_gate[0, 0] == Gate.GAPS
+        assert np.isnan(elsewhen.limit[0, 0])
 
 
 def read_at_once(use, config, *, end_s):
@@ -319,6 +320,18 @@ def test_the_promise_of_requests_is_kept_through_their_pace():
     last_of(replayed, use, requests=lambda decided: decided.next_request)
     realised = replayed.model.forecasts.evidence(replayed.rows).requests.realised[:, 0]
     assert 0.2 * 0.05 < realised.mean() < 1.3 * 0.05
+
+
+def test_the_promise_of_requests_is_kept_where_one_worker_does_most():
+    minute = np.arange(3 * 1440)[:, None]
+    random = np.random.default_rng(2)
+    shape = 1.0 + 0.2 * np.sin(2 * np.pi * minute / 1440)
+    workers = np.tile([40.0, 5.0, 5.0, 5.0], 3)
+    use = workers * shape * random.gamma(100.0, 0.01, (len(minute), 12))
+    replayed = fleet(12, REQUESTS_AT_RISK, workloads=np.repeat(np.arange(3), 4))
+    last_of(replayed, use, requests=lambda decided: decided.next_request)
+    realised = replayed.model.forecasts.evidence(replayed.rows).requests.realised[:, 0]
+    assert (realised < 1.5 * 0.05).all()
 
 
 def share_of_the_model(replayed):

@@ -1,12 +1,22 @@
 """Forecasts block by block: calibrated, without a look ahead, whatever the data."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from recommender.forecast.fleet_model import train
 from recommender.forecast.forecaster import EXPERTS, Forecaster
 from recommender.forecast.gate import Gate
-from tests.recommender.forecast.series import HOURLY, daily, noisy, replayed
+from recommender.forecast.outcome import outcome_of
+from tests.recommender.forecast.series import (
+    HOURLY,
+    daily,
+    growing,
+    noisy,
+    percentiles_of,
+    replayed,
+)
 
 UNIT = 2.0**30
 """A power of two, which changes no digit."""
@@ -104,3 +114,21 @@ def test_a_fleet_says_how_much_each_expert_counts():
     shares = forecaster.shares()
     assert shares.shape == (len(EXPERTS), 3)
     np.testing.assert_allclose(shares.sum(axis=0), 1.0)
+
+
+@pytest.mark.parametrize("missed", [6, 12, 30])
+def test_the_ridge_knows_the_time_of_day_after_a_gap(missed):
+    days, begins = 21, 24 * 18
+    demand = daily(days, 20, noise=0.02)
+    forecaster, errors = Forecaster(20, HOURLY), []
+    for k, past in enumerate(growing(demand)):
+        if begins <= k < begins + missed:
+            continue
+        if k == begins + missed:
+            forecaster.catch_up(replace(past, block=k - 1), missed)
+        outcome = outcome_of(demand[k : k + 1]) if forecaster.made else None
+        if outcome is not None and begins + missed < k < begins + missed + 24:
+            [made] = forecaster.made
+            errors.append(np.abs(made.values[EXPERTS.index("ridge")] - demand[k]))
+        forecaster.advance(past, percentiles_of(demand[: k + 1]), np.full(20, 0.9), outcome)
+    assert np.mean(errors) < 0.04 * demand.mean()

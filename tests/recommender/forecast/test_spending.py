@@ -192,5 +192,5 @@ def test_what_was_learned_of_widths_stays_with_its_series():
     forecaster.append(past_of(demand[:, :1]))
     forecaster.keep(np.array([3, 2, 0]))
     assert forecaster.widths.blocks.tolist() == [0.0, blocks[2], blocks[0]]
-    forecaster.catch_up(past_of(demand[:, [0, 2, 0]]))
+    forecaster.catch_up(past_of(demand[:, [0, 2, 0]]), 1)
     assert forecaster.widths.blocks.tolist() == [0.0, blocks[2], blocks[0]]
