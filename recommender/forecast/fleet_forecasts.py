@@ -122,17 +122,19 @@ class FleetForecasts:
         stops = {limit_s}
         for key, stream in self.streams.items():
             if key.resource == resource:
-                block_s = stream.use.block_s
+                block_s, after_s = stream.use.block_s, stream.use.after_s
                 first_s = max(closed_until_s, self._since_s(stream), self._model.begin_s)
-                stops.update(range((first_s // block_s + 1) * block_s, limit_s, block_s))
+                first = (first_s - after_s) // block_s + 1
+                stops.update(range(first * block_s + after_s, limit_s, block_s))
         return sorted(stops)
 
     def closed(self, resource: int, until_s: int) -> None:
-        """Forecast from the blocks that ended at ``until_s`` and have just closed."""
+        """Forecast from the blocks that are looked at when minutes have closed up to then."""
         for key, stream in self.streams.items():
-            is_due = key.resource == resource and until_s % stream.use.block_s == 0
-            if is_due and until_s > max(stream.until_s, self._since_s(stream)):
-                stream.advance(until_s)
+            end_s = until_s - stream.use.after_s
+            is_due = key.resource == resource and end_s % stream.use.block_s == 0
+            if is_due and end_s > max(stream.until_s, self._since_s(stream)):
+                stream.advance(end_s)
 
     def _since_s(self, stream: Stream) -> int:
         return self.history_end_s - WARM_UP_BLOCKS * stream.use.block_s

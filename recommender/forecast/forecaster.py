@@ -186,17 +186,17 @@ class Forecaster:
         """Return the quantiles at ``level``, and keep in mind what was said."""
         costs = self.losses.costs()
         gate = self.gates.state(past, self.standing.seen, self.losses.windows)
-        asked = level
+        asked, of_fleet = level, self.sketches.of_fleet()
         if most > EVENLY:
             levels = (level, wide_level(level))
             high, low = (
                 _mixed(uppers, costs, _counting(uppers, allowed))
-                for uppers in self._uppers(expectation, levels, past.day)
+                for uppers in self._uppers(expectation, levels, of_fleet, past.day)
             )
             # who is no better at the amount still knows better how sure it is
             factor = self.widths.take(high - low, expectation.scale, most, past.day)
             level = spent_level(level, factor)
-        [uppers] = self._uppers(expectation, (level,), past.day)
+        [uppers] = self._uppers(expectation, (level,), of_fleet, past.day)
         answer = self._together(uppers, costs, allowed, gate)
         self.made.append(
             Made(
@@ -310,9 +310,11 @@ class Forecaster:
             expected(named, self.volatility.mean, scale),
         )
 
-    def _uppers(self, expectation: Expectation, levels: Sequence[Floats], day: int) -> Floats:
+    def _uppers(
+        self, expectation: Expectation, levels: Sequence[Floats], of_fleet: Floats, day: int
+    ) -> Floats:
         """Return the quantiles of each expert, ``[L, E, S]``; NaN where it knows nothing."""
-        uppers = self.sketches.uppers(expectation.expected, levels)
+        uppers = self.sketches.uppers(expectation.expected, levels, of_fleet)
         return np.minimum(uppers, self.standing.ceiling(day))
 
     def _learn(self, made: Expectation, outcome: Outcome) -> None:
@@ -321,7 +323,7 @@ class Forecaster:
         kept = kept_of(self.standing.seen, day)
         self.sketches.add(made.expected, outcome, kept)
         # a promise is about minutes of each worker, which lie above means of all
-        np.maximum.at(self.standing.highest, outcome.series, outcome.use)
+        self.standing.highest = np.fmax(self.standing.highest, outcome.highest)
         self.ridge.learn(made.inputs, outcome.top / made.scale, day)
         taught = self.examples.lesson.of(outcome)
         self.examples.add(made.features.T, taught / made.scale[:, None])

@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from recommender.observation import Bools, Floats, Ints
+from recommender.observation import Bools, Floats
 
 ROUNDING_RATIO = 0.01
 """An amount is what was forecast within so much."""
@@ -55,7 +56,7 @@ class InForce:
             is_coming &= self.highest <= MOST_ABOVE_RATIO * most
             return np.asarray(is_there | is_coming, np.bool_)
 
-    def is_above(self, series: Ints, use: Floats) -> Bools:
+    def is_above(self, series: NDArray[np.int32], use: NDArray[np.float32]) -> Bools:
         """Return which uses ``[n]`` of some ``series`` lie above what was in force."""
         lowest = self.lowest[series]
         with np.errstate(invalid="ignore"):

@@ -1,19 +1,14 @@
 """What the fleet's model is taught of a block: the most of it, or its minutes.
 
 A promise is about minutes.  The highest of five says enough of them; of an hour no single figure
-says how many of its minutes lie above an amount.  So minutes of the hour are taught, a few of them,
-evenly spaced in the order of their use from a first one that is drawn: each minute is as likely as
-any other (systematic sampling, Madow and Madow 1944), the highest too.
+says how many of its minutes lie above an amount.  So minutes of the hour are taught, a few of them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from recommender.forecast.outcome import Outcome
-from recommender.forecast.shuffled import shuffled
 from recommender.forecast.timing import Timing
 from recommender.observation import Floats
 from recommender.usage.peaks import HOUR_S
@@ -37,22 +32,9 @@ class Lesson:
 
     def of(self, outcome: Outcome) -> Floats:
         """Return what is taught of a block, ``[S, outcomes]``; NaN: nothing was measured."""
-        if self.minutes is None:
-            return outcome.top[:, None]
-        count = outcome.count
-        order = np.lexsort((outcome.use, outcome.series))
-        first = np.cumsum(count) - count
-        known = np.flatnonzero(count)
-        drawn = shuffled(outcome.top[known]) % np.uint64(DRAWS) / DRAWS
-        place = (np.arange(self.minutes) + drawn[:, None]) / self.minutes
-        rank = (place * count[known, None]).astype(np.int64)
-        taught = np.full((len(count), self.minutes), np.nan)
-        taught[known] = outcome.use[order][first[known, None] + rank]
-        return taught
+        return outcome.top[:, None] if self.minutes is None else outcome.spaced(self.minutes)
 
 
-DRAWS = 2**20
-"""Places of a first minute that are told apart."""
 OF_BLOCKS = Lesson(levels=(0.9, 0.95, 0.975, 0.99), leaf_rows=50)
 """Of a few minutes."""
 OF_HOURS = Lesson(levels=(0.8, 0.89, 0.95, 0.985), leaf_rows=100, minutes=4)

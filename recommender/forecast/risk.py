@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from recommender.forecast.fleet_sum import fleet_sum
-from recommender.forecast.outcome import Outcome
 from recommender.observation import Bools, Floats
 
 LEAST_EXPECTED = 5.0
@@ -64,19 +63,18 @@ class RiskControl:
         """Return the quantile to ask for, ``[S]``."""
         return np.asarray(1.0 - self._steered(risk), np.float64)
 
-    def observe(self, outcome: Outcome, in_force: Floats, risk: Floats, is_free: Bools) -> None:
-        """Take minutes of use under amounts ``[S]``; where none is in force, they say nothing.
+    def observe(self, minutes: Floats, above: Floats, risk: Floats, is_free: Bools) -> None:
+        """Take how many minutes were measured and how many lay above what was in force, ``[S]``.
 
-        Nor do those of series whose amount something else than the forecast decided (``is_free`` is
-        false): a floor, a bound or a pace.
+        They say nothing of series whose amount something else than the forecast decided
+        (``is_free`` is false): a floor, a bound or a pace.
         """
-        counts = is_free & ~np.isnan(in_force)
-        above = outcome.use > in_force[outcome.series] * (1 + 1e-6)
-        expected = np.where(counts, outcome.count * self._steered(risk), 0.0)
-        violated = np.bincount(outcome.series, above, minlength=len(risk)) * counts
+        expected = np.where(is_free, minutes * self._steered(risk), 0.0)
+        violated = np.where(is_free, above, 0.0)
         self.expected = self.expected + expected
         self.violated = self.violated + violated
-        self.fleet_expected += float(fleet_sum(expected, axis=0))
+        # all minutes count here, as they do below
+        self.fleet_expected += float(fleet_sum(expected, axis=0, largest=np.inf))
         self.fleet_violated += float(violated.sum())
         self._judge()
 

@@ -10,9 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from recommender.observation import Bools, Floats
+from recommender.observation import Bools, Floats, Ints
 
 HOURS = 24
 MOST_SEGMENTS = 4
@@ -20,7 +19,7 @@ LEAST_SAVING = 0.1
 """Less than this share of one level for all day is not worth the changes."""
 SEGMENT_PRICE = 0.02
 """A further segment saves at least this share of one level for all day."""
-_BATCH = 256
+_BATCH = 128
 """Series at once: what is kept for each of them fits into a cache."""
 
 
@@ -61,10 +60,11 @@ def _levels(hours: Floats) -> Floats:
     highest = _highest(hours)
     price = SEGMENT_PRICE * HOURS * highest[HOURS, 0]
     cost = highest * np.arange(HOURS + 1)[:, None, None] + price
-    pair, cut = _pairs(cost)
+    pair = _pairs(cost)
+    twice = np.concatenate([pair, pair], axis=1)
     best, length = pair[HOURS], np.full(hours.shape, HOURS, np.int64)
     for first in range(1, HOURS):
-        both = pair[first] + np.roll(pair[HOURS - first], -first, axis=0)
+        both = pair[first] + twice[HOURS - first, first : first + HOURS]
         length = np.where(both < best, first, length)
         best = np.minimum(both, best)
     series = np.arange(hours.shape[1])
@@ -72,7 +72,7 @@ def _levels(hours: Floats) -> Floats:
     first = length[begin, series]
     level = np.empty_like(hours)
     for arc_begin, arc in ((begin, first), ((begin + first) % HOURS, HOURS - first)):
-        split = cut[arc, arc_begin, series]
+        split = _cut(cost, arc, arc_begin)
         for at, lasts in ((arc_begin, split), ((arc_begin + split) % HOURS, arc - split)):
             inside = (np.arange(HOURS)[:, None] - at) % HOURS < lasts
             level = np.where(inside, highest[lasts, at, series], level)
@@ -89,16 +89,26 @@ def _highest(hours: Floats) -> Floats:
     return highest
 
 
-def _pairs(cost: Floats) -> tuple[Floats, NDArray[np.int8]]:
-    """Return what an arc costs as one or two segments, and how long the first one then is.
+def _pairs(cost: Floats) -> Floats:
+    """Return what an arc costs as one or two segments, the cheaper of them.
 
-    ``cost`` and both results are ``[25, 24, S]``, by the length and the first hour of the arc.
+    ``cost`` and the result are ``[25, 24, S]``, by the length and the first hour of the arc.
     """
-    pair, cut = cost.copy(), np.zeros(cost.shape, np.int8)
-    cut[:] = np.arange(HOURS + 1)[:, None, None]
+    pair, twice = cost.copy(), np.concatenate([cost, cost], axis=1)
+    both = np.empty(cost.shape[1:])
     for length in range(2, HOURS + 1):
         for first in range(1, length):
-            both = cost[first] + np.roll(cost[length - first], -first, axis=0)
-            cut[length] = np.where(both < pair[length], first, cut[length])
-            pair[length] = np.minimum(both, pair[length])
-    return pair, cut
+            np.add(cost[first], twice[length - first, first : first + HOURS], out=both)
+            np.minimum(pair[length], both, out=pair[length])
+    return pair
+
+
+def _cut(cost: Floats, arc: Ints, begin: Ints) -> Ints:
+    """Return how long the first segment of one arc of each series is, ``[S]``; all of it: one."""
+    first, series = np.arange(1, HOURS)[:, None], np.arange(len(arc))
+    rest = np.maximum(arc - first, 0)
+    both = cost[first, begin, series] + cost[rest, (begin + first) % HOURS, series]
+    both = np.where(first < arc, both, np.inf)
+    cheapest = both.argmin(axis=0)
+    splits = both[cheapest, series] < cost[arc, begin, series]
+    return np.where(splits, cheapest + 1, arc)

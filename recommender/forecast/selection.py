@@ -64,8 +64,9 @@ class Losses:
         ``answers`` are what was made of the histograms, and of all experts, ``[S]`` each; ``asked``
         is the level in the mean of many blocks, ``[S]``, and says how long losses are remembered.
         """
+        mean = outcome.mean(outcome.use)
         said = (*uppers, *answers)
-        loss = np.stack([_loss(each, outcome, level) for each in said]) / scale
+        loss = np.stack([_loss(each, outcome, mean, level) for each in said]) / scale
         known = ~np.isnan(loss).any(axis=0)
         kept = np.where(known, 0.5 ** (1 / (_half_life_days(asked) * day)), 1.0)
         loss = np.where(known, loss, 0.0)
@@ -93,11 +94,13 @@ def shares_of(costs: Floats, counts: Bools) -> Floats:
     return np.asarray(share / np.maximum(share.sum(axis=0), 1.0), np.float64)
 
 
-def _loss(upper: Floats, outcome: Outcome, level: Floats) -> Floats:
-    """Return the mean pinball loss of each series' minutes, ``[S]``."""
-    series = outcome.series
-    error = outcome.use - upper[series]
-    return outcome.mean(np.maximum(level[series] * error, (level[series] - 1.0) * error))
+def _loss(upper: Floats, outcome: Outcome, mean: Floats, level: Floats) -> Floats:
+    """Return the mean pinball loss of each series' minutes, ``[S]``; ``mean`` is that of their use.
+
+    Of one minute it is ``level * (use - upper)``, and ``upper - use`` more where that is above 0.
+    """
+    above_use = np.maximum(outcome.of_each(upper) - outcome.use, 0.0)
+    return level * (mean - upper) + outcome.mean(above_use)
 
 
 def _half_life_days(asked: Floats) -> Floats:

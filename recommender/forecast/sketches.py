@@ -68,26 +68,37 @@ class ErrorSketches:
         Of what is there the share ``kept`` ``[S]`` stays.
         """
         self.weights *= kept.astype(np.float32)
-        each = 1.0 / np.maximum(outcome.count, 1)[outcome.series]
+        series = outcome.series
+        each = outcome.of_each(1.0 / np.maximum(outcome.count, 1))
         for few in self._some_experts():
-            weights, series = self.weights[few], outcome.series
-            error = (outcome.use - forecast.value[few, series]) / forecast.spread[few, series]
-            known = ~np.isnan(error)
-            expert, minute = np.nonzero(known)
-            bucket = np.searchsorted(EDGES, error[known], side="right") - 1
-            row = expert * BUCKETS + np.clip(bucket, 0, BUCKETS - 1)
-            cell = row * weights.shape[2] + series[minute]
-            added = np.bincount(cell, each[minute], minlength=weights.size)
+            weights = self.weights[few]
+            value, spread = forecast.value[few], forecast.spread[few]
+            if np.isnan(value).all():
+                continue
+            error = (outcome.use - outcome.of_each(value)) / outcome.of_each(spread)
+            row = np.searchsorted(EDGES[1:-1], error, side="right")
+            row += BUCKETS * np.arange(len(weights))[:, None]
+            cell = row * weights.shape[2] + series
+            weight = np.where(np.isnan(error), 0.0, each)
+            added = np.bincount(cell.ravel(), weight.ravel(), minlength=weights.size)
             weights += added.reshape(weights.shape)
 
-    def uppers(self, forecast: Expected, levels: Sequence[Floats]) -> Floats:
+    def of_fleet(self) -> Floats:
+        """Return how many errors of all series lie in each bucket, ``[E, BUCKETS]``."""
+        parts = [fleet_sum(self.weights[few], axis=2) for few in self._some_experts()]
+        return np.concatenate(parts)
+
+    def uppers(
+        self, forecast: Expected, levels: Sequence[Floats], of_fleet: Floats | None = None
+    ) -> Floats:
         """Return the quantiles at each of ``levels`` ``[S]`` of what will come, ``[L, E, S]``.
 
-        NaN before any error of an expert.
+        NaN before any error of an expert.  Who asks twice gives what ``of_fleet`` returned.
         """
+        of_fleet = self.of_fleet() if of_fleet is None else of_fleet
         error = np.empty((len(levels), len(self.weights), self.weights.shape[2]))
         for few in self._some_experts():
-            error[:, few] = _quantiles(self.weights[few], levels)
+            error[:, few] = _quantiles(self.weights[few], levels, of_fleet[few])
         return np.asarray(np.maximum(forecast.value + error * forecast.spread, 0.0), np.float64)
 
     def _some_experts(self) -> Iterator[slice]:
@@ -97,13 +108,15 @@ class ErrorSketches:
         yield from (slice(at, at + step) for at in range(0, len(self.weights), step))
 
 
-def _quantiles(weights: NDArray[np.float32], levels: Sequence[Floats]) -> Floats:
+def _quantiles(weights: NDArray[np.float32], levels: Sequence[Floats], fleet: Floats) -> Floats:
     """Return the error of each expert and series at each of ``levels`` ``[S]``, ``[L, E, S]``."""
-    fleet = fleet_sum(weights, axis=2)
     total = fleet.sum(axis=1)[:, None]
     known = total > 0
     usual = FLEET_ERRORS * np.where(known, fleet / np.where(known, total, 1.0), 1.0)
-    reached = np.cumsum(weights + usual[:, :, None], axis=1)
+    reached = weights + usual[:, :, None]
+    # row by row: a running sum over the middle axis goes through memory column by column
+    for bucket in range(1, BUCKETS):
+        reached[:, bucket] += reached[:, bucket - 1]
     found = [
         np.where(known, _error_at(reached, level * reached[:, -1]), np.nan) for level in levels
     ]

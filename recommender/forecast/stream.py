@@ -12,13 +12,14 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recommender.forecast.asked import Asked, Judging
 from recommender.forecast.forecaster import EXPERTS, Forecast, Forecaster
 from recommender.forecast.gate import Gate
 from recommender.forecast.in_force import InForce
 from recommender.forecast.models import ModelName
-from recommender.forecast.outcome import Outcome
+from recommender.forecast.outcome import Outcome, outcome_of_minutes
 from recommender.forecast.past import DAYS_KEPT, Past
 from recommender.forecast.realised import Realised
 from recommender.forecast.risk import RiskControl
@@ -236,9 +237,8 @@ class Stream:
         if len(self.forecaster.made) < lead:
             return None
         begin_s = until_s - lead * self.use.block_s + self.judging.delay_s
-        minutes = self._between(begin_s, begin_s + self.judging.ahead_s)
-        top = percentile_of_each(minutes, len(self.rows), self.judging.percentile)
-        return _came(minutes, top)
+        series, use = self._between(begin_s, begin_s + self.judging.ahead_s)
+        return outcome_of_minutes(series, use, len(self.rows), self.judging.percentile)
 
     def _judge_promise(self, until_s: int, asked: Asked) -> None:
         """Count the minutes above what was in force between the forecasts of two blocks ago."""
@@ -246,36 +246,27 @@ class Stream:
             return
         window = self.windows[-2]
         begin_s = until_s - 2 * self.use.block_s + self.judging.delay_s
-        minutes = self._between(begin_s, begin_s + self.use.block_s)
-        top = np.full(len(self.rows), np.nan)
-        outcome = _came(minutes, top)
+        series, use = self._between(begin_s, begin_s + self.use.block_s)
         is_known = ~np.isnan(window.lowest)
-        above = window.is_above(outcome.series, outcome.use)
-        count = np.where(is_known, outcome.count, 0)
-        violated = np.bincount(outcome.series, above, minlength=len(self.rows))
-        self.realised.take(
-            count.astype(np.float64),
-            np.where(is_known, violated, 0.0),
-            self.forecaster.timing.day,
+        is_above = window.is_above(series, use)
+        count, above = (
+            np.where(is_known, np.bincount(each, minlength=len(self.rows)), 0).astype(np.float64)
+            for each in (series, series[is_above])
         )
+        self.realised.take(count, above, self.forecaster.timing.day)
         has_risk = ~np.isnan(asked.risk)
-        self.control.observe(
-            outcome,
-            window.lowest,
-            np.nan_to_num(asked.risk),
-            has_risk & window.is_of_forecast(asked.kept_ratio),
-        )
+        is_free = has_risk & window.is_of_forecast(asked.kept_ratio)
+        self.control.observe(count, above, np.nan_to_num(asked.risk), is_free)
 
-    def _between(self, begin_s: int, end_s: int) -> ClosedMinutes:
-        """Return the minutes of the last blocks that begin in a span of time."""
-        parts = [
-            minutes.between(begin_s // MINUTE_S, end_s // MINUTE_S) for minutes in self.minutes
-        ]
-        return ClosedMinutes(
-            series=np.concatenate([part.series for part in parts]),
-            minute=np.concatenate([part.minute for part in parts]),
-            use=np.concatenate([part.use for part in parts]),
-        )
+    def _between(self, begin_s: int, end_s: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """Return series and use of the minutes of the last blocks that begin in a span of time."""
+        span = begin_s // MINUTE_S, end_s // MINUTE_S
+        parts = [part for part in (each.between(*span) for each in self.minutes) if len(part[0])]
+        if len(parts) == 1:
+            return parts[0]
+        nothing = np.empty(0, np.int32), np.empty(0, np.float32)
+        series, use = zip(nothing, *parts, strict=True)
+        return np.concatenate(series), np.concatenate(use)
 
     def _named(self, block: int) -> Floats:
         """Return what models by name expect of the next blocks, ``[S]``; NaN: nothing."""
@@ -294,26 +285,6 @@ class Stream:
         allowed[:, is_named] = False
         allowed[EXPERTS.index("named"), is_named] = True
         return allowed
-
-
-def _came(minutes: ClosedMinutes, top: Floats) -> Outcome:
-    return Outcome(
-        series=minutes.series.astype(np.int64), use=minutes.use.astype(np.float64), top=top
-    )
-
-
-def percentile_of_each(minutes: ClosedMinutes, series: int, level: float) -> Floats:
-    """Return the nearest-rank percentile of each series' minutes, ``[S]``; NaN: it has none."""
-    top = np.full(series, np.nan)
-    if len(minutes.series) == 0:
-        return top
-    order = np.lexsort((minutes.use, minutes.series))
-    ordered, use = minutes.series[order], minutes.use[order]
-    first = np.flatnonzero(np.append([True], ordered[1:] != ordered[:-1]))
-    count = np.diff(np.append(first, len(ordered)))
-    rank = np.maximum(np.ceil(level * count - 1e-9).astype(np.int64) - 1, 0)
-    top[ordered[first]] = use[first + rank]
-    return top
 
 
 def hours_of_day(past: Past) -> Floats:

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.forecast.experts.histogram import DAY_LEVELS, HOUR_LEVELS
-from recommender.forecast.past import DAYS_KEPT, Past, average, rings_of
-from recommender.usage.blocks import BLOCK_S, minutes_per_block
+from recommender.forecast.past import DAYS_KEPT, Past, average, highest, rings_of
+from recommender.usage.blocks import BLOCK_S, MINUTES_PER_BLOCK, minutes_per_block
 from recommender.usage.day import BLOCKS_PER_HOUR
 from recommender.usage.histograms import HistogramBank
 from recommender.usage.layout import LEARNED_SPAN, Layout
@@ -23,7 +23,7 @@ from recommender.usage.peaks import HOUR_S
 from recommender.usage.store import LIMITS_HALF_LIFE_S, REQUESTS_HALF_LIFE_S
 
 if TYPE_CHECKING:
-    from recommender.observation import Bools, Floats, Ints
+    from recommender.observation import Floats, Ints
     from recommender.usage.model import UsageModel
     from recommender.usage.rings import TimeRing
 
@@ -34,26 +34,35 @@ HALF_LIVES_S = (LIMITS_HALF_LIFE_S, REQUESTS_HALF_LIFE_S)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClosedMinutes:
-    """Use in minutes that have closed, ``[n]`` each, of as many workers as a series has.
+    """Use in minutes that have closed, of as many workers as a series has.
 
-    Narrow numbers: those of several blocks are kept.
+    One minute after the other, in narrow numbers: those of several blocks are kept.
     """
 
     series: NDArray[np.int32]
-    minute: NDArray[np.int32]
-    """Number since the epoch."""
+    """[n]"""
     use: NDArray[np.float32]
+    """[n]"""
+    minute: Ints
+    """[M] numbers since the epoch, ascending."""
+    begin: Ints
+    """[M + 1] where each minute begins, and where the last one ends."""
 
-    def between(self, first: int, last: int) -> ClosedMinutes:
-        """Return the minutes ``first <= minute < last``."""
-        return self._taken((self.minute >= first) & (self.minute < last), self.series)
+    def between(self, first: int, last: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """Return series and use of the minutes ``first <= minute < last``."""
+        begin, end = self.begin[np.searchsorted(self.minute, [first, last])]
+        return self.series[begin:end], self.use[begin:end]
 
     def kept(self, slot: Ints) -> ClosedMinutes:
         """Return those of the series that have a new number in ``slot``; -1, or beyond it: none."""
         known = self.series < len(slot)
         series = np.full(len(self.series), -1, np.int32)
         series[known] = slot[self.series[known]]
-        return self._taken(series >= 0, series)
+        stays = series >= 0
+        begin = np.append(0, np.cumsum(stays))[self.begin]
+        return ClosedMinutes(
+            series=series[stays], use=self.use[stays], minute=self.minute, begin=begin
+        )
 
     def means(self, series: int) -> Floats:
         """Return the mean use of each of so many series, ``[S]``; NaN: it has no minute."""
@@ -61,14 +70,13 @@ class ClosedMinutes:
         total = np.bincount(self.series, self.use, minlength=series)
         return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
-    def _taken(self, rows: Bools, series: NDArray[np.int32]) -> ClosedMinutes:
-        return ClosedMinutes(series=series[rows], minute=self.minute[rows], use=self.use[rows])
-
 
 class Use(Protocol):
     """Use as one layer sees it; ``rows`` are those of the usage model, one per series."""
 
     block_s: int
+    after_s: int
+    """A block is looked at when minutes have closed up to so long after its end."""
 
     def past(self, rows: Ints, block: int, reach: Ints) -> Past:
         """Return the blocks up to ``block``, of which ``reach`` ``[S]`` count."""
@@ -86,7 +94,7 @@ class Use(Protocol):
 class LimitsUse:
     """The highest use of each minute of each worker."""
 
-    block_s = BLOCK_S
+    block_s, after_s = BLOCK_S, 0
 
     def __init__(self, model: UsageModel, resource: int) -> None:
         self._model, self._store = model, model.stores[resource]
@@ -123,25 +131,26 @@ class RequestsUse:
 
     def __init__(self, model: UsageModel, resource: int) -> None:
         self._model, self._store = model, model.stores[resource]
+        # a large fleet's hours are work: one resource after the other, and none in the tick that
+        # takes a block of five minutes
+        self.after_s = MINUTE_S * (1 + resource % (MINUTES_PER_BLOCK - 1))
+        self._rows: Ints = np.empty(0, np.int64)
+        self._taken = -1
+        """The newest hour in ``_top`` and ``_mean``, of ``_rows``."""
+        self._top, self._mean = rings_of(HOUR_S, 0)
 
     def past(self, rows: Ints, block: int, reach: Ints) -> Past:
         """See ``Use``."""
-        top, mean = rings_of(HOUR_S, len(rows))
-        first = max(block + 1 - DAYS_KEPT * 24, 0)
-        ring = self._store.blocks.mean
-        slot = ring.held(first * BLOCKS_PER_HOUR, (block + 1) * BLOCKS_PER_HOUR)
-        hours = ring.block[slot] // BLOCKS_PER_HOUR
-        for hour in np.unique(hours).tolist():
-            means = ring.values[slot[hours == hour]][:, rows].astype(np.float64)
-            known = ~np.isnan(means)
-            count = known.sum(axis=0)
-            total = np.where(known, means, 0.0).sum(axis=0)
-            top.set(hour, np.fmax.reduce(means, axis=0))
-            mean.set(hour, np.where(count, total / np.maximum(count, 1), np.nan))
-        end = (block + 1) * BLOCKS_PER_HOUR
+        if not np.array_equal(rows, self._rows) or block < self._taken:
+            self._rows, self._taken = rows.copy(), -1
+            self._top, self._mean = rings_of(HOUR_S, len(rows))
+        for hour in range(max(self._taken + 1, block + 1 - DAYS_KEPT * 24), block + 1):
+            self._take(hour)
+        self._taken = block
+        ring, end = self._store.blocks.mean, (block + 1) * BLOCKS_PER_HOUR
         first = end - LATEST_OF_HOUR_S // BLOCK_S
         latest = average(ring.values[ring.held(first, end)][:, rows])
-        return Past(top=top, mean=mean, block=block, reach=reach, latest=latest)
+        return Past(top=self._top, mean=self._mean, block=block, reach=reach, latest=latest)
 
     def percentiles(self, rows: Ints) -> Floats:
         """See ``Use``."""
@@ -153,11 +162,19 @@ class RequestsUse:
         last = first + HOUR_S // MINUTE_S
         return _minutes(self._model, self._store.minute_mean, rows, first, last)
 
+    def _take(self, hour: int) -> None:
+        ring = self._store.blocks.mean
+        slot = ring.held(hour * BLOCKS_PER_HOUR, (hour + 1) * BLOCKS_PER_HOUR)
+        if len(slot):
+            means = ring.values[slot][:, self._rows].astype(np.float64)
+            self._top.set(hour, highest(means))
+            self._mean.set(hour, average(means))
+
 
 class ReplicasUse:
     """Demand of all workers of a workload together; a block counts as one minute."""
 
-    block_s = BLOCK_S
+    block_s, after_s = BLOCK_S, 0
 
     def __init__(self, model: UsageModel, resource: int) -> None:
         self._store = model.stores[resource]
@@ -190,9 +207,12 @@ class ReplicasUse:
         """See ``Use``."""
         total = self._total_of(rows, block)
         known = np.flatnonzero(~np.isnan(total))
-        minute = np.full(len(known), block * BLOCK_S // MINUTE_S, np.int32)
-        use = total[known].astype(np.float32)
-        return ClosedMinutes(series=known.astype(np.int32), minute=minute, use=use)
+        return ClosedMinutes(
+            series=known.astype(np.int32),
+            use=total[known].astype(np.float32),
+            minute=np.array([block * BLOCK_S // MINUTE_S]),
+            begin=np.array([0, len(known)]),
+        )
 
     def _begin(self, rows: Ints) -> None:
         self._rows, self._taken = rows.copy(), -1
@@ -251,9 +271,11 @@ def _minutes(model: UsageModel, ring: TimeRing, rows: Ints, first: int, last: in
     workers = np.flatnonzero(series_of_worker >= 0)
     slot = ring.held(first, last)
     use = ring.values[slot][:, workers]
-    which, worker = np.nonzero(~np.isnan(use))
+    known = ~np.isnan(use)
+    series = np.broadcast_to(series_of_worker[workers].astype(np.int32), use.shape)
     return ClosedMinutes(
-        series=series_of_worker[workers[worker]].astype(np.int32),
-        minute=ring.block[slot][which].astype(np.int32),
-        use=use[which, worker],
+        series=series[known],
+        use=use[known],
+        minute=ring.block[slot],
+        begin=np.append(0, np.cumsum(known.sum(axis=1))),
     )

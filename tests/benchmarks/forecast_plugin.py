@@ -251,10 +251,12 @@ class Forecasting:
         of_minutes = replace(outcome_of(minutes), top=top)
         of_window = replace(outcome_of(top[None]), top=top)
         outcomes = [of_window if knob.is_quantile else of_minutes for knob in self._knobs]
-        is_free = np.ones(self._series, np.bool_)
         for knob, outcome in zip(self._knobs, outcomes, strict=True):
             _, in_force = knob.made.popleft()
-            knob.control.observe(outcome, in_force, knob.risk, is_free)
+            above = outcome.use > outcome.of_each(in_force) * (1 + 1e-6)
+            violated = np.nan_to_num(outcome.mean(above.astype(np.float64))) * outcome.count
+            is_free = ~np.isnan(in_force)
+            knob.control.observe(outcome.count, violated, knob.risk, is_free)
         return outcomes
 
     def _fit(self, t: int) -> None:

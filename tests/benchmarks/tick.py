@@ -37,16 +37,20 @@ STEP_S = 15
 MINUTE_S = 60
 HISTORY_STEP_S = 300
 HISTORY_S, HISTORY_OF_FORECASTS_S = 86_400, 7 * 86_400
-BEGIN_S = 20_000 * 86_400
+BEGIN_S = 20_000 * 86_400 - 600
+"""Ten minutes before an hour, so that it ends while ticks are measured."""
 TICKS = 10
-"""Two of them close a 5-minute block."""
+"""Two of them close a 5-minute block, the latter an hour too."""
 ENROLLED = {
     "autoSetRequests": {"enable": True},
     "autoSetLimits": {"enable": True},
     "autoSetReplicas": {"enable": True},
 }
-PREDICTING = {"autoSetLimits": {"enable": True, "prediction": {"enable": True}}}
-FORECAST_BLOCKS = 12
+PREDICTING = {
+    layer: {"enable": True, "prediction": {"enable": True}}
+    for layer in ("autoSetRequests", "autoSetLimits", "autoSetReplicas")
+}
+FORECAST_BLOCKS = 36
 """Of the history, that are forecast: more of them change nothing but how well it is learned."""
 
 
@@ -167,7 +171,9 @@ def measure(
     for begin_s in range(0, history_s, HISTORY_STEP_S):
         if predicts and begin_s == history_s - FORECAST_BLOCKS * HISTORY_STEP_S:
             fleet.forecast()
-        fleet.pass_time(HISTORY_STEP_S, HISTORY_STEP_S, Stages())
+        begins = history_s - FORECAST_BLOCKS * HISTORY_STEP_S
+        step_s = MINUTE_S if predicts and begin_s >= begins else HISTORY_STEP_S
+        fleet.pass_time(HISTORY_STEP_S, step_s, Stages())
         if advance is not None:
             advance(begin_s / history_s)
     for _ in range(5):

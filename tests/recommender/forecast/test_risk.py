@@ -5,10 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommender.forecast.outcome import outcome_of
 from recommender.forecast.risk import LEAST_FACTOR, MOST_FACTOR, RiskControl
 
 FREE = np.ones(1, np.bool_)
+
+
+def observe(control, use, amount, risk, is_free):
+    """Let a control take minutes of use, ``[N, 1]``, under an amount."""
+    minutes = (~np.isnan(use)).sum(axis=0)
+    control.observe(minutes, (use > amount).sum(axis=0), risk, is_free)
 
 
 def violations(control, *, promised, quantile, rounds=600, minutes=60, seed=4):
@@ -18,7 +23,7 @@ def violations(control, *, promised, quantile, rounds=600, minutes=60, seed=4):
     for _ in range(rounds):
         amount = quantile(control.level(risk))
         use = random.uniform(0.0, 1.0, (minutes, 1))
-        control.observe(outcome_of(use), amount, risk, FREE)
+        observe(control, use, amount, risk, FREE)
         seen.append((use > amount).mean())
     return float(np.mean(seen[rounds // 3 :]))
 
@@ -40,7 +45,7 @@ def test_few_expected_violations_say_nothing():
     control, risk = RiskControl.empty(1), np.array([0.001])
     before = control.level(risk)
     for _ in range(40):
-        control.observe(outcome_of(np.zeros((60, 1))), np.array([1.0]), risk, FREE)
+        observe(control, np.zeros((60, 1)), np.array([1.0]), risk, FREE)
     np.testing.assert_array_equal(control.level(risk), before)
 
 
@@ -48,7 +53,7 @@ def test_an_amount_that_something_else_decided_says_nothing():
     control, risk = RiskControl.empty(1), np.array([0.1])
     before = control.level(risk)
     for _ in range(50):
-        control.observe(outcome_of(np.ones((60, 1))), np.array([0.5]), risk, ~FREE)
+        observe(control, np.ones((60, 1)), np.array([0.5]), risk, ~FREE)
     np.testing.assert_array_equal(control.level(risk), before)
 
 
@@ -56,8 +61,17 @@ def test_what_was_not_measured_says_nothing():
     control, risk = RiskControl.empty(1), np.array([0.1])
     before = control.level(risk)
     for _ in range(50):
-        control.observe(outcome_of(np.full((60, 1), np.nan)), np.array([0.5]), risk, FREE)
+        observe(control, np.full((60, 1), np.nan), np.array([0.5]), risk, FREE)
     np.testing.assert_array_equal(control.level(risk), before)
+
+
+def test_all_minutes_of_a_large_workload_count_in_the_fleet_wherever_it_stands():
+    minutes, asked = np.array([60_001, 7, 13, 29, 60]), []
+    for each in (minutes, minutes[::-1]):
+        control = RiskControl.empty(5)
+        control.observe(each, np.zeros(5), np.full(5, 0.07), np.ones(5, np.bool_))
+        asked.append(control.fleet_asked)
+    assert asked[0] == asked[1] == pytest.approx(0.14 * minutes.sum())
 
 
 @given(shares=st.lists(st.floats(0, 1), min_size=1, max_size=40), risk=st.floats(0.001, 0.49))
@@ -65,7 +79,7 @@ def test_steering_stays_within_its_bounds(shares, risk):
     control, promised = RiskControl.empty(1), np.array([risk])
     for share in shares:
         use = (np.arange(60)[:, None] < 60 * share).astype(float)
-        control.observe(outcome_of(use), np.array([0.5]), promised, FREE)
+        observe(control, use, np.array([0.5]), promised, FREE)
     asked = 1 - control.level(promised)[0]
     assert LEAST_FACTOR * risk <= asked * (1 + 1e-9)
     assert asked <= min(MOST_FACTOR * risk, 0.49) * (1 + 1e-9)

@@ -152,9 +152,9 @@ class _Counted(ErrorSketches):
 
     read = 0
 
-    def uppers(self, forecast, levels):
+    def uppers(self, forecast, levels, of_fleet=None):
         type(self).read += len(levels)
-        return super().uppers(forecast, levels)
+        return super().uppers(forecast, levels, of_fleet)
 
 
 def test_an_even_risk_costs_nothing():

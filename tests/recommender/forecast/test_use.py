@@ -19,7 +19,8 @@ def minutes_by_hand(use, first, last):
 
 
 def read(minutes):
-    found = zip(minutes.series, minutes.minute, minutes.use, strict=True)
+    minute = np.repeat(minutes.minute, np.diff(minutes.begin))
+    found = zip(minutes.series, minute, minutes.use, strict=True)
     return {(int(s), int(m), round(float(u), 3)) for s, m, u in found}
 
 
