@@ -68,6 +68,20 @@ def test_how_wide_forecasts_usually_are_comes_back():
     assert learned >= {Layer.LIMITS}
 
 
+def test_what_comes_back_is_kept_again_as_it_was():
+    replayed = fleet(3)
+    last_of(replayed, DAY[:120])
+    for stream in replayed.model.forecasts.streams.values():
+        stream.forecaster.examples.rows_per_block = 2
+    replayed.model.advance(130 * 60)
+    (header, arrays), (again, others) = (
+        forecasts_to_arrays(f.model.forecasts) for f in (replayed, restored(replayed))
+    )
+    assert {each["is_noted"] for each in header["streams"]} == {False}
+    assert again == header
+    np.testing.assert_equal(others, arrays)
+
+
 def test_the_demand_for_replicas_goes_on_before_anybody_has_asked_again():
     plain, other = fleet(3), fleet(3)
     for each in (plain, other):
