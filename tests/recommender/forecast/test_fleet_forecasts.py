@@ -364,6 +364,19 @@ def test_the_demand_for_replicas_is_of_all_workers_together():
     assert 0.8 * total < forecasts.replica_demand[0] < 2.0 * total
 
 
+def test_a_start_that_takes_longer_moves_the_demand_for_replicas_further_ahead():
+    model = model_of(daily_minutes(1, 1)[:10])
+    rows = model.workload_rows([("team", "w0", "")])
+    table = policy_table(
+        [parse_auto_scaling_config({"autoSetReplicas": PREDICTS})], model.resources
+    )
+    model.forecasts.want(rows, table)
+    assert {key.ahead_s for key in model.forecasts.streams} == {900}
+    model.set_readiness(np.array([0]), np.array([0]), np.array([1000]))
+    model.forecasts.want(rows, table)
+    assert {key.ahead_s for key in model.forecasts.streams} == {1800}
+
+
 def test_forecasts_are_empty_where_there_are_no_workloads():
     model = model_of(daily_minutes(1, 1)[:10])
     forecasts = FleetForecasts(model)
