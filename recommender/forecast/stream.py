@@ -73,7 +73,7 @@ class Stream:
         self.asked: Asked | None = None
         """What the policies of the rows ask for; None before anybody asked."""
         self.minutes: deque[ClosedMinutes] = deque(maxlen=max(lead, 2))
-        """Of the last blocks, newest last."""
+        """Of the last blocks that were taken, newest last."""
         self.is_noted = True
         """What is in force was seen since the newest forecast."""
         self._segments: Segments | None = None
@@ -194,8 +194,6 @@ class Stream:
         missed = block + 1 - self.until_s // self.use.block_s if self.until_s >= 0 else 0
         self.forecaster.catch_up(self.use.past(self.rows, block, every_block), missed)
         self.windows.clear()
-        self.minutes.clear()
-        self.is_noted = True
 
     def _keep(self, series: Ints) -> None:
         self._segments = None
