@@ -72,8 +72,9 @@ class Stream:
         """End of the newest block that was seen."""
         self.asked: Asked | None = None
         """What the policies of the rows ask for; None before anybody asked."""
-        self.minutes: deque[ClosedMinutes] = deque(maxlen=max(lead, 2))
-        """Of the last blocks that were taken, newest last."""
+        self.minutes: deque[ClosedMinutes] = deque()
+        """Of the blocks that the next one is judged with, newest last: the largest part of what is
+        kept of hours, so no more of them than that."""
         self.is_noted = True
         """What is in force was seen since the newest forecast."""
         self._segments: Segments | None = None
@@ -127,6 +128,8 @@ class Stream:
         measured = np.where(asked.model == _HISTOGRAM, forecast.value, forecast.measured)
         self.current = Forecast(value=forecast.value, measured=measured, gate=gate)
         self.windows.append(InForce.of(self.current.chosen))
+        while len(self.minutes) >= max(self.forecaster.timing.lead, 2):
+            self.minutes.popleft()
         self.is_noted = False
         self.until_s = until_s
 
@@ -203,7 +206,7 @@ class Stream:
             keep(part, series)
         slot = np.full(int(series.max(initial=-1)) + 1, -1, np.int64)
         slot[series] = np.arange(len(series))
-        self.minutes = deque((minutes.kept(slot) for minutes in self.minutes), self.minutes.maxlen)
+        self.minutes = deque(minutes.kept(slot) for minutes in self.minutes)
         if self.current is not None:
             columns = {f.name: getattr(self.current, f.name)[series] for f in fields(Forecast)}
             self.current = Forecast(**columns)
