@@ -152,9 +152,11 @@ class FleetForecasts:
             return
         moves = self._policies.requests.acts & ~workloads.is_paused[:, None] & is_applied
         nothing = np.full(workloads.limit.shape, np.nan)
+        least_limit = np.fmax(self._policies.limits.min_allowed, workloads.request)
+        target = state.target_request
         taken = {
-            Layer.LIMITS: (workloads.limit, nothing),
-            Layer.REQUESTS: (workloads.request, np.where(moves, state.target_request, np.nan)),
+            Layer.LIMITS: (workloads.limit, nothing, least_limit),
+            Layer.REQUESTS: (workloads.request, np.where(moves, target, np.nan), target),
         }
         for key, stream in self.streams.items():
             if key.layer in taken:

@@ -30,18 +30,21 @@ class InForce:
     highest: Floats
     aimed: Floats
     """What decisions move it to in their pace; NaN: they do not, or at once."""
+    least: Floats
+    """The lowest that decisions let it be; NaN: no floor is known."""
 
     @classmethod
     def of(cls, chosen: Floats) -> InForce:
         """Return that of a forecast which nothing was seen of yet."""
         nothing = np.full(len(chosen), np.nan)
-        return cls(chosen=chosen, lowest=nothing, highest=nothing.copy(), aimed=nothing.copy())
+        return cls(chosen=chosen, lowest=nothing, highest=nothing, aimed=nothing, least=nothing)
 
-    def take(self, amounts: Floats, aimed: Floats) -> None:
-        """Take amounts that were in force, and what the decisions before them aimed at."""
+    def take(self, amounts: Floats, aimed: Floats, least: Floats) -> None:
+        """Take amounts that were in force, what decisions aimed at, and how low they may go."""
         self.lowest = np.fmin(self.lowest, amounts)
         self.highest = np.fmax(self.highest, amounts)
         self.aimed = aimed
+        self.least = np.fmin(self.least, least)
 
     def is_of_forecast(self, kept_ratio: Floats) -> Bools:
         """Return where what was in force was what the forecast said, or on its way there.
@@ -51,13 +54,28 @@ class InForce:
         least, most = self.chosen * (1 - ROUNDING_RATIO), self.chosen * (1 + ROUNDING_RATIO)
         with np.errstate(invalid="ignore"):
             # use above a limit raises it at once, which must not hide that it was too low
-            is_there = (self.lowest >= least) & (self.lowest <= most / (1 - kept_ratio))
+            is_there = self.lowest >= least
+            is_there &= (self.lowest <= most / (1 - kept_ratio)) | self._is_held
             is_coming = (self.aimed >= least) & (self.aimed <= most)
             is_coming &= self.highest <= MOST_ABOVE_RATIO * most
             return np.asarray(is_there | is_coming, np.bool_)
 
-    def is_above(self, series: NDArray[np.int32], use: NDArray[np.float32]) -> Bools:
-        """Return which uses ``[n]`` of some ``series`` lie above what was in force."""
-        lowest = self.lowest[series]
+    @property
+    def judged(self) -> Floats:
+        """What minutes are compared with to steer the risk, ``[S]``.
+
+        Where a floor holds the amount, that is what was forecast: compared with the floor, the risk
+        would be raised until the forecast is far below it, and stay there when the floor goes.
+        """
+        return np.where(self._is_held, np.fmin(self.chosen, self.lowest), self.lowest)
+
+    @property
+    def _is_held(self) -> Bools:
         with np.errstate(invalid="ignore"):
-            return np.asarray(use > lowest * (1 + ROUNDING_RATIO / 10), np.bool_)
+            return np.asarray(self.lowest <= self.least * (1 + ROUNDING_RATIO), np.bool_)
+
+
+def is_above(amount: Floats, series: NDArray[np.int32], use: NDArray[np.float32]) -> Bools:
+    """Return which uses ``[n]`` of some ``series`` lie above the amount ``[S]`` of theirs."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(use > (amount * (1 + ROUNDING_RATIO / 10))[series], np.bool_)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from recommender.forecast.asked import Asked, Judging
 from recommender.forecast.forecaster import EXPERTS, Forecast, Forecaster
 from recommender.forecast.gate import Gate
-from recommender.forecast.in_force import InForce
+from recommender.forecast.in_force import InForce, is_above
 from recommender.forecast.models import ModelName
 from recommender.forecast.outcome import Outcome, outcome_of_minutes
 from recommender.forecast.past import DAYS_KEPT, Past
@@ -133,15 +133,17 @@ class Stream:
         self.is_noted = False
         self.until_s = until_s
 
-    def note(self, amounts: Floats, aimed: Floats) -> None:
-        """Take what is in force now, and what the last decisions move it to, ``[S]``.
+    def note(self, amounts: Floats, aimed: Floats, least: Floats) -> None:
+        """Take what is in force now, what the last decisions move it to, and how low it may go.
+
+        ``[S]`` each.
 
         What is seen first after a forecast is what was in force before it: nobody has acted yet.
         """
         position = -1 if self.is_noted else -2
         self.is_noted = True
         if len(self.windows) >= -position:
-            self.windows[position].take(amounts, aimed)
+            self.windows[position].take(amounts, aimed, least)
 
     def is_fresh(self, now_s: int) -> bool:
         """Return whether the newest forecast counts already, and still."""
@@ -248,16 +250,19 @@ class Stream:
         window = self.windows[-2]
         begin_s = until_s - 2 * self.use.block_s + self.judging.delay_s
         series, use = self._between(begin_s, begin_s + self.use.block_s)
+        found = (
+            series,
+            series[is_above(window.lowest, series, use)],
+            series[is_above(window.judged, series, use)],
+        )
         is_known = ~np.isnan(window.lowest)
-        is_above = window.is_above(series, use)
-        count, above = (
-            np.where(is_known, np.bincount(each, minlength=len(self.rows)), 0).astype(np.float64)
-            for each in (series, series[is_above])
+        count, above, judged = (
+            np.where(is_known, np.bincount(each, minlength=len(self.rows)), 0.0) for each in found
         )
         self.realised.take(count, above, self.forecaster.timing.day)
         has_risk = ~np.isnan(asked.risk)
         is_free = has_risk & window.is_of_forecast(asked.kept_ratio)
-        self.control.observe(count, above, np.nan_to_num(asked.risk), is_free)
+        self.control.observe(count, judged, np.nan_to_num(asked.risk), is_free)
 
     def _between(self, begin_s: int, end_s: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return series and use of the minutes of the last blocks that begin in a span of time."""

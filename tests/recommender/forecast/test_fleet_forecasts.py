@@ -334,6 +334,27 @@ def test_the_promise_of_requests_is_kept_where_one_worker_does_most():
     assert (realised < 1.5 * 0.05).all()
 
 
+@pytest.mark.parametrize(
+    ("layer", "floors"), [("autoSetLimits", ("13", "15")), ("autoSetRequests", ("12", "13.5"))]
+)
+def test_a_floor_a_little_above_the_forecast_raises_no_risk(layer, floors):
+    use = 10.0 * np.random.default_rng(5).gamma(30.0, 1 / 30.0, (2880, 4))
+    asked = []
+    for floor in ("1", *floors):
+        rule = {**PREDICTS, "riskTarget": 0.05, "minAllowed": {"tflops": floor}}
+        replayed = fleet(4, {layer: rule})
+        last_of(
+            replayed,
+            use,
+            limits=lambda decided, _: decided.next_limit[:, 0],
+            requests=lambda decided: decided.next_request,
+        )
+        [stream] = replayed.model.forecasts.streams.values()
+        asked.append(1.0 - stream.control.level(np.full(4, 0.05)))
+    free, *held = asked
+    assert all((each < 1.2 * free).all() for each in held)
+
+
 def share_of_the_model(replayed):
     """Return how much all quantiles of the fleet's model count in the first series' limits."""
     [shares] = replayed.model.forecasts.evidence(replayed.rows).limits.shares[:1, 0]

@@ -42,7 +42,7 @@ def go_on(stream, until_s, in_force):
     for end_s in range(stream.until_s + BLOCK_S, until_s + 1, BLOCK_S):
         stream.advance(end_s)
         for _ in range(2):
-            stream.note(np.array([in_force]), NOTHING)
+            stream.note(np.array([in_force]), NOTHING, NOTHING)
 
 
 def test_minutes_after_a_gap_judge_nothing_of_before_it():
@@ -66,7 +66,7 @@ def test_what_is_seen_first_after_a_forecast_was_in_force_before_it():
     go_on(stream, BLOCK_S, 20.0)
     stream.advance(2 * BLOCK_S)
     for amount in (15.0, 30.0):
-        stream.note(np.array([amount]), NOTHING)
+        stream.note(np.array([amount]), NOTHING, NOTHING)
     assert [window.lowest.tolist() for window in stream.windows] == [[15.0], [30.0]]
 
 
@@ -75,8 +75,8 @@ def test_minutes_under_an_amount_steer_the_risk_where_it_was_forecast(ratio, say
     stream = stream_of(np.full((60, 1), 10.0), 0.05)
     for end_s in range(BLOCK_S, 8 * BLOCK_S, BLOCK_S):
         stream.advance(end_s)
-        stream.note(NOTHING, NOTHING)
-        stream.note(ratio * stream.current.chosen, NOTHING)
+        stream.note(NOTHING, NOTHING, NOTHING)
+        stream.note(ratio * stream.current.chosen, NOTHING, NOTHING)
     assert (stream.control.expected > 0).tolist() == [says]
 
 
