@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recommender.decision import Layer
+from recommender.forecast.absence import Absence
 from recommender.forecast.asked import Judging, StreamKey
 from recommender.forecast.asking import ahead_of_replicas, asked_of_streams
-from recommender.forecast.models import MODELS, Runs
 from recommender.forecast.named_wish import NamedWish
 from recommender.forecast.reading import evidence_of, forecasts_of
 from recommender.forecast.rows import of_rows
 from recommender.forecast.spending import LIMITS_MOST_FACTOR, REQUESTS_MOST_FACTOR
-from recommender.forecast.stream import Course, Stream
+from recommender.forecast.stream import NAMED, Course, Stream
 from recommender.forecast.training_table import TrainingTable, table_of
+from recommender.forecast.unfitted import SeriesWhy, Unfitted
 from recommender.forecast.use import LimitsUse, ReplicasUse, RequestsUse
 from recommender.policy.table import MODEL_NAMES
 from recommender.usage.blocks import BLOCK_S
@@ -48,6 +49,7 @@ class FleetForecasts:
         self.streams: dict[StreamKey, Stream] = {}
         self.history_end_s = 0
         """Of a history that is read at once: its older blocks are closed without a forecast."""
+        self._unfitted = Unfitted()
         self._policies: PolicyTable | None = None
         self._rows: Ints = np.empty(0, np.int64)
         self._replicas_ahead_s: Ints = np.empty(0, np.int64)
@@ -167,6 +169,7 @@ class FleetForecasts:
         """Forget the rows of workloads that are gone."""
         for stream in self.streams.values():
             stream.forget(rows)
+        self._unfitted = self._unfitted.without(set(rows.tolist()))
         self._policies = None
 
     def read(self, rows: Ints, now_s: int) -> Forecasts | None:
@@ -177,7 +180,7 @@ class FleetForecasts:
 
     def evidence(self, rows: Ints) -> ForecastEvidence:
         """Return what was promised to usage ``rows``, and what came of it."""
-        return evidence_of(self.streams, rows, len(self._model.stores))
+        return evidence_of(self.streams, rows, len(self._model.stores), self._unfitted)
 
     def training_rows(self) -> dict[StreamKey, int]:
         """Return how many outcomes each stream has to train its model on."""
@@ -197,7 +200,7 @@ class FleetForecasts:
         """Return which series ask for a model that is fitted for them alone, and their history."""
         wishes = []
         for key, stream in self.streams.items():
-            for column in np.flatnonzero(np.isin(stream.model, _NAMED)).tolist():
+            for column in np.flatnonzero(np.isin(stream.model, NAMED)).tolist():
                 name = MODEL_NAMES[stream.model[column]]
                 row = int(stream.rows[column])
                 wishes += [
@@ -219,6 +222,10 @@ class FleetForecasts:
         if stream is not None and wish.row in stream.rows:
             stream.courses[wish.row] = Course(first_block=wish.block + 1, use=course)
 
+    def tell_unfitted(self, why: SeriesWhy) -> None:
+        """Say which series go without a model of their own, and why; all others wait for theirs."""
+        self._unfitted = Unfitted(others=Absence.NOT_YET, why=why)
+
     def _first_rows(self, rows: Ints) -> Ints:
         """Return the first usage row of the workload of each row, ``[W]``."""
         first: dict[object, int] = {}
@@ -227,6 +234,3 @@ class FleetForecasts:
         return np.array(
             [row if key is None else first.setdefault(key[:2], row) for row, key in named], np.int64
         )
-
-
-_NAMED = tuple(number for number, name in enumerate(MODEL_NAMES) if MODELS[name].runs is Runs.NAMED)

@@ -25,6 +25,8 @@ class LayerEvidence:
     """How many were judged, fading alike."""
     loss_ratio: Floats
     """Pinball loss of the forecast over that of the calibrated histogram; NaN: not judged."""
+    absence: Ints
+    """``recommender.forecast.absence.Absence``: why not the model counts that was asked for."""
     shares: Floats
     """``[W, R, E]`` weight of each of ``recommender.forecast.forecaster.EXPERTS``."""
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recommender.decision import Layer
+from recommender.forecast.absence import Absence
 from recommender.forecast.forecaster import EXPERTS
 from recommender.forecast.gate import Gate
 from recommender.forecast.promises import ForecastEvidence, LayerEvidence
@@ -19,6 +20,7 @@ from recommender.usage.peaks import HOUR_S
 if TYPE_CHECKING:
     from recommender.forecast.asked import StreamKey
     from recommender.forecast.stream import Stream
+    from recommender.forecast.unfitted import Unfitted
     from recommender.observation import Floats, Ints
 
 Streams = Mapping["StreamKey", "Stream"]
@@ -76,18 +78,22 @@ def forecasts_of(streams: Streams, rows: Ints, resources: int, now_s: int) -> Fo
     )
 
 
-def evidence_of(streams: Streams, rows: Ints, resources: int) -> ForecastEvidence:
+def evidence_of(
+    streams: Streams, rows: Ints, resources: int, unfitted: Unfitted
+) -> ForecastEvidence:
     """Return what was promised to usage ``rows``, and what came of it."""
     compute = [key.resource for key in streams if key.layer is Layer.REPLICAS]
     every = list(range(resources))
     return ForecastEvidence(
-        limits=_evidence(streams, Layer.LIMITS, rows, every),
-        requests=_evidence(streams, Layer.REQUESTS, rows, every),
-        replicas=_evidence(streams, Layer.REPLICAS, rows, compute[:1] or [0]),
+        limits=_evidence(streams, Layer.LIMITS, rows, every, unfitted),
+        requests=_evidence(streams, Layer.REQUESTS, rows, every, unfitted),
+        replicas=_evidence(streams, Layer.REPLICAS, rows, compute[:1] or [0], unfitted),
     )
 
 
-def _evidence(streams: Streams, layer: Layer, rows: Ints, resources: list[int]) -> LayerEvidence:
+def _evidence(
+    streams: Streams, layer: Layer, rows: Ints, resources: list[int], unfitted: Unfitted
+) -> LayerEvidence:
     shape = (len(rows), len(resources))
     found = LayerEvidence(
         gate=np.full(shape, int(Gate.NOT_ASKED), np.int64),
@@ -95,6 +101,7 @@ def _evidence(streams: Streams, layer: Layer, rows: Ints, resources: list[int]) 
         realised=np.full(shape, np.nan),
         minutes=np.zeros(shape),
         loss_ratio=np.full(shape, np.nan),
+        absence=np.full(shape, int(Absence.NONE), np.int64),
         shares=np.zeros((*shape, len(EXPERTS))),
     )
     for key, stream in streams.items():
@@ -110,6 +117,7 @@ def _evidence(streams: Streams, layer: Layer, rows: Ints, resources: list[int]) 
         found.realised[mine, c] = stream.realised.share[at]
         found.minutes[mine, c] = stream.realised.minutes[at]
         found.loss_ratio[mine, c] = stream.loss_ratio[at]
+        found.absence[mine, c] = stream.absences(unfitted.of(key, stream.rows))[at]
         found.shares[mine, c] = stream.shares()[:, at].T
     return found
 

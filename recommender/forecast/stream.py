@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from recommender.forecast.absence import Absence
 from recommender.forecast.asked import Asked, Judging
 from recommender.forecast.forecaster import EXPERTS, Forecast, Forecaster
 from recommender.forecast.gate import Gate
 from recommender.forecast.in_force import InForce, is_above
-from recommender.forecast.models import ModelName
+from recommender.forecast.models import MODELS, ModelName, Runs
 from recommender.forecast.outcome import Outcome, outcome_of_minutes
 from recommender.forecast.past import DAYS_KEPT, Past
 from recommender.forecast.realised import Realised
@@ -42,6 +43,9 @@ EXPIRES_BLOCKS = 2
 """A forecast counts for so many blocks after its own; then use was not measured for too long."""
 
 _HISTOGRAM = MODEL_NAMES.index(ModelName.HISTOGRAM)
+_FLEETS = MODEL_NAMES.index(ModelName.GBM)
+NAMED = tuple(number for number, name in enumerate(MODEL_NAMES) if MODELS[name].runs is Runs.NAMED)
+"""Models that are fitted for one series alone."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -156,6 +160,21 @@ class Stream:
             return self.forecaster.shares()
         named = self._named(self.until_s // self.use.block_s - 1)
         return self.forecaster.shares(self._allowed(self.asked.allowed, named))
+
+    def absences(self, unfitted: Ints) -> Ints:
+        """Return why the model that each series asks for does not count, ``[S]``: ``Absence``.
+
+        ``unfitted`` ``[S]`` is why there is none of those that are fitted for a series alone.
+        """
+        found = np.full(len(self.rows), int(Absence.NONE))
+        if self.asked is None:
+            return found
+        has_no_course = np.isnan(self._named(self.until_s // self.use.block_s - 1))
+        is_unfitted = np.isin(self.model, NAMED) & has_no_course
+        found = np.where(is_unfitted, unfitted, found)
+        if self.forecaster.model is None:
+            found = np.where(self.model == _FLEETS, int(Absence.UNTRAINED), found)
+        return np.where(self.asked.predicts, found, int(Absence.NONE))
 
     @property
     def risk(self) -> Floats:

@@ -47,7 +47,7 @@ class ItemForecast:
     gate: str | None = None
     """``OPEN`` where the forecast counts, else why not; None where none was made."""
     sentence: str
-    """The gate in words."""
+    """The gate in words, and before that why not the model counts that was asked for."""
     promised_share: float | None = None
     """Share of minutes that may lie above what is in force; None without a ``riskTarget``."""
     realised_share: float | None = None

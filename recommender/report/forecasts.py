@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from recommender.decision import Layer
+from recommender.forecast.absence import Absence, absence_sentence
 from recommender.forecast.asking import ahead_of
 from recommender.forecast.forecaster import EXPERTS
 from recommender.forecast.gate import Gate
@@ -123,13 +124,17 @@ def _forecast(asked: _Asked, diagnoses: Diagnoses) -> ItemForecast:
     if evidence is None:
         return stated
     gate = Gate(int(evidence.gate[asked.place]))
+    absence = Absence(int(evidence.absence[asked.place]))
     gain_ratio = None
     if prediction.enabled and gate is not Gate.HISTOGRAM:
         gain_ratio = rounded(1.0 - float(evidence.loss_ratio[asked.place]), 3)
+    stands = gate_sentence(gate, gain_ratio, has_promise=asked.risk is not None)
+    if prediction.enabled:
+        stands = f"{absence_sentence(prediction.model, absence)} {stands}".lstrip()
     return replace(
         stated,
         gate=gate.name,
-        sentence=gate_sentence(gate, gain_ratio, has_promise=asked.risk is not None),
+        sentence=stands,
         promised_share=rounded(float(evidence.promised[asked.place])),
         realised_share=rounded(float(evidence.realised[asked.place])),
         judged_minutes=_minutes(float(evidence.minutes[asked.place])),

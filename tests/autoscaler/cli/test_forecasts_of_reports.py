@@ -51,6 +51,7 @@ def test_a_report_says_how_the_forecasts_of_each_layer_stand(tfa, asking):
 
     assert (requests["layer"], requests["model"]) == ("requests", "ets")
     assert requests["fitted"]["model"] == "ets"
+    assert requests["sentence"].startswith("In place of ets, auto counts: models that are fitted ")
     assert requests["fitted"]["mean"] == pytest.approx(20, rel=0.5)
     assert requests["promised_share"] is None
     assert (limits["layer"], limits["model"]) == ("limits", "auto")
@@ -70,7 +71,7 @@ def test_a_report_tells_the_pattern_of_those_that_ask_and_of_no_other(tfa, askin
 def test_an_explanation_tells_forecasts_in_words(tfa, asking):
     text = tfa("explain", *asking, "team/chat").out
 
-    assert "  forecast\n    requests: model ets, 1 h ahead\n" in text
+    assert "  forecast\n    requests: model ets, 1 h ahead\n      In place of ets, auto" in text
     assert "      promised: at most 1 % of the minutes above what is in force" in text
     assert "  pattern of the days\n    daily (strength of the day's season: " in text
 

@@ -238,6 +238,7 @@ def evidence(workloads=1, *, promised=0.01, realised=0.02):
             realised=np.full((workloads, columns), realised),
             minutes=np.full((workloads, columns), 1000.0),
             loss_ratio=np.full((workloads, columns), 0.8),
+            absence=np.zeros((workloads, columns), np.int64),
             shares=np.zeros((workloads, columns, 1)),
         )
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from recommender.decision import Layer
+from recommender.forecast.absence import Absence
 from recommender.forecast.daily_training import train_table
 from recommender.forecast.experts.boosting import BOOSTING
 from recommender.forecast.fleet_forecasts import WARM_UP_BLOCKS, FleetForecasts
@@ -136,6 +137,55 @@ def test_a_model_by_name_decides_alone_once_its_errors_are_known_and_all_do_befo
         weights.append(shares[EXPERTS.index("named")])
     assert weights[0] == 0.0
     assert weights[-1] == 1.0
+
+
+def absence_of(replayed, row=0):
+    return Absence(replayed.model.forecasts.evidence(replayed.rows).limits.absence[row, 0])
+
+
+def test_evidence_says_that_a_model_by_name_is_fitted_nowhere_but_in_the_live_loop():
+    replayed = fleet(1, predicting("ets"))
+    last_of(replayed, daily_minutes(1, 1)[:720])
+    assert absence_of(replayed) is Absence.NOT_HERE
+
+
+def test_evidence_says_why_a_model_by_name_is_absent_until_it_is_there():
+    replayed = fleet(2, predicting("ets"))
+    last_of(replayed, daily_minutes(1, 2)[:720])
+    forecasts = replayed.model.forecasts
+    first = forecasts.named_wanted()[0]
+    forecasts.tell_unfitted({(first.key, first.row): Absence.TIMED_OUT})
+    before = absence_of(replayed, 0), absence_of(replayed, 1)
+    forecasts.install_named(first, np.full(288, 30.0))
+    assert before == (Absence.TIMED_OUT, Absence.NOT_YET)
+    assert (absence_of(replayed, 0), absence_of(replayed, 1)) == (Absence.NONE, Absence.NOT_YET)
+
+
+def test_who_takes_the_row_of_a_workload_that_is_gone_is_not_told_its_reason():
+    replayed = fleet(1, predicting("ets"))
+    last_of(replayed, daily_minutes(1, 1)[:720])
+    forecasts = replayed.model.forecasts
+    [wish] = forecasts.named_wanted()
+    forecasts.tell_unfitted({(wish.key, wish.row): Absence.TIMED_OUT})
+    forecasts.drop(replayed.rows)
+    policy = parse_auto_scaling_config(predicting("ets"))
+    forecasts.want(replayed.rows, policy_table([policy], replayed.model.resources))
+    assert absence_of(replayed) is Absence.NOT_YET
+
+
+def test_evidence_says_that_the_fleets_model_is_absent_until_it_is_trained():
+    replayed, use = fleet(1, predicting("gbm")), daily_minutes(2, 1)[:2700]
+    last_of(replayed, use[:720])
+    before = absence_of(replayed)
+    last_of(replayed, use[720:], first=720)
+    assert (before, absence_of(replayed)) == (Absence.UNTRAINED, Absence.NONE)
+
+
+def test_a_model_of_a_block_without_a_forecast_is_not_absent():
+    block = {"enable": True, "riskTarget": "1%", "prediction": {"enable": False, "model": "ets"}}
+    replayed = fleet(1, {"autoSetLimits": block})
+    last_of(replayed, daily_minutes(1, 1)[:720])
+    assert absence_of(replayed) is Absence.NONE
 
 
 def test_workloads_come_and_go_and_those_that_stay_lose_nothing():

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from recommender.forecast.absence import Absence
 from recommender.forecast.forecaster import EXPERTS
 from recommender.forecast.gate import Gate
 from recommender.forecast.models import ModelName
@@ -53,6 +54,7 @@ def layer(
     realised=NAN,
     minutes=0.0,
     loss_ratio=NAN,
+    absence=Absence.NONE,
     columns=SIZED_COLUMNS,
     **shares,
 ) -> LayerEvidence:
@@ -68,5 +70,6 @@ def layer(
         realised=full(realised),
         minutes=full(float(minutes)),
         loss_ratio=full(loss_ratio),
+        absence=full(int(absence)),
         shares=np.tile(weights, (1, columns, 1)),
     )

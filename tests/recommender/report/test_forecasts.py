@@ -3,16 +3,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from recommender.forecast.absence import Absence, absence_sentence
 from recommender.forecast.diagnosis import Diagnosis, Regime
 from recommender.forecast.gate import Gate
+from recommender.forecast.models import ModelName
 from recommender.forecast.named.fit import NamedForecast
 from recommender.forecast.named.reason import Reason
 from recommender.forecast.named.shifts import Shift
 from recommender.report.diagnosing import Diagnoses
 from recommender.report.forecast_blocks import FittedModel, ItemPattern, PatternStep
 from recommender.report.gate_sentences import NOT_MADE, gate_sentence
+from recommender.report.jsonform import render_json
+from recommender.report.markdown import render_markdown
+from recommender.report.page import render_page
 from tests.recommender.report.asking import asking, asks, became, layer
-from tests.recommender.report.builders import Row, report
+from tests.recommender.report.builders import Row, report, tflops
 
 DAY = 86_400
 
@@ -48,6 +53,41 @@ def test_a_forecast_that_counts_says_how_much_better_it_is():
     assert forecast.gain_ratio == 0.14
     assert list(forecast.weights.items()) == [("ridge", 0.6), ("hour", 0.395)]
     assert "its error is 14 % smaller than the histogram's" in forecast.sentence
+
+
+def test_a_model_that_does_not_count_is_told_with_what_counts_instead_and_why():
+    evidence = became(
+        requests=layer(Gate.OPEN, loss_ratio=0.86, absence=Absence.TIMED_OUT),
+        limits=layer(Gate.UNPROVEN, absence=Absence.UNTRAINED),
+        replicas=layer(Gate.OPEN, absence=Absence.LEFT_OUT, columns=1),
+    )
+    policy = asking(requests=asks("ets"), limits=asks("gbm"), replicas=asks("sarimax"))
+    tflops, _, replicas = items(policy, evidence)
+    requests, limits, demand = (each.sentence for each in (*tflops.forecasts, *replicas.forecasts))
+
+    assert requests.startswith("In place of ets, auto counts: the fit took longer than its time")
+    assert limits.startswith("In place of gbm, what was measured counts: the fleet's model is not ")
+    assert demand.startswith("In place of sarimax, auto counts: the 20 workloads that may have ")
+    assert requests.endswith("its error is 14 % smaller than the histogram's.")
+
+
+@pytest.mark.parametrize("render", [render_markdown, render_page, render_json])
+def test_every_form_of_a_report_says_which_model_counts_instead(render):
+    limits = layer(Gate.OPEN, absence=Absence.NOT_HERE)
+    row = Row(policy=asking(limits=asks("ets")), tflops=tflops(target_request=6.0))
+    shown = report(row, forecasts=became(limits=limits))
+
+    assert "In place of ets, auto counts: models that are fitted for one series" in render(shown)
+
+
+@pytest.mark.parametrize("absence", [each for each in Absence if each is not Absence.NONE])
+def test_every_reason_that_a_model_does_not_count_is_a_sentence(absence):
+    assert absence.sentence[0].isupper()
+    assert absence.sentence.endswith(".")
+
+
+def test_nothing_is_said_of_a_model_that_counts():
+    assert absence_sentence(ModelName.ETS, Absence.NONE) == ""
 
 
 def test_what_was_promised_stands_beside_what_came_of_it():

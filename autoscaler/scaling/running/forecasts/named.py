@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from autoscaler.scaling.running.counts.forecast_counts import NamedSnapshot
 from autoscaler.scaling.running.forecasts.stream_name import stream_name
+from recommender.forecast.absence import Absence
 from recommender.forecast.models import MOST_NAMED_IN_THE_LOOP
 from recommender.forecast.named.reason import Reason
 from recommender.forecast.pool import LIMIT_S, NamedFit, fit_all
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from recommender.forecast.asked import StreamKey
     from recommender.forecast.named.fit import NamedForecast
     from recommender.forecast.named_wish import NamedWish
+    from recommender.forecast.unfitted import SeriesWhy
     from recommender.observation import Floats
     from recommender.resources import Resource
 
@@ -59,6 +61,10 @@ class Askable(Protocol):
 
     def install_named(self, wish: NamedWish, course: Floats) -> None:
         """Take the expected use of the blocks after that of the wish."""
+        ...
+
+    def tell_unfitted(self, why: SeriesWhy) -> None:
+        """Take which series go without a model, and why; others that ask for one wait for it."""
         ...
 
 
@@ -95,6 +101,8 @@ class NamedModels:
         """Series to why its last fit gave nothing; None: it gave a course."""
         self._failures: Counter[Reason] = Counter()
         self._left_out: tuple[str, ...] = ()
+        self._unserved: tuple[tuple[StreamKey, int], ...] = ()
+        """The series of those workloads."""
         self._snapshot = NamedSnapshot()
 
     def step(self, forecasts: Askable, keys: Sequence[Key | None], now_s: int) -> None:
@@ -110,9 +118,11 @@ class NamedModels:
             self._asked = None
             if asked.forecasts is forecasts and not asked.done.cancelled():
                 self._take(asked, keys)
+                forecasts.tell_unfitted(self._unfitted())
         if now_s >= self._next_look_s:
             self._next_look_s = now_s + LOOK_S
             self._look(forecasts, keys, now_s)
+            forecasts.tell_unfitted(self._unfitted())
         self._snapshot = self._counted()
 
     def snapshot(self) -> NamedSnapshot:
@@ -144,7 +154,18 @@ class NamedModels:
         in_order = list(dict.fromkeys(workload_of[row] for row in sorted(workload_of)))
         self._tell_left_out(tuple(in_order[self._most :]))
         served = set(in_order[: self._most])
+        self._unserved = tuple(
+            _series(wish) for wish in wishes if workload_of[wish.row] not in served
+        )
         return [wish for wish in wishes if workload_of[wish.row] in served]
+
+    def _unfitted(self) -> dict[tuple[StreamKey, int], Absence]:
+        """Return the series that go without a model, and why."""
+        failed = {series: reason for series, reason in self._reasons.items() if reason is not None}
+        return {
+            **{series: Absence.of(reason) for series, reason in failed.items()},
+            **dict.fromkeys(self._unserved, Absence.LEFT_OUT),
+        }
 
     def _tell_left_out(self, left_out: tuple[str, ...]) -> None:
         if left_out == self._left_out:

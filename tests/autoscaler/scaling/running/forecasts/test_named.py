@@ -15,6 +15,7 @@ from autoscaler.scaling.running.forecasts.named import (
     fitted,
 )
 from recommender.decision import Layer
+from recommender.forecast.absence import Absence
 from recommender.forecast.asked import StreamKey
 from recommender.forecast.models import MOST_NAMED_IN_THE_LOOP, ModelName
 from recommender.forecast.named.fit import NamedForecast, fit_forecast, without_value
@@ -45,6 +46,7 @@ class WishForecasts:
 
     def __init__(self, *wishes):
         self.wishes, self.courses, self.installs = wishes, {}, []
+        self.unfitted = None
 
     def named_wanted(self):
         return self.wishes
@@ -52,6 +54,9 @@ class WishForecasts:
     def install_named(self, wish, course):
         self.courses[wish.key, wish.row] = course
         self.installs.append((wish.key, wish.row))
+
+    def tell_unfitted(self, why):
+        self.unfitted = why
 
 
 class World:
@@ -158,6 +163,7 @@ def test_workloads_beyond_the_most_go_on_without_and_are_told_once(world, caplog
         "them (ets, sarimax); their model is auto: team/w09"
     )
     assert caplog.messages == [told]
+    assert here.forecasts.unfitted == {(key, 9): Absence.LEFT_OUT for key in (LIMITS, REQUESTS)}
 
 
 def test_the_gpu_models_of_one_workload_count_once(world):
@@ -184,6 +190,23 @@ def test_a_fit_without_a_forecast_is_counted_and_told_once_for_each_reason(world
         "there is one: The history is shorter than two seasons, or than 48 steps."
     )
     assert caplog.messages == [told]
+    assert here.forecasts.unfitted == {(LIMITS, 3): Absence.TOO_SHORT}
+
+
+def test_why_there_is_no_model_is_told_no_longer_once_there_is_one(world):
+    answers = iter([Reason.TIMED_OUT, None])
+
+    def answer(fit):
+        reason = next(answers)
+        return flat(fit, 1.0) if reason is None else without_value(reason, fit.horizon_blocks, 1)
+
+    here = world(wish(3), fits=answer)
+    here.rest()
+    before = here.forecasts.unfitted
+    here.now_s += EVERY_S
+    here.rest()
+
+    assert (before, here.forecasts.unfitted) == ({(LIMITS, 3): Absence.TIMED_OUT}, {})
 
 
 def test_fits_that_cannot_be_begun_cost_no_tick(world, caplog):
