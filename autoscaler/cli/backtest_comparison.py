@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from autoscaler.cli.backtest_comparison_records import COLUMNS, MOST_MOVERS, document, flat
+from autoscaler.cli.backtest_comparison_records import (
+    COLUMNS,
+    MOST_MOVERS,
+    document,
+    flat,
+    notes_of,
+)
 from autoscaler.cli.backtest_pairs import Pair, Pairs, better_of, not_compared, paired
 from autoscaler.cli.backtest_policies import STATED, ComparedPolicy
 from autoscaler.cli.backtest_rows import ALL, GPU
@@ -14,6 +20,7 @@ from autoscaler.cli.score_table import (
     headline,
     json_text,
     laid_out,
+    lines_of,
     money,
     nothing_to_judge,
     plain,
@@ -75,6 +82,7 @@ def render_comparison(
     table = laid_out(HEADS, [_cells(pair, currency) for pair in pairs], output)
     parts = [f"{head}{table}", *_movers(comparison, every, output, currency)]
     notes = EXPLANATION + _left_out(comparison, every) + unpriced(pair[0] for pair in pairs)
+    notes += lines_of(notes_of(comparison))
     return "\n".join([*parts, f"{_verdict(comparison, names)}\n", notes])
 
 

@@ -41,6 +41,7 @@ def document(
     return {
         "schema": SCHEMA,
         **replayed(comparison.first, currency),
+        "notes": notes_of(comparison),
         "policies": [{"name": each.name, "meaning": each.meaning} for each in policies],
         **_named(comparison.overall(), names),
         "not_compared": not_compared(comparison, every),
@@ -48,6 +49,12 @@ def document(
         "gaining": [_mover(mover, comparison, keys) for mover in gaining],
         "losing": [_mover(mover, comparison, keys) for mover in losing],
     }
+
+
+def notes_of(comparison: Comparison) -> list[str]:
+    """Return the notes of both sides, each with the name of its own."""
+    sides = (comparison.first, comparison.second)
+    return [f"{side.name}: {note}" for side in sides for note in side.notes]
 
 
 def flat(pair: Pair, names: tuple[str, str]) -> dict[str, object]:

@@ -83,7 +83,16 @@ def run_backtest_command(
         scores = score_rows(results[0], has_workloads=has_workloads)
         text = render_scores(results[0], scores, output, currency)
     print_result(text)
+    if output == "csv":
+        _tell_notes(results, terminal)
     return ExitCode.PARTIAL if recorded.errors else ExitCode.OK
+
+
+def _tell_notes(results: Sequence[BacktestResult], terminal: Terminal) -> None:
+    """Say beside rows of CSV what they have no place for."""
+    for result in results:
+        for note in result.notes:
+            terminal.note(f"{result.name}: {note}")
 
 
 def _replayed(

@@ -53,6 +53,7 @@ def render_scores(
         document = {
             "schema": SCHEMA,
             **replayed(result, currency),
+            "notes": list(result.notes),
             "scores": [asdict(row) for row in rows],
         }
         return json_text(document)
@@ -61,7 +62,7 @@ def render_scores(
     head = headline(result)
     if not rows:
         return f"{head}\n\n{nothing_to_judge(result)}\n"
-    notes = EXPLANATION + unpriced(rows)
+    notes = EXPLANATION + unpriced(rows) + lines_of(result.notes)
     return f"{head}\n\n{laid_out(HEADS, [_cells(row, currency) for row in rows], output)}\n{notes}"
 
 
@@ -107,6 +108,11 @@ def unpriced(rows: Iterable[ScoreRow]) -> str:
     """Return a line on workloads that the fleet's cost leaves out; empty where there is none."""
     missing = sum(row.unpriced_workloads or 0 for row in rows if row.workload is None and row.cost)
     return f"COST leaves out {counted(missing, 'workload')} without a price\n" if missing else ""
+
+
+def lines_of(notes: Iterable[str]) -> str:
+    """Return notes as lines."""
+    return "".join(f"{note}\n" for note in notes)
 
 
 def laid_out(heads: Sequence[str], rows: Sequence[Sequence[str]], output: ScoreFormat) -> str:

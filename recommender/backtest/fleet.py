@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from recommender.backtest.absent_models import absence_notes
 from recommender.backtest.contender import Contender
 from recommender.backtest.costs import Costs
 from recommender.backtest.engine import LOCAL, run_parts
@@ -50,6 +51,8 @@ class BacktestResult:
     layers: dict[Layer, Judged]
     """``[W, R]``; replicas ``[W, 1]``.  Amounts are of all devices of a worker."""
     costs: Costs
+    notes: tuple[str, ...] = ()
+    """Which models that the policy asks for by name did not count, and why."""
 
     def fleet(self, layer: Layer) -> Scores:
         """Return the scores of all workloads together, ``[R]``; each judged step weighs the same.
@@ -118,6 +121,7 @@ def run_backtests(
             plan=plan,
             layers=_layers([part[i].layers for part in done]),
             costs=_joined(Costs, [part[i].costs for part in done]),
+            notes=_notes(frame, contender, [part[i] for part in done]),
         )
         for i, contender in enumerate(contenders)
     )
@@ -141,6 +145,16 @@ def _layers(parts: Sequence[dict[Layer, Judged]]) -> dict[Layer, Judged]:
         )
         for layer in parts[0]
     }
+
+
+def _notes(frame: UsageFrame, contender: Contender, parts: Sequence[Scored]) -> tuple[str, ...]:
+    if contender.policies is None:
+        return ()
+    absences = {
+        layer: np.concatenate([part.absences[layer] for part in parts])
+        for layer in parts[0].absences
+    }
+    return absence_notes(contender.policies, frame.workloads, frame.resources, absences)
 
 
 def _joined(kind: Callable[..., Columns], parts: Sequence[Columns]) -> Columns:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
+from recommender.backtest.absent_models import Absences
 from recommender.backtest.actuation import InForce
 from recommender.backtest.contender import Contender, known_to_all, stated_amounts
 from recommender.backtest.costs import Costs, costs_of
@@ -27,6 +28,8 @@ class Scored:
 
     layers: dict[Layer, Judged]
     costs: Costs
+    absences: Absences
+    """Empty where forecasts are no part of the policy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,24 +55,32 @@ class Part:
 
     def scored(self) -> tuple[Scored, ...]:
         """Replay and judge."""
-        amounts = [self._amounts(contender) for contender in self.contenders]
+        replayed = [self._replayed(contender) for contender in self.contenders]
+        amounts = [in_force for in_force, _ in replayed]
         costs = costs_of(self.frame, self.workloads, self.prices, amounts)
         return tuple(
             Scored(
                 layers={layer: self._judged(layer, each) for layer, each in own.items()},
                 costs=own_costs,
+                absences=absences,
             )
-            for own, own_costs in zip(known_to_all(amounts), costs, strict=True)
+            for own, own_costs, (_, absences) in zip(
+                known_to_all(amounts), costs, replayed, strict=True
+            )
         )
 
-    def _amounts(self, contender: Contender) -> dict[Layer, InForce]:
-        """Return what a policy would have put in force; NaN: it sizes nothing there."""
+    def _replayed(self, contender: Contender) -> tuple[dict[Layer, InForce], Absences]:
+        """Return what a policy would have put in force (NaN: it sizes nothing there).
+
+        And where its models by name did not count.
+        """
         frame, plan = self.frame, self.plan
         if contender.rule is not None:
-            return replay_rule(frame, contender.rule, plan, self.workloads)
+            return replay_rule(frame, contender.rule, plan, self.workloads), {}
         if contender.policies is not None:
-            return replay(frame, contender.policies, plan, workloads=self.workloads).in_force
-        return {layer: self._stated(layer) for layer in plan.steps_s}
+            done = replay(frame, contender.policies, plan, workloads=self.workloads)
+            return done.in_force, done.absences
+        return {layer: self._stated(layer) for layer in plan.steps_s}, {}
 
     def _stated(self, layer: Layer) -> InForce:
         """Return what is stated, from the first decision of others on."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from recommender.backtest.absent_models import Absences, absences_of
 from recommender.backtest.actuation import InForce, put_in_force
 from recommender.backtest.course import Course
 from recommender.backtest.frame import UsageFrame
@@ -34,6 +35,8 @@ class Replayed:
 
     in_force: dict[Layer, InForce]
     plan: ReplayPlan
+    absences: Absences
+    """Where at the end the model did not count that was asked for; of layers that took part."""
 
 
 def replay(
@@ -62,7 +65,7 @@ def replay(
         run.tick(now_s)
         if progress is not None:
             progress((i + 1) / len(ticks))
-    return Replayed(in_force=run.in_force(), plan=plan)
+    return Replayed(in_force=run.in_force(), plan=plan, absences=run.absences())
 
 
 class _Run:
@@ -107,6 +110,11 @@ class _Run:
     def in_force(self) -> dict[Layer, InForce]:
         """Return everything that took force."""
         return self._course.in_force()
+
+    def absences(self) -> Absences:
+        """Return where the model does not count that was asked for."""
+        every = absences_of(self._fleet.evidence())
+        return {layer: every[layer] for layer in self._plan.steps_s}
 
     def _applied(self, layer: Layer, decisions: Decisions) -> Floats:
         name = _COLUMN_OF_LAYER[layer]

@@ -14,6 +14,7 @@ import numpy as np
 from recommender.decide import ALL_LAYERS, decide
 from recommender.decision import Decisions, Layer
 from recommender.forecast.daily_training import TrainingTimes, train_due
+from recommender.forecast.promises import ForecastEvidence
 from recommender.observation import (
     Bools,
     Floats,
@@ -192,6 +193,10 @@ class ReplayedFleet:
     def forecasts(self, now_s: int) -> Forecasts | None:
         """Return what is forecast at ``now_s``; None where no policy asks for anything."""
         return self.model.forecasts.read(self.rows, now_s)
+
+    def evidence(self) -> ForecastEvidence:
+        """Return how the forecasts stand, and what came of what they promised."""
+        return self.model.forecasts.evidence(self.rows)
 
     def put_in_force(self, **columns: Floats) -> None:
         """Replace amounts in force: ``request``, ``limit`` ``[W, R]``, ``replicas`` ``[W]``."""

@@ -145,6 +145,7 @@ def _models_meaning() -> str:
     named = [model.name for model in MODELS.values() if model.runs is Runs.NAMED]
     return (
         "The forecasting model; auto chooses by the score on the workload's own past. "
-        f"{' and '.join(named)} count for reports, for back-tests and for at most "
-        f"{MOST_NAMED_IN_THE_LOOP} workloads of the live loop."
+        f"{' and '.join(named)} count in the live loop alone, for at most "
+        f"{MOST_NAMED_IN_THE_LOOP} workloads; elsewhere auto does in their place, which reports "
+        "and back-tests say."
     )

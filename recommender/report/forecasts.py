@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from recommender.decision import Layer
-from recommender.forecast.absence import Absence, absence_sentence
+from recommender.forecast.absence import Absence, absence_sentence, instead_of
 from recommender.forecast.asking import ahead_of
 from recommender.forecast.forecaster import EXPERTS
 from recommender.forecast.gate import Gate
-from recommender.forecast.models import ModelName
+from recommender.forecast.models import MODELS, ModelName, Runs
 from recommender.policy.table import dimension_of
 from recommender.report.diagnosing import NO_DIAGNOSES, Place, fitted_level
 from recommender.report.forecast_blocks import (
@@ -45,6 +45,8 @@ class _Asked(NamedTuple):
     rule: RequestRule | LimitRule | ReplicaRule
     evidence: LayerEvidence | None
     place: Place
+    is_replayed: bool = False
+    """There is a back-test beside it."""
 
     @property
     def name(self) -> str:
@@ -68,14 +70,19 @@ def size_forecasts(
     evidence: ForecastEvidence | None,
     diagnoses: Diagnoses,
     place: Place,
+    *,
+    is_replayed: bool,
 ) -> tuple[ItemForecast, ...]:
-    """Return what the layers of a sized resource ask for; empty where neither asks."""
+    """Return what the layers of a sized resource ask for; empty where neither asks.
+
+    ``is_replayed`` says that the report back-tests them.
+    """
     dimension = dimension_of(resource)
     requests = None if evidence is None else evidence.requests
     limits = None if evidence is None else evidence.limits
     layers = (
-        _Asked(Layer.REQUESTS, policy.requests[dimension], requests, place),
-        _Asked(Layer.LIMITS, policy.limits[dimension], limits, place),
+        _Asked(Layer.REQUESTS, policy.requests[dimension], requests, place, is_replayed),
+        _Asked(Layer.LIMITS, policy.limits[dimension], limits, place, is_replayed),
     )
     return tuple(_forecast(asked, diagnoses) for asked in layers if asked.is_anything)
 
@@ -124,23 +131,33 @@ def _forecast(asked: _Asked, diagnoses: Diagnoses) -> ItemForecast:
     if evidence is None:
         return stated
     gate = Gate(int(evidence.gate[asked.place]))
-    absence = Absence(int(evidence.absence[asked.place]))
     gain_ratio = None
     if prediction.enabled and gate is not Gate.HISTOGRAM:
         gain_ratio = rounded(1.0 - float(evidence.loss_ratio[asked.place]), 3)
-    stands = gate_sentence(gate, gain_ratio, has_promise=asked.risk is not None)
-    if prediction.enabled:
-        stands = f"{absence_sentence(prediction.model, absence)} {stands}".lstrip()
     return replace(
         stated,
         gate=gate.name,
-        sentence=stands,
+        sentence=" ".join(_sentences(asked, evidence, gate, gain_ratio)),
         promised_share=rounded(float(evidence.promised[asked.place])),
         realised_share=rounded(float(evidence.realised[asked.place])),
         judged_minutes=_minutes(float(evidence.minutes[asked.place])),
         gain_ratio=gain_ratio,
         weights=_weights(evidence, asked.place) if prediction.enabled else {},
     )
+
+
+def _sentences(
+    asked: _Asked, evidence: LayerEvidence, gate: Gate, gain_ratio: float | None
+) -> Iterator[str]:
+    """Yield which model counts if it is not the one that was asked for, and whether it does."""
+    model, absence = asked.rule.prediction.model, Absence(int(evidence.absence[asked.place]))
+    is_asked = asked.rule.prediction.enabled
+    if is_asked and absence is not Absence.NONE:
+        yield absence_sentence(model, absence)
+    yield gate_sentence(gate, gain_ratio, has_promise=asked.risk is not None)
+    is_fitted = MODELS[model].runs is Runs.NAMED and absence is Absence.NONE
+    if is_asked and asked.is_replayed and is_fitted:
+        yield f"The back-test here replays {instead_of(model)} in place of {model}."
 
 
 def _weights(evidence: LayerEvidence, place: Place) -> Mapping[str, float]:

@@ -106,7 +106,12 @@ def size_item(source: ReportInput, i: int, r: int) -> Item:
         ),
         what_if=item_what_if(source.whatif, source.evidence, i, r, recommended),
         forecasts=size_forecasts(
-            source.policies[i], resource, source.forecasts, source.diagnoses, (i, r)
+            source.policies[i],
+            resource,
+            source.forecasts,
+            source.diagnoses,
+            (i, r),
+            is_replayed=source.whatif is not None,
         ),
         pattern=item_pattern(
             source.diagnoses.patterns.get((i, r)),

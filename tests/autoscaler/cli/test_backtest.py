@@ -73,6 +73,42 @@ def test_namespaces_and_globs_select(backtest):
     assert {name for *_, name in chosen} == {None, "search", "train"}
 
 
+ETS = """\
+apiVersion: tensor-fusion.ai/v1
+kind: WorkloadProfile
+metadata: {name: ets}
+spec:
+  autoScalingConfig:
+    autoSetLimits: {enable: true, targetResource: tflops, prediction: {enable: true, model: ets}}
+"""
+
+
+@pytest.fixture
+def ets(tmp_path):
+    path = tmp_path / "ets.yaml"
+    path.write_text(ETS)
+    return path
+
+
+@pytest.mark.parametrize(("output", "stream"), [("table", "out"), ("md", "out"), ("csv", "err")])
+def test_a_model_that_is_not_replayed_is_told_beside_the_scores(backtest, ets, output, stream):
+    asked = ("--decision-step", "1h", "--compare", ets, "-o", output)
+    told = getattr(backtest(*asked), stream)
+    assert "ets: In place of ets, auto counts: models that are fitted for one series" in told
+    assert "(3 workloads: batch/train, team/chat, team/search)" in told
+    assert "own: In place" not in told
+
+
+def test_a_model_that_is_not_replayed_is_a_note_of_a_comparison_in_json(backtest, ets):
+    asked = ("--decision-step", "1h", "--compare", ets, "-o", "json")
+    [note] = backtest(*asked).json["notes"]
+    assert note.startswith("ets: In place of ets, auto counts")
+
+
+def test_scores_without_a_model_by_name_have_no_notes(backtest):
+    assert backtest("--decision-step", "1h", "-o", "json").json["notes"] == []
+
+
 def test_fleet_only_leaves_out_the_workloads(backtest):
     assert {name for *_, name in rows_of(backtest("-o", "json", "--fleet-only"))} == {None}
 

@@ -71,6 +71,15 @@ def test_a_model_that_does_not_count_is_told_with_what_counts_instead_and_why():
     assert requests.endswith("its error is 14 % smaller than the histogram's.")
 
 
+@pytest.mark.parametrize(("with_what_if", "is_told"), [(True, True), (False, False)])
+def test_a_model_that_counts_and_is_not_replayed_is_told_beside_a_back_test(with_what_if, is_told):
+    evidence = became(limits=layer(Gate.OPEN))
+    [forecast] = items(asking(limits=asks("ets")), evidence, with_what_if=with_what_if)[0].forecasts
+
+    told = "The back-test here replays auto in place of ets."
+    assert forecast.sentence.endswith(told) is is_told
+
+
 @pytest.mark.parametrize("render", [render_markdown, render_page, render_json])
 def test_every_form_of_a_report_says_which_model_counts_instead(render):
     limits = layer(Gate.OPEN, absence=Absence.NOT_HERE)

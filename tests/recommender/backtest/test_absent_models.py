@@ -1,0 +1,78 @@
+import numpy as np
+import pytest
+
+from recommender.backtest.absent_models import absence_notes
+from recommender.backtest.contender import Contender
+from recommender.backtest.fleet import run_backtests
+from recommender.backtest.plan import ReplayPlan
+from recommender.decision import Layer
+from recommender.forecast.absence import Absence
+from recommender.policy.parse import parse_auto_scaling_config
+from recommender.resources import TFLOPS, VRAM
+from tests.recommender.backtest.frames import daily, frame_of
+
+PLAN = ReplayPlan(steps_s={Layer.LIMITS: 1800})
+
+
+def asking(model, block="autoSetLimits"):
+    prediction = {"enable": True, "model": model}
+    return parse_auto_scaling_config(
+        {block: {"enable": True, "targetResource": "tflops", "prediction": prediction}}
+    )
+
+
+def notes(policies, layer, absence, *, columns=2):
+    names = [("team", f"w{row}") for row in range(len(policies))]
+    table = np.zeros((len(policies), columns), np.int64)
+    table[:, 0] = [int(each) for each in absence]
+    return absence_notes(policies, names, (TFLOPS, VRAM), {layer: table})
+
+
+def test_workloads_that_lack_the_same_model_for_the_same_reason_share_a_note():
+    policies = [asking("ets"), asking("sarimax"), asking("ets")]
+    told = notes(policies, Layer.LIMITS, [Absence.NOT_HERE] * 3)
+
+    assert [note.split(":")[0] for note in told] == [
+        "In place of ets, auto counts",
+        "In place of sarimax, auto counts",
+    ]
+    assert told[0].endswith("(2 workloads: team/w0, team/w2)")
+
+
+def test_a_note_names_a_few_of_many_workloads():
+    [told] = notes([asking("ets")] * 7, Layer.LIMITS, [Absence.NOT_HERE] * 7)
+
+    assert told.endswith("(7 workloads: team/w0, team/w1, team/w2, team/w3, team/w4 and more)")
+
+
+@pytest.mark.parametrize(
+    ("layer", "block", "columns"),
+    [(Layer.REQUESTS, "autoSetRequests", 2), (Layer.REPLICAS, "autoSetReplicas", 1)],
+)
+def test_each_layer_names_the_model_that_it_asks_for(layer, block, columns):
+    [told] = notes([asking("sarimax", block)], layer, [Absence.NOT_HERE], columns=columns)
+
+    assert told.startswith("In place of sarimax, auto counts")
+
+
+def test_models_that_count_need_no_note():
+    assert notes([asking("ridge")], Layer.LIMITS, [Absence.NONE]) == ()
+
+
+def backtest(model, hours):
+    frame = frame_of(daily(1, hours, step_s=300), step_s=300)
+    [result] = run_backtests(frame, [Contender(name="own", policies=(asking(model),))], PLAN)
+    return result
+
+
+def test_a_back_test_says_that_a_model_of_one_series_was_not_replayed():
+    [note] = backtest("ets", 12).notes
+
+    assert note.startswith("In place of ets, auto counts: models that are fitted for one series")
+
+
+def test_a_back_test_says_whether_it_came_to_train_the_fleets_model():
+    [note] = backtest("gbm", 12).notes
+
+    assert note.startswith("In place of gbm, what was measured counts: the fleet's model is not ")
+    assert backtest("gbm", 48).notes == ()
