@@ -15,6 +15,7 @@ from autoscaler.scaling.collect.collecting import Collected, CollectionError, Co
 from autoscaler.scaling.observing import Observer
 from recommender.backtest.lookback import what_if
 from recommender.decide import ALL_LAYERS, decide
+from recommender.forecast.daily_training import TrainingTimes
 from recommender.report.blocks import HistoryEntry, ItemError
 from recommender.report.build import build_report
 from recommender.report.diagnosing import NO_DIAGNOSES, Diagnoses, diagnosed
@@ -104,6 +105,8 @@ def analyse(
     """
     views = tuple(cluster.snapshot())
     model = LongMemory(resources)
+    # as beside a loop that had run all the while, so that the weights are those it would have
+    model.forecasts.training = TrainingTimes()
     collector = Collector(source, model, step_s=step_s)
     collector.see(views)
     collected = _collected(collector, start_s, now_s)

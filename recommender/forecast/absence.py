@@ -16,7 +16,7 @@ class Absence(IntEnum):
     NONE = 0
     """The model counts, as far as its gate lets it."""
     UNTRAINED = 1
-    """The fleet's model."""
+    """The fleet's model, of which ``auto`` lacks only that part."""
     NOT_YET = 2
     """The live loop has it fitted soon."""
     LEFT_OUT = 3
@@ -65,6 +65,8 @@ def absence_sentence(model: ModelName, absence: Absence) -> str:
     """Return which model counts for another one, and why, in two sentences; else nothing."""
     if absence is Absence.NONE:
         return ""
+    if model is ModelName.AUTO:
+        return f"In auto, {ModelName.GBM} does not count: {_lower(absence.sentence)}"
     return f"In place of {model}, {instead_of(model)} counts: {_lower(absence.sentence)}"
 
 

@@ -15,6 +15,7 @@ from recommender.decision import Layer
 from recommender.forecast.absence import Absence
 from recommender.forecast.asked import Judging, StreamKey
 from recommender.forecast.asking import ahead_of_replicas, asked_of_streams
+from recommender.forecast.daily_training import TrainingTimes, train_due
 from recommender.forecast.named_wish import NamedWish
 from recommender.forecast.reading import evidence_of, forecasts_of
 from recommender.forecast.rows import of_rows
@@ -49,6 +50,8 @@ class FleetForecasts:
         self.streams: dict[StreamKey, Stream] = {}
         self.history_end_s = 0
         """Of a history that is read at once: its older blocks are closed without a forecast."""
+        self.training: TrainingTimes | None = None
+        """When models are trained as blocks close; None: whoever drives the forecasts does it."""
         self._unfitted = Unfitted()
         self._policies: PolicyTable | None = None
         self._rows: Ints = np.empty(0, np.int64)
@@ -137,6 +140,8 @@ class FleetForecasts:
             is_due = key.resource == resource and end_s % stream.use.block_s == 0
             if is_due and end_s > max(stream.until_s, self._since_s(stream)):
                 stream.advance(end_s)
+        if self.training is not None:
+            train_due(self, self.training, until_s)
 
     def _since_s(self, stream: Stream) -> int:
         return self.history_end_s - WARM_UP_BLOCKS * stream.use.block_s

@@ -43,7 +43,8 @@ EXPIRES_BLOCKS = 2
 """A forecast counts for so many blocks after its own; then use was not measured for too long."""
 
 _HISTOGRAM = MODEL_NAMES.index(ModelName.HISTOGRAM)
-_FLEETS = MODEL_NAMES.index(ModelName.GBM)
+_OF_FLEET = tuple(MODEL_NAMES.index(name) for name in (ModelName.AUTO, ModelName.GBM))
+"""Models of which the fleet's is a part, or all."""
 NAMED = tuple(number for number, name in enumerate(MODEL_NAMES) if MODELS[name].runs is Runs.NAMED)
 """Models that are fitted for one series alone."""
 
@@ -173,7 +174,7 @@ class Stream:
         is_unfitted = np.isin(self.model, NAMED) & has_no_course
         found = np.where(is_unfitted, unfitted, found)
         if self.forecaster.model is None:
-            found = np.where(self.model == _FLEETS, int(Absence.UNTRAINED), found)
+            found = np.where(np.isin(self.model, _OF_FLEET), int(Absence.UNTRAINED), found)
         return np.where(self.asked.predicts, found, int(Absence.NONE))
 
     @property

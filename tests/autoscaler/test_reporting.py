@@ -1,8 +1,11 @@
+import math
+
 import pytest
 
 from autoscaler.reporting import ReportText, analyse, look_into_days, report_of
 from autoscaler.scaling.collect.collecting import CollectionError
 from autoscaler.sources.source import Samples
+from recommender.forecast.experts.boosting import BOOSTING
 from recommender.report.blocks import ItemError
 from recommender.resources import TFLOPS, VRAM
 from tests.autoscaler.scaling.builders import START, ListSource, StandingCluster, policy, view
@@ -146,6 +149,41 @@ def test_how_a_forecast_stands_is_part_of_a_report(source):
         ("limits", "YOUNG", None)
     ]
     assert item.pattern is None
+
+
+@pytest.fixture(scope="module")
+def forecasts_by_gbm():
+    """Return the forecasts of requests and limits of a daily wave of 8 days, by their layer."""
+    gbm = {"enable": True, "prediction": {"enable": True, "model": "gbm"}}
+    asking = policy(profile={"autoScalingConfig": {"autoSetRequests": gbm, "autoSetLimits": gbm}})
+    source = ListSource("tflops")
+    for ts in range(START, START + 8 * DAY_S, 900):
+        source.put("tflops", ts, 20.0 + 10.0 * math.sin(2 * math.pi * ts / DAY_S))
+    analysis = analyse(
+        source=source,
+        cluster=StandingCluster(view(policy=asking)),
+        resources=(TFLOPS,),
+        start_s=START,
+        now_s=START + 8 * DAY_S,
+        step_s=900,
+    )
+    return {forecast.layer: forecast for forecast in report(analysis).items[0].forecasts}
+
+
+def test_the_fleets_model_is_trained_on_the_history_of_a_report_that_is_long_enough(
+    forecasts_by_gbm,
+):
+    requests = forecasts_by_gbm["requests"]
+
+    assert not requests.sentence.startswith("In place of gbm")
+    assert set(requests.weights) <= set(BOOSTING)
+    assert sum(requests.weights.values()) == pytest.approx(1.0, abs=0.01)
+
+
+def test_a_report_says_where_its_history_is_too_short_to_train_the_fleets_model(forecasts_by_gbm):
+    assert forecasts_by_gbm["limits"].sentence.startswith(
+        "In place of gbm, what was measured counts: the fleet's model is not trained yet"
+    )
 
 
 def test_only_the_days_of_the_workload_that_is_explained_are_looked_into(source):

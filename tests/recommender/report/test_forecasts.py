@@ -71,6 +71,13 @@ def test_a_model_that_does_not_count_is_told_with_what_counts_instead_and_why():
     assert requests.endswith("its error is 14 % smaller than the histogram's.")
 
 
+def test_an_auto_without_the_fleets_model_says_so():
+    evidence = became(limits=layer(Gate.OPEN, absence=Absence.UNTRAINED))
+    [forecast] = items(asking(limits=asks()), evidence)[0].forecasts
+
+    assert forecast.sentence.startswith("In auto, gbm does not count: the fleet's model is not ")
+
+
 @pytest.mark.parametrize(("with_what_if", "is_told"), [(True, True), (False, False)])
 def test_a_model_that_counts_and_is_not_replayed_is_told_beside_a_back_test(with_what_if, is_told):
     evidence = became(limits=layer(Gate.OPEN))
