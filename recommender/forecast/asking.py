@@ -47,17 +47,19 @@ EXPERTS_OF = {
 }
 """Models by name to the experts that count; the others leave the choice to the scores."""
 
+STAYS_RATIO = 1.25
+"""A start has to be so much shorter than a distance allows before the next smaller one is taken."""
 Asking = dict[StreamKey, tuple["Ints", Asked]]
 """Of each stream the positions of its rows in the table, ascending, and what each of them asks."""
 
 
 def asked_of_streams(
-    policies: PolicyTable, resources: Sequence[Resource], is_first: Bools, startup_s: Floats
+    policies: PolicyTable, resources: Sequence[Resource], is_first: Bools, replicas_ahead_s: Ints
 ) -> Asking:
     """Return what the rows of a table ask for.
 
-    ``is_first`` ``[W]`` are the rows that carry the replicas of their workload; ``startup_s``
-    ``[W]`` is how long their workers take to start, NaN where that is not known.
+    ``is_first`` ``[W]`` are the rows that carry the replicas of their workload;
+    ``replicas_ahead_s`` ``[W]`` is what ``ahead_of_replicas`` returns.
     """
     found: Asking = {}
     for r, resource in enumerate(resources):
@@ -65,7 +67,7 @@ def asked_of_streams(
         found |= _of_requests(policies.requests, r, resource)
     compressible = [r for r, resource in enumerate(resources) if resource.is_compressible]
     if compressible:
-        found |= _of_replicas(policies.replicas, compressible[0], is_first, startup_s)
+        found |= _of_replicas(policies.replicas, compressible[0], is_first, replicas_ahead_s)
     return found
 
 
@@ -74,10 +76,20 @@ def ahead_of(layer: Layer, period_s: int) -> int:
     return int(_ahead_s(layer, np.array([period_s]))[0])
 
 
-def ahead_of_replicas(rule: ReplicaColumns, startup_s: Floats) -> Ints:
-    """Return how far ahead the demand of each workload is forecast, ``[W]`` in seconds."""
-    least_s = (np.nan_to_num(startup_s) + AFTER_STARTUP_S).astype(np.int64)
-    return _ahead_s(Layer.REPLICAS, np.maximum(rule.prediction_period_s, least_s))
+def ahead_of_replicas(rule: ReplicaColumns, startup_s: Floats, before_s: Ints) -> Ints:
+    """Return how far ahead the demand of each workload is forecast, ``[W]`` in seconds.
+
+    ``startup_s`` is how long workers take to start, NaN where that is not known, and ``before_s``
+    how far it was until now (0: not at all): a start that takes a little less than before leaves it
+    as it is, for what was learned of one distance says little of another.
+    """
+    period_s = rule.prediction_period_s
+    least_s = np.nan_to_num(startup_s) + AFTER_STARTUP_S
+    ahead_s, stays_s = (
+        _ahead_s(Layer.REPLICAS, np.maximum(period_s, (ratio * least_s).astype(np.int64)))
+        for ratio in (1.0, STAYS_RATIO)
+    )
+    return np.where(before_s > ahead_s, np.minimum(before_s, stays_s), ahead_s)
 
 
 def _of_limits(rule: LimitColumns, r: int, resource: Resource) -> Asking:
@@ -98,11 +110,10 @@ def _of_requests(rule: RequestColumns, r: int, resource: Resource) -> Asking:
     return _by_ahead(StreamKey(Layer.REQUESTS, r, 0), asks, rule.prediction_period_s[:, r], asked)
 
 
-def _of_replicas(rule: ReplicaColumns, r: int, is_first: Bools, startup_s: Floats) -> Asking:
+def _of_replicas(rule: ReplicaColumns, r: int, is_first: Bools, ahead_s: Ints) -> Asking:
     nothing = np.full(len(is_first), np.nan)
     asked = _asked(rule, None, BLOCK_S, REPLICAS_LEVEL, nothing, np.zeros(len(nothing)))
     asks = rule.predicts & is_first & ~rule.is_asked_only
-    ahead_s = ahead_of_replicas(rule, startup_s)
     return _by_ahead(StreamKey(Layer.REPLICAS, r, 0), asks, ahead_s, asked)
 
 

@@ -13,9 +13,10 @@ import numpy as np
 
 from recommender.decision import Layer
 from recommender.forecast.absence import Absence
-from recommender.forecast.asked import Judging, StreamKey
+from recommender.forecast.asked import Asked, Judging, StreamKey
 from recommender.forecast.asking import ahead_of_replicas, asked_of_streams
 from recommender.forecast.daily_training import TrainingTimes, train_due
+from recommender.forecast.moving import Moving
 from recommender.forecast.named_wish import NamedWish
 from recommender.forecast.reading import evidence_of, forecasts_of
 from recommender.forecast.rows import of_rows
@@ -32,7 +33,7 @@ from recommender.usage.store import CLOSE_AFTER_S
 if TYPE_CHECKING:
     from recommender.forecast.fleet_model import FleetModel
     from recommender.forecast.promises import ForecastEvidence
-    from recommender.observation import Floats, Forecasts, Ints, Workloads
+    from recommender.observation import Bools, Floats, Forecasts, Ints, Workloads
     from recommender.policy.table import PolicyTable
     from recommender.state import DecisionState
     from recommender.usage.model import UsageModel
@@ -40,6 +41,10 @@ if TYPE_CHECKING:
 WARM_UP_BLOCKS = 168
 """So many of the newest blocks of a history that is read at once are gone through one by one, each
 with its forecast: a gate wants the outcome of a hundred."""
+
+
+GO_ON_S = 3600
+"""Forecasts go on for so long without a workload."""
 
 
 class FleetForecasts:
@@ -58,25 +63,58 @@ class FleetForecasts:
         self._replicas_ahead_s: Ints = np.empty(0, np.int64)
 
     def want(self, rows: Ints, policies: PolicyTable) -> None:
-        """Say what the policies of usage ``rows`` ask for, in the order of the table."""
+        """Say what the policies of usage ``rows`` ask for, in the order of the table.
+
+        Others go on for a while with what they asked for: a workload may be made anew.
+        """
         startup_s = learned_startup_s(self._model.startup_s[rows])
-        ahead_s = ahead_of_replicas(policies.replicas, startup_s)
+        ahead_s = ahead_of_replicas(policies.replicas, startup_s, self._replicas_ahead(rows))
         is_same = policies is self._policies and np.array_equal(rows, self._rows)
         if is_same and np.array_equal(ahead_s, self._replicas_ahead_s):
             return
         self._policies, self._rows, self._replicas_ahead_s = policies, rows.copy(), ahead_s
         first_row = self._first_rows(rows)
         resources = self._model.resources
-        asking = asked_of_streams(policies, resources, first_row == rows, startup_s)
-        for key in [key for key in self.streams if key not in asking]:
-            del self.streams[key]
-        for key, (position, asked) in asking.items():
+        asking = asked_of_streams(policies, resources, first_row == rows, ahead_s)
+        moving = Moving(self.streams)
+        nobody: tuple[Ints, Asked | None] = np.empty(0, np.int64), None
+        for key in dict.fromkeys([*asking, *self.streams]):
             stream = self.opened(key)
+            away = np.flatnonzero(self._are_away(key, stream.rows))
             if isinstance(stream.use, ReplicasUse):
-                stream.use.group(rows, first_row)
-            order = np.argsort(rows[position], kind="stable")
-            closed_s = self._model.stores[key.resource].closed_block * BLOCK_S
-            stream.ask(rows[position[order]], asked.of(order), closed_s)
+                alone = stream.rows[away]
+                stream.use.group(np.append(rows, alone), np.append(first_row, alone))
+            position, asked = asking.get(key, nobody)
+            self._ask(key, stream, position, asked, away)
+            moving.move(key, stream)
+        self.streams = {key: each for key, each in self.streams.items() if len(each.rows)}
+
+    def _ask(
+        self, key: StreamKey, stream: Stream, position: Ints, asked: Asked | None, away: Ints
+    ) -> None:
+        """Let a stream forecast for rows of the table, and for series of its own that are away."""
+        rows = np.append(self._rows[position], stream.rows[away])
+        if stream.asked is not None:
+            others = stream.asked.of(away)
+            asked = others if asked is None else asked.and_others(others)
+        assert asked is not None, "a stream that nobody has asked yet has somebody who asks now"
+        order = np.argsort(rows, kind="stable")
+        closed_s = self._model.stores[key.resource].closed_block * BLOCK_S
+        stream.ask(rows[order], asked.of(order), closed_s)
+
+    def _are_away(self, key: StreamKey, rows: Ints) -> Bools:
+        """Return which rows nobody names now whose use was measured lately."""
+        store = self._model.stores[key.resource]
+        is_recent = store.last_sample_s[rows] >= store.closed_until_s - GO_ON_S
+        return np.asarray(is_recent & ~np.isin(rows, self._rows), np.bool_)
+
+    def _replicas_ahead(self, rows: Ints) -> Ints:
+        """Return how far ahead the demand of workloads is forecast, ``[W]`` in s; 0: not at all."""
+        ahead_s = np.zeros(len(self._model.workloads), np.int64)
+        for key, stream in self.streams.items():
+            if key.layer is Layer.REPLICAS:
+                ahead_s[stream.rows] = key.ahead_s
+        return ahead_s[rows]
 
     def opened(self, key: StreamKey) -> Stream:
         """Return a stream; where there is none yet, one without rows."""

@@ -78,6 +78,10 @@ class RiskControl:
         self.fleet_violated += float(violated.sum())
         self._judge()
 
+    def follow(self, other: RiskControl) -> None:
+        """Take what ``other`` knows of its fleet; of its series nothing."""
+        self.fleet_asked, self.fleet_above = other.fleet_asked, other.fleet_above
+
     @property
     def share(self) -> Floats:
         """Minutes above what is in force over those asked for, ``[S]``."""

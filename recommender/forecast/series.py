@@ -27,6 +27,13 @@ def keep(part: Any, series: Ints) -> None:
         setattr(part, name, np.ascontiguousarray(column[..., series]))
 
 
+def put(part: Any, at: Ints, other: Any, series: Ints) -> None:
+    """Replace the series ``at`` of ``part`` by some ``series`` of another one of the same kind."""
+    assert type(part) is type(other)
+    for name, column in _columns(part):
+        column[..., at] = getattr(other, name)[..., series]
+
+
 def _columns(part: Any) -> list[tuple[str, NDArray[Any]]]:
     assert is_dataclass(part)
     named = [(item.name, getattr(part, item.name)) for item in fields(part)]

@@ -7,6 +7,7 @@ import pytest
 
 from recommender.decision import Layer
 from recommender.forecast.absence import Absence
+from recommender.forecast.asking import ahead_of_replicas
 from recommender.forecast.daily_training import train_table
 from recommender.forecast.experts.boosting import BOOSTING
 from recommender.forecast.fleet_forecasts import WARM_UP_BLOCKS, FleetForecasts
@@ -17,6 +18,7 @@ from recommender.policy.table import policy_table
 from recommender.resources import TFLOPS, VRAM
 from recommender.state import empty_state
 from tests.recommender.forecast.fleets import (
+    ALL_LAYERS,
     LIMITS_ALONE,
     PREDICTS,
     daily_minutes,
@@ -188,23 +190,45 @@ def test_a_model_of_a_block_without_a_forecast_is_not_absent():
     assert absence_of(replayed) is Absence.NONE
 
 
+def ask(replayed, config, rows=None):
+    """Let some or all workloads of a fleet ask for what a policy says."""
+    rows = replayed.rows if rows is None else rows
+    policy = parse_auto_scaling_config(config)
+    table = policy_table([policy] * len(rows), replayed.model.resources)
+    replayed.model.forecasts.want(rows, table)
+
+
 def test_workloads_come_and_go_and_those_that_stay_lose_nothing():
     use = daily_minutes(2, 3)
+    use[1440:1530, 2] = np.nan
     alone, joined = fleet(3, LIMITS_ALONE), fleet(3, LIMITS_ALONE)
     model = joined.model
-    policy = parse_auto_scaling_config(LIMITS_ALONE)
-    two, three = (policy_table([policy] * n, model.resources) for n in (2, 3))
     last_of(alone, use)
-    last_of(joined, use[:1440])
-    model.forecasts.want(joined.rows[:2], two)
-    model.forecasts.want(joined.rows, three)
-    last_of(joined, use[1440:], first=1440)
+    last_of(joined, use[:1530])
+    ask(joined, LIMITS_ALONE, joined.rows[:2])
+    ask(joined, LIMITS_ALONE)
+    last_of(joined, use[1530:], first=1530)
     own, other = (f.model.forecasts.evidence(f.rows).limits.minutes[:, 0] for f in (alone, joined))
     np.testing.assert_allclose(own[:2], other[:2])
     [stream] = model.forecasts.streams.values()
     assert joined.rows.tolist() == stream.rows.tolist()
-    assert stream.forecaster.standing.seen[2] == 2 * 288 - 1
-    assert stream.forecaster.losses.windows[2] < stream.forecaster.losses.windows[0]
+    assert stream.forecaster.standing.seen[2] == 2 * 288 - 18 - 1
+    assert stream.forecaster.losses.windows[2] < 288
+
+
+def test_a_workload_that_is_away_for_a_moment_loses_nothing():
+    use = daily_minutes(1, 3)
+    alone, away = fleet(3), fleet(3)
+    for each in (alone, away):
+        last_of(each, use[:720])
+    ask(away, ALL_LAYERS, away.rows[:2])
+    for each in (alone, away):
+        each.see(0, 720 * 60, use[720:730].T, now_s=730 * 60)
+        each.model.advance(740 * 60)
+    ask(away, ALL_LAYERS)
+    one, other = (last_of(each, use[740:], first=740) for each in (alone, away))
+    for name in ("limit", "request", "replica_demand", "limit_gate"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
 
 
 def test_the_order_of_workloads_changes_no_forecast():
@@ -446,6 +470,37 @@ def test_a_start_that_takes_longer_moves_the_demand_for_replicas_further_ahead()
     model.set_readiness(np.array([0]), np.array([0]), np.array([1000]))
     model.forecasts.want(rows, table)
     assert {key.ahead_s for key in model.forecasts.streams} == {1800}
+
+
+@pytest.mark.parametrize(("startup_s", "ahead_s"), [(590, 1800), (500, 1800), (400, 900)])
+def test_a_start_that_takes_a_little_less_moves_the_demand_for_replicas_no_nearer(
+    startup_s, ahead_s
+):
+    policy = parse_auto_scaling_config({"autoSetReplicas": PREDICTS})
+    columns = policy_table([policy], (TFLOPS,)).replicas
+    startup, before = np.array([float(startup_s)]), np.array([1800])
+    assert ahead_of_replicas(columns, startup, before).tolist() == [ahead_s]
+
+
+def limits_at_risk(**prediction):
+    prediction = {"enable": True, **prediction}
+    return {"autoSetLimits": {"enable": True, "prediction": prediction, "riskTarget": 0.05}}
+
+
+def test_a_promise_goes_on_where_a_policy_looks_further_ahead():
+    use = 10.0 * np.random.default_rng(5).gamma(30.0, 1 / 30.0, (1440, 4))
+    replayed = fleet(4, limits_at_risk())
+    last_of(replayed, use, limits=lambda decided, _: decided.next_limit[:, 0])
+    forecasts = replayed.model.forecasts
+    [before] = forecasts.streams.values()
+    realised, level = before.realised.share, before.control.level(before.risk)
+
+    ask(replayed, limits_at_risk(predictionPeriod="1h"))
+
+    [after] = forecasts.streams.values()
+    assert after is not before
+    np.testing.assert_array_equal(after.realised.share, realised)
+    np.testing.assert_array_equal(after.control.level(after.risk), level)
 
 
 def test_forecasts_are_empty_where_there_are_no_workloads():
