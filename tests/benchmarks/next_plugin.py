@@ -28,7 +28,10 @@ from tests.benchmarks.replay_plugin import EPOCH_S, LAYER_OF_TASK, RISK_BELOW
 TICK_S = {Layer.LIMITS: 60, Layer.REQUESTS: 300}
 """The loop ticks each 15 s; limits fall by a share a minute, requests move a few times a day.
 Samples of a longer step are shown at its end, as one of each minute, and ticks are as far apart."""
-BEGIN_S = EPOCH_S + CLOSE_AFTER_S
+BEGIN_S = {
+    Layer.LIMITS: EPOCH_S + CLOSE_AFTER_S,
+    Layer.REQUESTS: EPOCH_S + CLOSE_AFTER_S + MINUTE_S,
+}
 """The loop forecasts whenever an hour (or five minutes) has closed, a while after its end, and the
 benchmark asks as often: then.  Asked at the end itself, all forecasts would be an hour old."""
 
@@ -39,6 +42,7 @@ class Enrolled:
     def __init__(self, panel: Mapping[str, Any]) -> None:
         self._panel = panel
         self._layer = LAYER_OF_TASK[panel["task"]]
+        self._begin_s = BEGIN_S[self._layer]
         self._fleet: ReplayedFleet | None = None
         self._seen = 0
 
@@ -47,10 +51,10 @@ class Enrolled:
         if self._fleet is None:
             self._fleet = self._fleet_of(policy_of(self._layer, knob))
         fleet, step_s = self._fleet, int(self._panel["step_s"])
-        begin_s, end_s = (BEGIN_S + column * step_s for column in (self._seen, t))
+        begin_s, end_s = (self._begin_s + column * step_s for column in (self._seen, t))
         tick_s = max(TICK_S[self._layer], step_s)
         for now_s in range(begin_s + tick_s, end_s, tick_s):
-            self._see((now_s - BEGIN_S) // step_s, hist, now_s)
+            self._see((now_s - self._begin_s) // step_s, hist, now_s)
             self._tick(fleet, now_s)
         self._see(t, hist, end_s)
         self._last_tick(fleet, end_s)
@@ -61,7 +65,7 @@ class Enrolled:
         """Hand over the columns up to ``until``."""
         assert self._fleet is not None, "it is made before anything is shown"
         if until > self._seen:
-            begin_s = BEGIN_S + self._seen * int(self._panel["step_s"])
+            begin_s = self._begin_s + self._seen * int(self._panel["step_s"])
             values = np.array(hist[:, self._seen : until], np.float64)
             each_minute = np.repeat(values, int(self._panel["step_s"]) // MINUTE_S, axis=1)
             self._fleet.see(0, begin_s, each_minute, now_s=now_s)
@@ -135,7 +139,7 @@ def _fleet(
         unbounded_workloads([("replay", str(row)) for row in range(rows)], 1),
         np.arange(rows),
         step_s=MINUTE_S,
-        begin_s=BEGIN_S,
+        begin_s=BEGIN_S[LAYER_OF_TASK[panel["task"]]],
         is_forecast=is_forecast,
     )
 
