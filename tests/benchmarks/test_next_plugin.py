@@ -66,7 +66,7 @@ def test_a_decision_has_the_forecast_of_what_has_just_closed(task, columns):
         def _last_tick(self, fleet, now_s):
             super()._last_tick(fleet, now_s)
             [stream] = fleet.model.forecasts.streams.values()
-            ages_s.append(now_s - stream.until_s)
+            ages_s.append(now_s - stream.until_s - stream.use.after_s)
 
     method, use = Watched(panel(2, task)), np.full((2, 60), QUIET)
     for t in range(SEEN_FROM, 60, columns):
