@@ -78,7 +78,9 @@ class Part:
         if contender.rule is not None:
             return replay_rule(frame, contender.rule, plan, self.workloads), {}
         if contender.policies is not None:
-            done = replay(frame, contender.policies, plan, workloads=self.workloads)
+            done = replay(
+                frame, contender.policies, plan, workloads=self.workloads, fits_named=True
+            )
             return done.in_force, done.absences
         return {layer: self._stated(layer) for layer in plan.steps_s}, {}
 

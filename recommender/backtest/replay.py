@@ -46,12 +46,15 @@ def replay(
     *,
     workloads: Workloads | None = None,
     progress: Progress | None = None,
+    fits_named: bool = False,
 ) -> Replayed:
     """Replay all workloads of ``frame`` together.
 
     ``policies`` and ``workloads`` (what is stated and in force at the start, by default nothing)
-    are in the order of ``frame.workloads``.  Raises ``InvalidValueError`` for a plan that does not
-    fit the frame's step, ``ContractError`` for rows that do not match.
+    are in the order of ``frame.workloads``.  ``fits_named`` has models that are fitted for one
+    series alone fitted each hour; without it ``auto`` stands for them.  Raises
+    ``InvalidValueError`` for a plan that does not fit the frame's step, ``ContractError`` for rows
+    that do not match.
     """
     plan.checked(frame.step_s)
     keys = frame.workloads
@@ -59,7 +62,7 @@ def replay(
         workloads = unbounded_workloads(keys, len(frame.resources))
     if not len(policies) == len(keys) == len(workloads.workload):
         raise ContractError(f"{len(keys)} workloads in the frame, {len(policies)} policies")
-    run = _Run(frame, policies, plan, workloads)
+    run = _Run(frame, policies, plan, workloads, fits_named=fits_named)
     ticks = plan.ticks_s(frame.t0_s + frame.step_s, frame.end_s)
     for i, now_s in enumerate(ticks):
         run.tick(now_s)
@@ -77,6 +80,8 @@ class _Run:
         policies: Sequence[Policy],
         plan: ReplayPlan,
         workloads: Workloads,
+        *,
+        fits_named: bool,
     ) -> None:
         self._frame, self._plan = frame, plan
         self._row = frame.row_of_series
@@ -89,6 +94,7 @@ class _Run:
             self._row,
             step_s=frame.step_s,
             begin_s=frame.t0_s,
+            fits_named=fits_named,
         )
         self._lower_below = _lower_below(policy_table(policies, frame.resources))
         self._course = Course(frame, plan, workloads.limit)

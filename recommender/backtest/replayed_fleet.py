@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from recommender.backtest.named_models import ReplayedModels
 from recommender.decide import ALL_LAYERS, decide
 from recommender.decision import Decisions, Layer
 from recommender.forecast.daily_training import TrainingTimes, train_due
@@ -78,8 +79,13 @@ class ReplayedFleet:
         step_s: int,
         begin_s: int,
         is_forecast: bool = True,
+        fits_named: bool = False,
     ) -> None:
-        """``is_forecast`` False: percentiles decide, whatever the policies ask for."""
+        """``is_forecast`` False: percentiles decide, whatever the policies ask for.
+
+        ``fits_named``: models that are fitted for one series alone are, which takes long; else
+        ``auto`` stands for them.
+        """
         self.step_s = step_s
         self.workloads = workloads
         """What is stated and in force; replaced by whoever applies a decision."""
@@ -100,6 +106,7 @@ class ReplayedFleet:
         self.model.set_half_lives(self.rows, self._table.requests.half_life_s, begin_s)
         self._state: DecisionState = empty_state(workloads.uid, len(self.model.resources))
         self._training = TrainingTimes()
+        self._named = ReplayedModels() if fits_named else None
         self._is_ready: Bools = np.ones(len(row_of_series), np.bool_)
 
     def see(
@@ -169,6 +176,8 @@ class ReplayedFleet:
         self.model.advance(now_s)
         forecasts = self.model.forecasts
         train_due(forecasts, self._training, now_s)
+        if self._named is not None:
+            self._named.step(forecasts, now_s)
         forecasts.note_in_force(self.workloads, self._state)
         usage = read_statistics(self.model, self.rows, self._table, self._state, now_s)
         if workers is None:

@@ -22,7 +22,7 @@ class Absence(IntEnum):
     LEFT_OUT = 3
     """The live loop fits those of other workloads."""
     NOT_HERE = 4
-    """Reports, back-tests and simulations fit none that would count."""
+    """Reports and simulations fit none that would count."""
     TOO_SHORT = 5
     TOO_MANY_GAPS = 6
     CONSTANT = 7
@@ -49,8 +49,8 @@ _SENTENCES = MappingProxyType(
         Absence.NOT_YET: "The first fit of it has not ended yet.",
         Absence.LEFT_OUT: f"The {MOST_NAMED_IN_THE_LOOP} workloads that may have a model of "
         "their own are others, which were known before.",
-        Absence.NOT_HERE: "Models that are fitted for one series alone count in the "
-        "live loop only.",
+        Absence.NOT_HERE: "Models that are fitted for one series alone count in the live loop and "
+        "in back-tests only.",
         **{Absence.of(reason): reason.sentence for reason in Reason},
     }
 )

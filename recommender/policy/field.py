@@ -145,7 +145,7 @@ def _models_meaning() -> str:
     named = [model.name for model in MODELS.values() if model.runs is Runs.NAMED]
     return (
         "The forecasting model; auto chooses by the score on the workload's own past. "
-        f"{' and '.join(named)} count in the live loop alone, for at most "
+        f"{' and '.join(named)} count in back-tests, and in the live loop for at most "
         f"{MOST_NAMED_IN_THE_LOOP} workloads; elsewhere auto does in their place, which reports "
-        "and back-tests say."
+        "say."
     )

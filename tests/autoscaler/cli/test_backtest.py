@@ -94,7 +94,7 @@ def ets(tmp_path):
 def test_a_model_that_is_not_replayed_is_told_beside_the_scores(backtest, ets, output, stream):
     asked = ("--decision-step", "1h", "--compare", ets, "-o", output)
     told = getattr(backtest(*asked), stream)
-    assert "ets: In place of ets, auto counts: models that are fitted for one series" in told
+    assert "ets: In place of ets, auto counts: the history is shorter than two seasons" in told
     assert "(3 workloads: batch/train, team/chat, team/search)" in told
     assert "own: In place" not in told
 

@@ -65,10 +65,17 @@ def backtest(model, hours):
     return result
 
 
-def test_a_back_test_says_that_a_model_of_one_series_was_not_replayed():
+def test_a_back_test_says_why_a_model_of_one_series_was_not_fitted():
     [note] = backtest("ets", 12).notes
 
-    assert note.startswith("In place of ets, auto counts: models that are fitted for one series")
+    assert note.startswith("In place of ets, auto counts: the history is shorter than two seasons")
+    assert backtest("ets", 72).notes == ()
+
+
+def test_a_back_test_replays_the_model_of_one_series():
+    of_ets, of_auto = (backtest(model, 96).layers[Layer.LIMITS] for model in ("ets", "auto"))
+
+    assert (of_ets.tally.allocated != of_auto.tally.allocated).any()
 
 
 def test_a_back_test_says_whether_it_came_to_train_the_fleets_model():

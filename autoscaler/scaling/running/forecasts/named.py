@@ -22,9 +22,9 @@ from autoscaler.scaling.running.forecasts.stream_name import stream_name
 from recommender.forecast.absence import Absence
 from recommender.forecast.models import MOST_NAMED_IN_THE_LOOP
 from recommender.forecast.named.reason import Reason
+from recommender.forecast.named_wish import FITTED_EVERY_S
 from recommender.forecast.pool import LIMIT_S, NamedFit, fit_all
 from recommender.sentences import counted
-from recommender.usage.store import DAY_S
 
 if TYPE_CHECKING:
     from autoscaler.scaling.running.forecasts.aside import Aside
@@ -35,15 +35,11 @@ if TYPE_CHECKING:
     from recommender.observation import Floats
     from recommender.resources import Resource
 
-EVERY_S = 3600
-"""Models see steps of an hour: sooner there is nothing new for them."""
 LOOK_S = 300
 """Between two looks at who asks for a model."""
 MOST_AT_ONCE = 8
 """Fits of one piece of work, so that a training in between need not wait for all."""
 MOST_TOLD = 5
-LEVELS = (0.5,)
-"""That a fit is asked for; only its mean is used, for streams calibrate it themselves."""
 _log = logging.getLogger(__name__)
 
 Key = tuple[str, str, str]
@@ -132,20 +128,21 @@ class NamedModels:
     def _look(self, forecasts: Askable, keys: Sequence[Key | None], now_s: int) -> None:
         """Have the series fitted whose fit is missing or old, the oldest first."""
         wishes = self._served(forecasts.named_wanted(), keys)
-        wanted = {_series(wish) for wish in wishes}
+        wanted = {wish.series for wish in wishes}
         for known in (self._fitted_s, self._reasons):
             for series in known.keys() - wanted:
                 del known[series]
-        due = [w for w in wishes if now_s - self._fitted_s.get(_series(w), -EVERY_S) >= EVERY_S]
-        due.sort(key=lambda wish: self._fitted_s.get(_series(wish), -EVERY_S))
+        fitted_s = {w.series: self._fitted_s.get(w.series, -FITTED_EVERY_S) for w in wishes}
+        due = [w for w in wishes if now_s - fitted_s[w.series] >= FITTED_EVERY_S]
+        due.sort(key=lambda wish: fitted_s[wish.series])
         if not due:
             return
         begun = tuple(due[:MOST_AT_ONCE])
-        fits = [_fit(wish) for wish in begun]
+        fits = [wish.fit for wish in begun]
         done = self._aside.submit(partial(self._fits, fits, lambda: self._aside.is_wanted))
         if done is not None:
             self._asked = _Asked(forecasts=forecasts, wishes=begun, done=done)
-            self._fitted_s.update(dict.fromkeys(map(_series, begun), now_s))
+            self._fitted_s.update(dict.fromkeys((wish.series for wish in begun), now_s))
             self._next_look_s = now_s
 
     def _served(self, wishes: Sequence[NamedWish], keys: Sequence[Key | None]) -> list[NamedWish]:
@@ -155,7 +152,7 @@ class NamedModels:
         self._tell_left_out(tuple(in_order[self._most :]))
         served = set(in_order[: self._most])
         self._unserved = tuple(
-            _series(wish) for wish in wishes if workload_of[wish.row] not in served
+            wish.series for wish in wishes if workload_of[wish.row] not in served
         )
         return [wish for wish in wishes if workload_of[wish.row] in served]
 
@@ -194,7 +191,7 @@ class NamedModels:
                 asked.forecasts.install_named(wish, forecast.mean)
             else:
                 self._failures[reason] += 1
-            series = _series(wish)
+            series = wish.series
             if series not in self._reasons or self._reasons[series] is not reason:
                 self._reasons[series] = reason
                 self._tell(wish, _workload(keys[wish.row]), reason)
@@ -221,22 +218,6 @@ class NamedModels:
 def fitted(fits: Sequence[NamedFit], is_wanted: Callable[[], bool]) -> Sequence[NamedForecast]:
     """Fit models in one process, each with a time limit."""
     return fit_all(fits, clock=time.monotonic, limit_s=LIMIT_S, processes=1, is_wanted=is_wanted)
-
-
-def _fit(wish: NamedWish) -> NamedFit:
-    """Return the fit of a wish, which looks a day ahead: it may have to last for some hours."""
-    day = DAY_S // wish.block_s
-    return NamedFit(
-        history=wish.values,
-        model=wish.model,
-        season_blocks=day,
-        horizon_blocks=day,
-        levels=LEVELS,
-    )
-
-
-def _series(wish: NamedWish) -> tuple[StreamKey, int]:
-    return wish.key, wish.row
 
 
 def _workload(key: Key | None) -> str:

@@ -8,7 +8,6 @@ import pytest
 
 from autoscaler.scaling.running.forecasts.aside import Aside
 from autoscaler.scaling.running.forecasts.named import (
-    EVERY_S,
     LOOK_S,
     MOST_AT_ONCE,
     NamedModels,
@@ -20,7 +19,7 @@ from recommender.forecast.asked import StreamKey
 from recommender.forecast.models import MOST_NAMED_IN_THE_LOOP, ModelName
 from recommender.forecast.named.fit import NamedForecast, fit_forecast, without_value
 from recommender.forecast.named.reason import Reason
-from recommender.forecast.named_wish import NamedWish
+from recommender.forecast.named_wish import FITTED_EVERY_S, NamedWish
 from recommender.resources import TFLOPS, VRAM
 from tests.components.processes import until
 from tests.recommender.forecast.named.series import DAY, daily
@@ -122,7 +121,7 @@ def test_a_course_of_a_day_is_installed_for_each_series_that_asks(world):
 def test_a_model_is_fitted_again_an_hour_later(world):
     here = world(wish(3))
     here.rest()
-    here.now_s += EVERY_S - LOOK_S
+    here.now_s += FITTED_EVERY_S - LOOK_S
     here.rest()
     before = here.fits_asked()
     here.now_s += LOOK_S
@@ -179,7 +178,7 @@ def test_a_fit_without_a_forecast_is_counted_and_told_once_for_each_reason(world
     caplog.set_level(logging.INFO)
     here = world(wish(3), fits=lambda fit: without_value(Reason.TOO_SHORT, fit.horizon_blocks, 1))
     here.rest()
-    here.now_s += EVERY_S
+    here.now_s += FITTED_EVERY_S
     here.rest()
 
     found = here.models.snapshot()
@@ -203,7 +202,7 @@ def test_why_there_is_no_model_is_told_no_longer_once_there_is_one(world):
     here = world(wish(3), fits=answer)
     here.rest()
     before = here.forecasts.unfitted
-    here.now_s += EVERY_S
+    here.now_s += FITTED_EVERY_S
     here.rest()
 
     assert (before, here.forecasts.unfitted) == ({(LIMITS, 3): Absence.TIMED_OUT}, {})
