@@ -14,13 +14,13 @@ import numpy as np
 from recommender.forecast.features import Matrix
 from recommender.forecast.lesson import Lesson
 from recommender.forecast.shuffled import shuffled
-from recommender.observation import Floats
+from recommender.observation import Floats, Ints
 
 DAYS = 14
 ROWS_PER_BLOCK = 64
 MOST_ROWS = 65_536
 TOLD_APART_BY = 8
-"""Features; rows that agree in so many and in what came are as good as one another."""
+"""Features that tell rows apart before all of them are looked at."""
 
 
 class Examples:
@@ -38,9 +38,8 @@ class Examples:
     def add(self, features: Matrix, outcome: Floats) -> None:
         """Take some rows of one block: ``[S, F]``, and shares of each series' level ``[S, K]``."""
         known = np.flatnonzero(~np.isnan(outcome).any(axis=1))
-        row = np.concatenate([outcome[known], features[known, :TOLD_APART_BY]], axis=1)
         self.block += 1
-        known = known[np.argsort(shuffled(row, self.block), kind="stable")]
+        known = known[_drawn_order(features[known], outcome[known], self.block)]
         known = known[: self.rows_per_block]
         self.blocks.append((features[known], outcome[known]))
         # the product is cheap, the sum is not
@@ -72,3 +71,14 @@ class Examples:
             np.concatenate([features for features, _ in self.blocks]),
             np.concatenate([outcome for _, outcome in self.blocks]),
         )
+
+
+def _drawn_order(features: Matrix, outcome: Floats, salt: int) -> Ints:
+    """Return the rows in the order of a draw that their values decide, not their places."""
+    drawn = shuffled(np.concatenate([outcome, features[:, :TOLD_APART_BY]], axis=1), salt)
+    _, which, count = np.unique(drawn, return_inverse=True, return_counts=True)
+    alike = np.flatnonzero(count[which] > 1)
+    # workloads that rest are alike but for their days
+    further = np.zeros(len(drawn), np.uint64)
+    further[alike] = shuffled(features[alike], salt)
+    return np.lexsort((further, drawn))

@@ -344,7 +344,7 @@ class Forecaster:
             day=day,
         )
         self.gates.judge(self.losses.mixed, self.losses.histogram)
-        self.gates.note(outcome.top, most)
+        self.gates.note(outcome.top, most, made.asked)
 
 
 def _mixed(uppers: Floats, costs: Floats, counts: Bools) -> Floats:

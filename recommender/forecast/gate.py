@@ -23,6 +23,8 @@ OPENS_RATIO = 0.95
 CLOSES_RATIO = 1.0
 STEP_BLOCKS = 3
 """So many outcomes in a row above all that was expected are a step: nobody has seen it coming."""
+STEP_CHANCE = 0.15**STEP_BLOCKS
+"""It takes more of them where so many have a better chance than this, as at a risk of a third."""
 
 
 class Gate(IntEnum):
@@ -51,12 +53,14 @@ class Gates:
     is_better: Bools
     """[S] with hysteresis: opened at 5 % better, closed at no better."""
     above: Ints
-    """[S] outcomes in a row above the forecast's 99th percentile."""
+    """[S] outcomes in a row above the most that any expert said."""
+    chance: Floats
+    """[S] that so many in a row had, if all experts were right."""
 
     @classmethod
     def empty(cls, series: int) -> Gates:
         """Return closed gates."""
-        return cls(np.zeros(series, np.bool_), np.zeros(series, np.int64))
+        return cls(np.zeros(series, np.bool_), np.zeros(series, np.int64), np.ones(series))
 
     def judge(self, forecast_loss: Floats, histogram_loss: Floats) -> None:
         """Compare what both cost lately, ``[S]``; 0 before anything was judged."""
@@ -64,10 +68,12 @@ class Gates:
         stays = forecast_loss < CLOSES_RATIO * histogram_loss
         self.is_better = opens | (self.is_better & stays)
 
-    def note(self, outcome: Floats, highest: Floats) -> None:
-        """Compare what came with the most that any expert thought possible, ``[S]`` each."""
+    def note(self, outcome: Floats, highest: Floats, level: Floats) -> None:
+        """Compare what came with the most that any expert said at ``level``, ``[S]`` each."""
         with np.errstate(invalid="ignore"):
-            self.above = np.where(outcome > highest, self.above + 1, 0)
+            is_above = outcome > highest
+        self.above = np.where(is_above, self.above + 1, 0)
+        self.chance = np.where(is_above, self.chance * (1.0 - level), 1.0)
 
     def state(self, past: Past, seen: Floats, windows: Floats) -> Ints:
         """Return the ``Gate`` of each series; ``windows`` is how many outcomes were judged."""
@@ -78,7 +84,7 @@ class Gates:
             (Gate.YOUNG, young),
             (Gate.GAPS, coverage < LEAST_COVERAGE),
             (Gate.UNPROVEN, windows < LEAST_WINDOWS),
-            (Gate.STEP, self.above >= STEP_BLOCKS),
+            (Gate.STEP, (self.above >= STEP_BLOCKS) & (self.chance <= STEP_CHANCE * (1 + 1e-9))),
             (Gate.NO_GAIN, ~self.is_better),
         )
         found = np.full(len(seen), int(Gate.OPEN))

@@ -87,7 +87,10 @@ class Past:
         )
 
     def last(self, blocks: int, *, ago: int = 0) -> Floats:
-        """Return the highest use of the blocks up to ``ago`` blocks before now, ``[<=n, S]``."""
+        """Return the highest use of the blocks up to ``ago`` blocks before now, ``[<=n, S]``.
+
+        Fewer where the past is shorter; blocks in it without any use are NaN.
+        """
         return self._between(self.top, self.block + 1 - ago - blocks, self.block + 1 - ago)
 
     def last_means(self, blocks: int) -> Floats:
@@ -106,10 +109,15 @@ class Past:
         if self.columns is not None:
             values = values[:, self.columns]
         found = np.asarray(values, np.float64)
+        blocks = ring.block[slot]
+        if len(slot) and len(slot) < last - blocks[0]:
+            # what a series is told must not depend on whether others were measured
+            found, held = np.full((last - blocks[0], found.shape[1]), np.nan), found
+            found[blocks - blocks[0]] = held
+            blocks = np.arange(blocks[0], last)
         if self.reach is None or not (self.block - max(first, 0) >= self.reach).any():
             return found
-        ago = self.block - ring.block[slot]
-        return np.where(ago[:, None] < self.reach, found, np.nan)
+        return np.where((self.block - blocks)[:, None] < self.reach, found, np.nan)
 
 
 def rings_of(block_s: int, series: int) -> tuple[TimeRing, TimeRing]:

@@ -31,6 +31,8 @@ SMALLEST_ERROR, LARGEST_ERROR = -6.0, 60.0
 FINENESS = 0.05
 """Buckets are as wide as this around 0, and grow with the error from there."""
 
+FEW_SERIES = 32
+"""Below that, a step for each bucket takes longer than what it saves."""
 CELLS_AT_ONCE = 2**17
 """Buckets of all series that are computed together; more need more memory and are no faster."""
 
@@ -113,14 +115,21 @@ def _quantiles(weights: NDArray[np.float32], levels: Sequence[Floats], fleet: Fl
     total = fleet.sum(axis=1)[:, None]
     known = total > 0
     usual = FLEET_ERRORS * np.where(known, fleet / np.where(known, total, 1.0), 1.0)
-    reached = weights + usual[:, :, None]
-    # row by row: a running sum over the middle axis goes through memory column by column
-    for bucket in range(1, BUCKETS):
-        reached[:, bucket] += reached[:, bucket - 1]
+    reached = _running_sum(weights + usual[:, :, None])
     found = [
         np.where(known, _error_at(reached, level * reached[:, -1]), np.nan) for level in levels
     ]
     return np.stack(found)
+
+
+def _running_sum(weights: Floats) -> Floats:
+    """Return the sums over all buckets up to each, ``[E, BUCKETS, S]``; may change ``weights``."""
+    if weights.shape[2] < FEW_SERIES:
+        return np.cumsum(weights, axis=1)
+    # the library would go through memory column by column
+    for bucket in range(1, BUCKETS):
+        weights[:, bucket] += weights[:, bucket - 1]
+    return weights
 
 
 def _error_at(reached: Floats, wanted: Floats) -> Floats:

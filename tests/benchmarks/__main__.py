@@ -18,6 +18,7 @@ from tests.benchmarks.enforcement.agent import AgentSizes, node_agent
 from tests.benchmarks.enforcement.launches import LaunchSizes, launch_overhead
 from tests.benchmarks.enforcement.patches import PatchSizes, patches_in_force
 from tests.benchmarks.enforcement.shares import ShareSizes, real_shares
+from tests.benchmarks.forecast_costs import forecast_costs
 from tests.benchmarks.forecast_goals import forecast_goals
 from tests.benchmarks.limiter_laws import limiter_shares
 from tests.benchmarks.live import LiveSizes, on_a_live_cluster
@@ -44,6 +45,7 @@ def subjects(
         "page": ("the HTML page of a report", report_page),
         "start-up": ("of tfa", start_up),
         "backtest": ("back-tests", replays),
+        "experts": ("what forecasts cost, half a minute", forecast_costs),
         "forecast": (
             "forecasts on recorded demand, where there is some, ten minutes",
             forecast_goals,

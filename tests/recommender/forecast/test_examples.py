@@ -41,3 +41,14 @@ def test_two_weeks_of_a_fleet_fit():
     examples = examples_of(14 * 288 + 5)
     assert 0.5 * MOST_ROWS < examples.rows <= MOST_ROWS
     assert len(examples.blocks) == 14 * 288
+
+
+def test_workloads_that_rest_and_differ_by_their_days_alone_are_drawn_whatever_their_order():
+    features = np.zeros((SERIES, 10), np.float32)
+    features[:, -1] = np.arange(SERIES)
+    drawn = []
+    for order in (np.arange(SERIES), np.random.default_rng(2).permutation(SERIES)):
+        examples = Examples(288, OF_BLOCKS)
+        examples.add(features[order], np.zeros((SERIES, 1)))
+        drawn.append(examples.table()[0])
+    np.testing.assert_array_equal(*drawn)

@@ -51,13 +51,14 @@ def test_what_knows_too_little_does_not_count(changes, gate):
     assert state(better(), **changes) is gate
 
 
-def test_demand_that_leaves_everything_behind_three_times_in_a_row_is_a_step():
-    gates = better()
-    for _ in range(2):
-        gates.note(np.array([10.0]), np.array([5.0]))
+@pytest.mark.parametrize(("risk", "blocks"), [(0.001, 3), (0.15, 3), (0.2, 4), (0.45, 8)])
+def test_demand_that_leaves_everything_behind_again_and_again_is_a_step(risk, blocks):
+    gates, level, low, high = better(), np.array([1 - risk]), np.array([5.0]), np.array([11.0])
+    for _ in range(blocks - 1):
+        gates.note(np.array([10.0]), low, level)
     assert state(gates) is Gate.OPEN
-    gates.note(np.array([10.0]), np.array([5.0]))
+    gates.note(np.array([10.0]), low, level)
     assert state(gates) is Gate.STEP
 
-    gates.note(np.array([10.0]), np.array([11.0]))
+    gates.note(np.array([10.0]), high, level)
     assert state(gates) is Gate.OPEN

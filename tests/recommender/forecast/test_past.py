@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from recommender.errors import ContractError
-from recommender.forecast.past import average, deviation, highest, quantiles
+from recommender.forecast.past import Past, average, deviation, highest, quantiles, rings_of
 from recommender.forecast.timing import Timing
 from tests.recommender.forecast.series import past_of
 
@@ -52,6 +52,17 @@ def test_the_last_blocks_end_some_blocks_ago():
     np.testing.assert_array_equal(past().last(2, ago=1), TOP[:2])
     np.testing.assert_array_equal(past().last(100), TOP)
     assert past().last(2, ago=100).shape == (0, 2)
+
+
+def test_blocks_in_which_nobody_was_measured_are_there_and_not_known():
+    top, mean = rings_of(3600, 1)
+    for block in (1, 3, 4, 7):
+        top.set(block, np.array([float(block)]))
+    seen = Past(top=top, mean=mean, block=8)
+    assert np.nan_to_num(seen.last(6)[:, 0]).tolist() == [3, 4, 0, 0, 7, 0]
+    assert np.nan_to_num(seen.last(4, ago=1)[:, 0]).tolist() == [4, 0, 0, 7]
+    few = replace(seen, reach=np.array([3]))
+    assert np.nan_to_num(few.last(6)[:, 0]).tolist() == [0, 0, 0, 0, 7, 0]
 
 
 def test_a_day_and_an_hour_are_counted_in_blocks():

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from recommender.forecast.experts.base import Expected
 from recommender.forecast.outcome import outcome_of
-from recommender.forecast.sketches import ErrorSketches, kept_of
+from recommender.forecast.sketches import FEW_SERIES, ErrorSketches, kept_of
 
 DAY = 288
 KEPT = kept_of(np.array([30.0 * DAY]), DAY)
@@ -59,6 +59,14 @@ def test_a_young_series_forgets_its_first_hours_sooner():
     assert (np.diff(kept[:4]) > 0).all()
     assert kept[3] == kept[4]
     np.testing.assert_allclose(kept[[0, 2, 3]] ** [12.0, DAY / 4, 4 * DAY], 0.5)
+
+
+def test_many_series_alike_are_what_one_is():
+    errors, many = np.random.default_rng(3).normal(size=50), 2 * FEW_SERIES
+    one = taught(errors).uppers(expected(), [np.array([0.9])])
+    each = np.repeat(errors[:, None], many, axis=1)
+    alike = taught(each, series=many).uppers(expected(series=many), [np.full(many, 0.9)])
+    np.testing.assert_allclose(alike, np.broadcast_to(one, alike.shape), rtol=1e-12)
 
 
 def test_a_new_series_is_as_uncertain_as_the_fleet():
