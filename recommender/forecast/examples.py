@@ -80,5 +80,5 @@ def _drawn_order(features: Matrix, outcome: Floats, salt: int) -> Ints:
     alike = np.flatnonzero(count[which] > 1)
     # workloads that rest are alike but for their days
     further = np.zeros(len(drawn), np.uint64)
-    further[alike] = shuffled(features[alike], salt)
+    further[alike] = shuffled(features[alike].astype(np.float64), salt)
     return np.lexsort((further, drawn))
