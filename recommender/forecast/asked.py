@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import NamedTuple
 
-import numpy as np
-
 from recommender.decision import Layer
 from recommender.forecast.spending import EVENLY
 from recommender.observation import Bools, Floats, Ints
@@ -58,14 +56,4 @@ class Asked:
     def of(self, series: Ints) -> Asked:
         """Return what some series ask for."""
         columns = {item.name: getattr(self, item.name)[..., series] for item in fields(Asked)}
-        return Asked(**columns)
-
-    def and_others(self, others: Asked) -> Asked:
-        """Return what these series and others behind them ask for."""
-        columns = {
-            item.name: np.concatenate(
-                [getattr(self, item.name), getattr(others, item.name)], axis=-1
-            )
-            for item in fields(Asked)
-        }
         return Asked(**columns)

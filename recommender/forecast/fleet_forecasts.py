@@ -20,6 +20,7 @@ from recommender.forecast.moving import Moving
 from recommender.forecast.named_wish import NamedWish
 from recommender.forecast.reading import evidence_of, forecasts_of
 from recommender.forecast.rows import of_rows
+from recommender.forecast.series import append
 from recommender.forecast.spending import LIMITS_MOST_FACTOR, REQUESTS_MOST_FACTOR
 from recommender.forecast.stream import NAMED, Course, Stream
 from recommender.forecast.training_table import TrainingTable, table_of
@@ -41,8 +42,6 @@ if TYPE_CHECKING:
 WARM_UP_BLOCKS = 168
 """So many of the newest blocks of a history that is read at once are gone through one by one, each
 with its forecast: a gate wants the outcome of a hundred."""
-
-
 GO_ON_S = 3600
 """Forecasts go on for so long without a workload."""
 
@@ -96,7 +95,10 @@ class FleetForecasts:
         rows = np.append(self._rows[position], stream.rows[away])
         if stream.asked is not None:
             others = stream.asked.of(away)
-            asked = others if asked is None else asked.and_others(others)
+            if asked is None:
+                asked = others
+            else:
+                append(asked, others)
         assert asked is not None, "a stream that nobody has asked yet has somebody who asks now"
         order = np.argsort(rows, kind="stable")
         closed_s = self._model.stores[key.resource].closed_block * BLOCK_S
