@@ -82,7 +82,7 @@ class FleetForecasts:
             away = np.flatnonzero(self._are_away(key, stream.rows))
             if isinstance(stream.use, ReplicasUse):
                 alone = stream.rows[away]
-                stream.use.group(np.append(rows, alone), np.append(first_row, alone))
+                stream.use.demand.group(np.append(rows, alone), np.append(first_row, alone))
             position, asked = asking.get(key, nobody)
             self._ask(key, stream, position, asked, away)
             moving.move(key, stream)
@@ -157,7 +157,7 @@ class FleetForecasts:
                 first = {workload: row for row, workload in named if row in asks}
                 known = [(row, first[workload]) for row, workload in named if workload in first]
                 rows, first_row = np.array(known, np.int64).reshape(-1, 2).T
-                stream.use.group(rows, first_row)
+                stream.use.demand.group(rows, first_row)
 
     def stops_s(self, resource: int, closed_until_s: int, limit_s: int) -> list[int]:
         """Return where closing up to ``limit_s`` has to stop for a forecast; the limit is last."""

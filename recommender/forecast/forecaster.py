@@ -120,7 +120,7 @@ class Forecaster:
         self.volatility = Volatility.empty(series)
         self.seasonal = Seasonal.empty(series, timing.day)
         self.ridge = Ridge.empty(series)
-        self.sketches = ErrorSketches.empty(len(EXPERTS), series)
+        self.sketches = ErrorSketches.empty(0, series)
         self.losses = Losses.empty(len(EXPERTS), series)
         self.gates = Gates.empty(series)
         self.widths = Widths.empty(series)
@@ -258,7 +258,7 @@ class Forecaster:
             Losses.empty(len(EXPERTS), series),
             Gates.empty(series),
             Widths.empty(series),
-            ErrorSketches.empty(len(EXPERTS), series),
+            ErrorSketches.empty(len(self.sketches.weights), series),
             *(_nothing_made(made, series) for made in self.made),
         )
 

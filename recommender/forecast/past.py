@@ -8,6 +8,7 @@ are counted back from now.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +20,38 @@ from recommender.usage.store import DAY_S
 DAYS_KEPT = 7
 
 
+class Blocks(Protocol):
+    """What a past is read from: a ring of blocks, or what follows from such."""
+
+    block_s: int
+    length: int
+
+    @property
+    def block(self) -> Ints:
+        """Number of the block in each slot; -1: none."""
+        ...
+
+    @property
+    def rows(self) -> int:
+        """How many there are."""
+        ...
+
+    def held(self, first: int, last: int) -> Ints:
+        """Return the slots of the blocks ``first <= block < last`` that are held, oldest first."""
+        ...
+
+    def read(self, slot: Ints, columns: Ints | None = None) -> NDArray[Any]:
+        """Return the values of some slots, ``[slots, columns]``."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Past:
     """Blocks of use up to now; NaN where nothing was measured."""
 
-    top: TimeRing
+    top: Blocks
     """Highest use (or a percentile of it) of each block, ``[S]``."""
-    mean: TimeRing
+    mean: Blocks
     block: int
     """Number of the newest block."""
     columns: Ints | None = None
@@ -38,7 +64,7 @@ class Past:
     @property
     def series(self) -> int:
         """Number of series."""
-        return int(self.top.values.shape[1]) if self.columns is None else len(self.columns)
+        return self.top.rows if self.columns is None else len(self.columns)
 
     @property
     def day(self) -> int:
@@ -62,25 +88,19 @@ class Past:
     def blocks_since_use(self) -> int:
         """Return how many blocks go back to the first with any use; 0 where there was none."""
         slot = self.top.held(0, self.block + 1)
-        values = self.top.values[slot]
-        if self.columns is not None:
-            values = values[:, self.columns]
+        values = self.top.read(slot, self.columns)
         used = np.flatnonzero(~np.isnan(values).all(axis=1))
         return self.block + 1 - int(self.top.block[slot[used[0]]]) if len(used) else 0
 
     def lag(self, blocks: int) -> Floats:
         """Return the highest use so many blocks ago, ``[S]``; 0 is the newest block."""
-        values = self.top.of(self.block - blocks)
-        chosen = values if self.columns is None else values[self.columns]
-        found = chosen.astype(np.float64)
-        return found if self.reach is None else np.where(blocks < self.reach, found, np.nan)
+        return np.asarray(self.lags(np.array([blocks]))[0], np.float64)
 
     def lags(self, blocks: Ints) -> Floats:
         """Return ``lag`` of each of ``blocks`` ``[n]``, ``[n, S]``."""
         wanted = self.block - blocks
         slot = wanted % self.top.length
-        values = self.top.values[slot]
-        found = (values if self.columns is None else values[:, self.columns]).astype(np.float64)
+        found = self.top.read(slot, self.columns).astype(np.float64)
         found[(self.top.block[slot] != wanted) | (wanted < 0)] = np.nan
         return (
             found if self.reach is None else np.where(blocks[:, None] < self.reach, found, np.nan)
@@ -102,13 +122,9 @@ class Past:
         block = average(self.last_means(1))
         return block if self.latest is None else np.where(np.isnan(self.latest), block, self.latest)
 
-    def _between(self, ring: TimeRing, first: int, last: int) -> Floats:
+    def _between(self, ring: Blocks, first: int, last: int) -> Floats:
         slot = ring.held(max(first, 0), max(last, 0))
-        is_one_piece = len(slot) > 0 and slot[-1] - slot[0] == len(slot) - 1
-        values = ring.values[slot[0] : slot[-1] + 1] if is_one_piece else ring.values[slot]
-        if self.columns is not None:
-            values = values[:, self.columns]
-        found = np.asarray(values, np.float64)
+        found = np.asarray(ring.read(slot, self.columns), np.float64)
         blocks = ring.block[slot]
         if len(slot) and len(slot) < last - blocks[0]:
             # what a series is told must not depend on whether others were measured

@@ -54,14 +54,14 @@ def kept_of(seen: Floats, day: int) -> Floats:
 
 @dataclass(slots=True)
 class ErrorSketches:
-    """Errors of ``E`` experts."""
+    """Errors of the first ``E`` experts: of all up to the last one that ever knew anything."""
 
     weights: NDArray[np.float32]
     """[E, BUCKETS, S]"""
 
     @classmethod
     def empty(cls, experts: int, series: int) -> ErrorSketches:
-        """Return sketches without errors."""
+        """Return sketches without errors; more experts find room when they know something."""
         return cls(np.zeros((experts, BUCKETS, series), np.float32))
 
     def add(self, forecast: Expected, outcome: Outcome, kept: Floats) -> None:
@@ -69,6 +69,7 @@ class ErrorSketches:
 
         Of what is there the share ``kept`` ``[S]`` stays.
         """
+        self._make_room(forecast)
         self.weights *= kept.astype(np.float32)
         series = outcome.series
         each = outcome.of_each(1.0 / np.maximum(outcome.count, 1))
@@ -88,7 +89,7 @@ class ErrorSketches:
     def of_fleet(self) -> Floats:
         """Return how many errors of all series lie in each bucket, ``[E, BUCKETS]``."""
         parts = [fleet_sum(self.weights[few], axis=2) for few in self._some_experts()]
-        return np.concatenate(parts)
+        return np.concatenate([np.empty((0, BUCKETS)), *parts])
 
     def uppers(
         self, forecast: Expected, levels: Sequence[Floats], of_fleet: Floats | None = None
@@ -98,16 +99,25 @@ class ErrorSketches:
         NaN before any error of an expert.  Who asks twice gives what ``of_fleet`` returned.
         """
         of_fleet = self.of_fleet() if of_fleet is None else of_fleet
-        error = np.empty((len(levels), len(self.weights), self.weights.shape[2]))
+        error = np.full((len(levels), *forecast.value.shape), np.nan)
         for few in self._some_experts():
             error[:, few] = _quantiles(self.weights[few], levels, of_fleet[few])
         return np.asarray(np.maximum(forecast.value + error * forecast.spread, 0.0), np.float64)
+
+    def _make_room(self, forecast: Expected) -> None:
+        """Begin sketches up to the last expert that knows something: some are never asked."""
+        known = np.flatnonzero(~np.isnan(forecast.value).all(axis=1))
+        more = int(known.max(initial=-1)) + 1 - len(self.weights)
+        if more > 0:
+            fresh = np.zeros((more, *self.weights.shape[1:]), np.float32)
+            self.weights = np.concatenate([self.weights, fresh])
 
     def _some_experts(self) -> Iterator[slice]:
         """Yield experts that are computed together: few where there are many series."""
         cells = BUCKETS * max(self.weights.shape[2], 1)
         step = max(CELLS_AT_ONCE // cells, 1)
-        yield from (slice(at, at + step) for at in range(0, len(self.weights), step))
+        end = len(self.weights)
+        yield from (slice(at, min(at + step, end)) for at in range(0, end, step))
 
 
 def _quantiles(weights: NDArray[np.float32], levels: Sequence[Floats], fleet: Floats) -> Floats:

@@ -200,8 +200,8 @@ class Stream:
         block = self.until_s // self.use.block_s - 1
         if self.asked is None or block < 0:
             return
-        past = self.use.past(self.rows, block, self.asked.reach)
-        yield block, past.last(DAYS_KEPT * past.day)[:, column]
+        past = self.use.past(self.rows, block, self.asked.reach).of(np.array([column]))
+        yield block, past.last(DAYS_KEPT * past.day)[:, 0]
 
     def segments(self, find: Callable[[Floats], Segments]) -> Segments | None:
         """Return the segments of the days of each series, found once an hour; None before it."""

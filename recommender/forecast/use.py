@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from recommender.forecast.demand import Demand
 from recommender.forecast.experts.histogram import DAY_LEVELS, HOUR_LEVELS
 from recommender.forecast.past import DAYS_KEPT, Past, average, highest, rings_of
-from recommender.usage.blocks import BLOCK_S, MINUTES_PER_BLOCK, minutes_per_block
+from recommender.usage.blocks import BLOCK_S, MINUTES_PER_BLOCK
 from recommender.usage.day import BLOCKS_PER_HOUR
 from recommender.usage.histograms import HistogramBank
 from recommender.usage.layout import LEARNED_SPAN, Layout
@@ -34,24 +35,19 @@ HALF_LIVES_S = (LIMITS_HALF_LIFE_S, REQUESTS_HALF_LIFE_S)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClosedMinutes:
-    """Use in minutes that have closed, of as many workers as a series has.
-
-    One minute after the other, in narrow numbers: those of several blocks are kept.
-    """
+    """Use in minutes that have closed, of as many workers as a series has."""
 
     series: NDArray[np.int32]
-    """[n]"""
+    """[W] that of each worker."""
     use: NDArray[np.float32]
-    """[n]"""
+    """[M, W]; NaN: not measured."""
     minute: Ints
     """[M] numbers since the epoch, ascending."""
-    begin: Ints
-    """[M + 1] where each minute begins, and where the last one ends."""
 
     def between(self, first: int, last: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        """Return series and use of the minutes ``first <= minute < last``."""
-        begin, end = self.begin[np.searchsorted(self.minute, [first, last])]
-        return self.series[begin:end], self.use[begin:end]
+        """Return series and use of the minutes ``first <= minute < last``, ``[n]`` each."""
+        begin, end = np.searchsorted(self.minute, [first, last])
+        return self._measured(self.use[begin:end])
 
     def kept(self, slot: Ints) -> ClosedMinutes:
         """Return those of the series that have a new number in ``slot``; -1, or beyond it: none."""
@@ -59,16 +55,18 @@ class ClosedMinutes:
         series = np.full(len(self.series), -1, np.int32)
         series[known] = slot[self.series[known]]
         stays = series >= 0
-        begin = np.append(0, np.cumsum(stays))[self.begin]
-        return ClosedMinutes(
-            series=series[stays], use=self.use[stays], minute=self.minute, begin=begin
-        )
+        return ClosedMinutes(series=series[stays], use=self.use[:, stays], minute=self.minute)
 
     def means(self, series: int) -> Floats:
         """Return the mean use of each of so many series, ``[S]``; NaN: it has no minute."""
-        count = np.bincount(self.series, minlength=series)
-        total = np.bincount(self.series, self.use, minlength=series)
+        of_each, use = self._measured(self.use)
+        count = np.bincount(of_each, minlength=series)
+        total = np.bincount(of_each, use, minlength=series)
         return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+    def _measured(self, use: NDArray[np.float32]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        known = ~np.isnan(use)
+        return np.broadcast_to(self.series, use.shape)[known], use[known]
 
 
 class Use(Protocol):
@@ -177,27 +175,18 @@ class ReplicasUse:
     block_s, after_s = BLOCK_S, 0
 
     def __init__(self, model: UsageModel, resource: int) -> None:
-        self._store = model.stores[resource]
-        self._model = model
-        self._first_row_of: Ints = np.empty(0, np.int64)
-        """Of each row of the usage model, the first row of its workload; -1: nobody asks."""
+        self.demand = Demand(model.stores[resource])
         self._rows: Ints = np.empty(0, np.int64)
         self._taken = -1
-        """The newest block in ``_total`` and ``_histograms``."""
-        self._total, _ = rings_of(BLOCK_S, 0)
+        """The newest block in ``_histograms``, of ``_rows``."""
         self._histograms = _two_banks()
-
-    def group(self, rows: Ints, first_row: Ints) -> None:
-        """Say which usage rows are of one workload: those with the same first row."""
-        self._first_row_of = np.full(len(self._model.workloads), -1, np.int64)
-        self._first_row_of[rows] = first_row
 
     def past(self, rows: Ints, block: int, reach: Ints) -> Past:
         """See ``Use``."""
         if not np.array_equal(rows, self._rows):
             self._begin(rows)
         self._take_up_to(block)
-        return Past(top=self._total, mean=self._total, block=block, reach=reach)
+        return Past(top=self.demand, mean=self.demand, block=block, columns=rows, reach=reach)
 
     def percentiles(self, rows: Ints) -> Floats:
         """See ``Use``; of the rows that the past was asked of."""
@@ -205,47 +194,27 @@ class ReplicasUse:
 
     def minutes(self, rows: Ints, block: int) -> ClosedMinutes:
         """See ``Use``."""
-        total = self._total_of(rows, block)
-        known = np.flatnonzero(~np.isnan(total))
         return ClosedMinutes(
-            series=known.astype(np.int32),
-            use=total[known].astype(np.float32),
+            series=np.arange(len(rows), dtype=np.int32),
+            use=self.demand.of(block, rows)[None],
             minute=np.array([block * BLOCK_S // MINUTE_S]),
-            begin=np.array([0, len(known)]),
         )
 
     def _begin(self, rows: Ints) -> None:
         self._rows, self._taken = rows.copy(), -1
-        self._total, _ = rings_of(BLOCK_S, len(rows))
         self._histograms = _two_banks()
         for bank, half_life_s in zip(self._histograms, HALF_LIVES_S, strict=True):
             bank.grow(len(rows), half_life_s)
 
     def _take_up_to(self, block: int) -> None:
         """Take what the store holds and was not taken: most of a history is never asked for."""
-        held = self._store.blocks.mean
-        first = max(self._taken + 1, block + 1 - held.length)
-        for each in held.block[held.held(first, block + 1)].tolist():
-            self._take(each)
+        slots = self.demand.held(max(self._taken + 1, 0), block + 1)
+        for each in self.demand.block[slots].tolist():
+            demand = self.demand.of(each, self._rows).astype(np.float64)
+            known = np.flatnonzero(~np.isnan(demand))
+            for bank in self._histograms:
+                bank.add(known, demand[known], np.full(len(known), each * BLOCK_S))
         self._taken = max(self._taken, block)
-
-    def _take(self, block: int) -> None:
-        total = self._total_of(self._rows, block)
-        self._total.set(block, total)
-        known = np.flatnonzero(~np.isnan(total))
-        for bank in self._histograms:
-            bank.add(known, total[known], np.full(len(known), block * BLOCK_S))
-
-    def _total_of(self, rows: Ints, block: int) -> Floats:
-        blocks, first_row = self._store.blocks, self._first_row_of
-        demand = blocks.mean.of(block)[: len(first_row)].astype(np.float64)
-        demand *= blocks.count.of(block)[: len(first_row)]
-        demand /= minutes_per_block(self._store.step_s)[: len(first_row)]
-        known = np.flatnonzero((first_row >= 0) & ~np.isnan(demand))
-        total = np.full(len(first_row), np.nan)
-        total[first_row[known]] = 0.0
-        np.add.at(total, first_row[known], demand[known])
-        return total[rows]
 
 
 def _two_banks() -> tuple[HistogramBank, HistogramBank]:
@@ -270,12 +239,8 @@ def _minutes(model: UsageModel, ring: TimeRing, rows: Ints, first: int, last: in
     series_of_worker[named] = series_of_row[model.row_of_worker[named]]
     workers = np.flatnonzero(series_of_worker >= 0)
     slot = ring.held(first, last)
-    use = ring.values[slot][:, workers]
-    known = ~np.isnan(use)
-    series = np.broadcast_to(series_of_worker[workers].astype(np.int32), use.shape)
     return ClosedMinutes(
-        series=series[known],
-        use=use[known],
+        series=series_of_worker[workers].astype(np.int32),
+        use=ring.values[slot][:, workers],
         minute=ring.block[slot],
-        begin=np.append(0, np.cumsum(known.sum(axis=1))),
     )

@@ -29,6 +29,11 @@ class TimeRing:
         """Number of the newest block held; -1: none."""
         return int(self.block.max())
 
+    @property
+    def rows(self) -> int:
+        """How many there are."""
+        return int(self.values.shape[1])
+
     def grow(self, rows: int) -> None:
         """Append empty rows until there are ``rows``."""
         before = self.values.shape[1]
@@ -89,6 +94,16 @@ class TimeRing:
         blocks = np.arange(first, last)
         slot: Ints = blocks % self.length
         return np.asarray(slot[self.block[slot] == blocks], np.int64)
+
+    def read(self, slot: Ints, columns: Ints | None = None) -> NDArray[Any]:
+        """Return the values of some slots, ``[slots, columns]``, of all rows where None are said.
+
+        They may be the ring's own: who changes them copies them.
+        """
+        # neighbours need no copy before the columns are chosen
+        are_neighbours = len(slot) > 0 and (np.diff(slot) == 1).all()
+        values = self.values[slot[0] : slot[-1] + 1] if are_neighbours else self.values[slot]
+        return values if columns is None else values[:, columns]
 
     def window(self, first: int, last: int) -> NDArray[Any]:
         """Return ``[n, rows]`` of the held blocks ``first <= block < last``, oldest first."""

@@ -47,6 +47,19 @@ def test_the_unit_of_errors_is_the_spread_given_with_the_forecast():
     np.testing.assert_allclose(wide, 3.0 * narrow)
 
 
+def test_experts_that_never_knew_anything_take_no_room():
+    sketches, use = ErrorSketches.empty(0, 2), outcome_of(np.full((1, 2), 11.0))
+    value = np.array([[10.0, np.nan], [np.nan, np.nan], [np.nan, np.nan]])
+    several = Expected(value=value, spread=np.ones((3, 2)))
+    sketches.add(several, use, KEPT)
+    assert len(sketches.weights) == 1
+    late = Expected(value=np.where([[True], [True], [False]], 10.0, value), spread=np.ones((3, 2)))
+    sketches.add(late, use, KEPT)
+    assert len(sketches.weights) == 2
+    [upper] = sketches.uppers(late, [np.full(2, 0.9)])
+    assert np.isnan(upper).tolist() == [[False, False], [False, False], [True, True]]
+
+
 def test_newer_errors_count_more():
     then_calm = np.concatenate([np.full(4000, 5.0), np.full(4000, 1.0)])
     upper = taught(then_calm).uppers(expected(), [np.array([0.8])])

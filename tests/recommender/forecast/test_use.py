@@ -19,9 +19,11 @@ def minutes_by_hand(use, first, last):
 
 
 def read(minutes):
-    minute = np.repeat(minutes.minute, np.diff(minutes.begin))
-    found = zip(minutes.series, minute, minutes.use, strict=True)
-    return {(int(s), int(m), round(float(u), 3)) for s, m, u in found}
+    return {
+        (int(series), int(minute), round(float(use), 3))
+        for minute in minutes.minute
+        for series, use in zip(*minutes.between(minute, minute + 1), strict=True)
+    }
 
 
 def test_limits_see_the_highest_of_each_block_and_each_minute_of_each_worker():
@@ -57,21 +59,34 @@ def test_replicas_see_the_demand_of_all_workers_of_a_workload():
     model = model_of(use, workload_row=[0, 0, 1])
     replicas = ReplicasUse(model, 0)
     rows = np.array([0, 1])
-    replicas.group(rows, rows)
+    replicas.demand.group(rows, rows)
     past = replicas.past(rows, 11, np.full(2, FAR))
     expected = [use[55:60, :2].mean(axis=0).sum(), use[55:60, 2].mean()]
     np.testing.assert_allclose(expected, past.lag(0), rtol=1e-5)
     closed = replicas.minutes(rows, 11)
     assert closed.series.tolist() == [0, 1]
-    np.testing.assert_allclose(expected, closed.use, rtol=1e-5)
+    np.testing.assert_allclose([expected], closed.use, rtol=1e-5)
 
 
 def test_the_gpu_models_of_one_workload_are_one_demand():
     use = daily_minutes(1, 2)[:60]
     replicas = ReplicasUse(model_of(use), 0)
-    replicas.group(np.array([0, 1]), np.array([0, 0]))
+    replicas.demand.group(np.array([0, 1]), np.array([0, 0]))
     past = replicas.past(np.array([0]), 11, np.full(1, FAR))
     np.testing.assert_allclose([use[55:60].mean(axis=0).sum()], past.lag(0), rtol=1e-5)
+
+
+def test_the_demand_of_a_workload_is_that_of_the_gpu_models_which_were_measured():
+    use = daily_minutes(1, 3)[:60]
+    use[30:, 0] = np.nan
+    use[40:, 2] = np.nan
+    replicas = ReplicasUse(model_of(use), 0)
+    replicas.demand.group(np.array([0, 1, 2]), np.array([0, 1, 0]))
+    past = replicas.past(np.array([0, 1]), 11, np.full(2, FAR)).of(np.array([1, 0]))
+    means = use.reshape(12, 5, 3).mean(axis=1)
+    expected = np.where(np.isnan(means[:, 2]), np.nan, np.nansum(means[:, [0, 2]], axis=1))
+    np.testing.assert_allclose(expected, past.last(12)[:, 1], rtol=1e-5)
+    np.testing.assert_allclose(means[:, 1], past.last(12)[:, 0], rtol=1e-5)
 
 
 def test_replicas_that_go_on_block_by_block_see_what_those_that_begin_now_see():
@@ -80,7 +95,7 @@ def test_replicas_that_go_on_block_by_block_see_what_those_that_begin_now_see():
     model = model_of(use)
     going, beginning = ReplicasUse(model, 0), ReplicasUse(model, 0)
     for each in (going, beginning):
-        each.group(rows, rows)
+        each.demand.group(rows, rows)
     for block in range(24):
         going.past(rows, block, reach)
     beginning.past(rows, 23, reach)
@@ -101,7 +116,7 @@ def test_replicas_that_were_not_asked_for_most_of_a_history_see_all_of_it():
     model = model_of(use)
     asked_seldom, beginning = ReplicasUse(model, 0), ReplicasUse(model, 0)
     for each in (asked_seldom, beginning):
-        each.group(rows, rows)
+        each.demand.group(rows, rows)
     # A history is read first and gone through in its newest part alone; a report asks again.
     for block in (2, 21, 22, 23, 23, 23):
         found = asked_seldom.past(rows, block, reach)
