@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 DAY_BLOCKS = 288
 BLOCKS_PER_HOUR = HOUR_S // BLOCK_S
+ROWS_AT_ONCE = 1024
+"""Whose day is sorted together, so that it needs little memory."""
 
 
 class DayCache:
@@ -22,8 +24,9 @@ class DayCache:
 
     def __init__(self) -> None:
         self._key: tuple[int, int] | None = None
-        self._sorted: Floats = np.empty((0, 0))
-        self._count: Ints = np.empty(0, np.int64)
+        self._percentile_of: tuple[Floats, Ints] | None = None
+        """Levels and rows of ``_percentile``; None: it was not asked for since the block closed."""
+        self._percentile: Floats = np.empty(0)
         self._highest_mean: Floats = np.empty(0)
         self._highest_mean_of_hour: Floats = np.empty(0)
         self._saturated_share: Floats = np.empty(0)
@@ -31,12 +34,12 @@ class DayCache:
     def percentile(self, store: ResourceUsage, level: Floats, rows: Ints) -> Floats:
         """Return the nearest-rank percentile of the 5-minute maxima, ``[rows]``; NaN: no block."""
         self._refresh(store)
-        count = self._count[rows]
-        rank = np.ceil(level * count - 1e-9).astype(np.int64) - 1
-        rank = np.clip(rank, 0, np.maximum(count - 1, 0))
-        if len(self._sorted) == 0:
-            return np.full(len(rows), np.nan)
-        return np.asarray(self._sorted[rank, rows], np.float64)
+        asked = level, rows
+        before = self._percentile_of
+        if before is None or not all(map(np.array_equal, before, asked)):
+            self._percentile = _percentile(store, level, rows)
+            self._percentile_of = level.copy(), rows.copy()
+        return self._percentile
 
     def highest_mean(self, store: ResourceUsage) -> Floats:
         """Return the highest 5-minute mean, ``[workloads]``; NaN: no block."""
@@ -59,10 +62,7 @@ class DayCache:
         if key == self._key:
             return
         self._key = key
-        window = store.blocks.top.window(last - DAY_BLOCKS, last)
-        # NaN sorts last: the first `count` of each column are its values
-        self._sorted = np.sort(window, axis=0)
-        self._count = (~np.isnan(window)).sum(axis=0)
+        self._percentile_of = None
         self._highest_mean, self._highest_mean_of_hour = (
             np.fmax.reduce(
                 store.blocks.mean.window(last - blocks, last), axis=0, initial=np.nan
@@ -70,5 +70,23 @@ class DayCache:
             for blocks in (DAY_BLOCKS, BLOCKS_PER_HOUR)
         )
         saturated = store.blocks.saturated.window(last - DAY_BLOCKS, last).sum(axis=0)
-        minutes = self._count * minutes_per_block(store.step_s)
+        measured = ~np.isnan(store.blocks.top.window(last - DAY_BLOCKS, last))
+        minutes = measured.sum(axis=0) * minutes_per_block(store.step_s)
         self._saturated_share = np.minimum(saturated / np.maximum(minutes, 1), 1.0)
+
+
+def _percentile(store: ResourceUsage, level: Floats, rows: Ints) -> Floats:
+    last, top = store.closed_block, store.blocks.top
+    slot = top.held(last - DAY_BLOCKS, last)
+    found = np.full(len(rows), np.nan)
+    if len(slot) == 0:
+        return found
+    for begin in range(0, len(rows), ROWS_AT_ONCE):
+        few = slice(begin, begin + ROWS_AT_ONCE)
+        # NaN sorts last: the first `count` of each column are its values
+        ordered = np.sort(top.read(slot, rows[few]), axis=0)
+        count = (~np.isnan(ordered)).sum(axis=0)
+        rank = np.ceil(level[few] * count - 1e-9).astype(np.int64) - 1
+        rank = np.clip(rank, 0, np.maximum(count - 1, 0))
+        found[few] = ordered[rank, np.arange(len(count))]
+    return found
