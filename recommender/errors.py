@@ -3,7 +3,8 @@
 RecommenderError
 ├── InvalidValueError   a user's value; names the field, the value and what is allowed
 ├── CheckpointError     a checkpoint of another version, or damaged: rebuild the usage model
-├── EngineError         a cluster failed while it worked on a back-test (``backtest.engine``)
+├── EngineError         a cluster does not answer, or failed while it worked on a back-test
+│                       (``backtest.engine``)
 └── ContractError       a caller broke a contract (shape, dtype, order): a defect, never user input
 
 Problems of a whole configuration are not raised one by one: they are collected as ``Problem``.

@@ -30,7 +30,7 @@ _DASK = re.compile(r"dask://(?P<address>[^/\s]+:\d{1,5})/?")
 
 
 class EngineError(RecommenderError):
-    """A cluster failed while it worked."""
+    """A cluster does not answer, or failed while it worked."""
 
 
 def run_parts(
@@ -40,7 +40,8 @@ def run_parts(
 
     ``engine`` is ``local`` with ``jobs`` processes (-1: one per core), or ``dask://HOST:PORT`` of a
     scheduler whose workers have this package installed.  Raises ``InvalidValueError`` for an engine
-    or a number of processes that cannot be used, ``EngineError`` when a cluster fails.
+    or a number of processes that cannot be used, ``EngineError`` when a cluster does not answer or
+    fails.
     """
     from joblib import Parallel, delayed
 
@@ -56,7 +57,7 @@ def run_parts(
 
 
 def _client(engine: str) -> Client:
-    """Connect to a scheduler.  Raises ``InvalidValueError``."""
+    """Connect to a scheduler.  Raises ``InvalidValueError``, ``EngineError``."""
     match = _DASK.fullmatch(engine)
     if match is None:
         raise InvalidValueError("engine", engine, ENGINES)
@@ -66,8 +67,10 @@ def _client(engine: str) -> Client:
 
     try:
         return Client(match["address"], timeout=CONNECT_TIMEOUT_S)  # type: ignore[no-untyped-call]
-    except (OSError, TimeoutError) as error:
-        raise InvalidValueError("engine", engine, f"{ENGINES} that answers ({error})") from error
+    except ValueError as error:
+        raise InvalidValueError("engine", engine, f"{ENGINES} ({error})") from error
+    except OSError as error:
+        raise EngineError(f"{engine}: no scheduler answers there ({error})") from error
 
 
 def _check_workers(client: Client, engine: str) -> None:
