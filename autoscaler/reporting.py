@@ -178,31 +178,39 @@ def look_into_days(
 
     With a ``clock`` models that are asked for by name are fitted too, in processes of their own.
     """
-    rows = None
-    if workload is not None:
-        rows = [i for i, view in enumerate(analysis.views) if "/".join(view.key) == workload]
     return diagnosed(
         [view.policy for view in analysis.views],
         analysis.observation.resources,
         analysis.evidence,
         clock=clock,
-        rows=rows,
+        rows=_rows_named(analysis, workload),
         hours=analysis.hours,
     )
 
 
-def look_back(analysis: Analysis, advance: Advance | None = None) -> WhatIf | None:
+def look_back(
+    analysis: Analysis, advance: Advance | None = None, *, workload: str | None = None
+) -> WhatIf | None:
     """Return what the last 7 days would have been with the recommendations in force.
 
-    Every decision of it sees earlier samples only.  None where nothing was measured.
+    Every decision of it sees earlier samples only.  None where nothing was measured.  Of one
+    ``namespace/workload`` it is the same, without most of the others.
     """
     return what_if(
         analysis.observation,
         [view.policy for view in analysis.views],
         analysis.evidence,
         now_s=analysis.now_s,
+        wanted=_rows_named(analysis, workload),
         progress=advance,
     )
+
+
+def _rows_named(analysis: Analysis, workload: str | None) -> list[int] | None:
+    """Return the rows of a ``namespace/workload``, one for each GPU model; None for None: all."""
+    if workload is None:
+        return None
+    return [i for i, view in enumerate(analysis.views) if "/".join(view.key) == workload]
 
 
 def _collected(collector: Collector, start_s: int, now_s: int) -> Collected:

@@ -95,7 +95,7 @@ def compute_report(
     """Return the report of all workloads of a file or server, or that of an autoscaler.
 
     The days of ``workload`` are looked into whether it asks for forecasts or not, and those of no
-    other.
+    other; so are its last days replayed.
     """
     if isinstance(options, LiveServer):
         return live_report(options, terminal)
@@ -104,7 +104,11 @@ def compute_report(
         analysis = given.analyse(lambda done: advance(share * done))
         whatif = None
         if has_what_if:
-            whatif = look_back(analysis, lambda done: advance(share + (1.0 - share) * done))
+            whatif = look_back(
+                analysis,
+                lambda done: advance(share + (1.0 - share) * done),
+                workload=workload,
+            )
         diagnoses = look_into_days(analysis, clock=time.monotonic, workload=workload)
         return report_of(analysis, given.text(), whatif, diagnoses)
 

@@ -11,8 +11,8 @@ at what remains of its mean.  Limits and VRAM take maxima.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -22,10 +22,14 @@ from recommender.backtest.frame import UsageFrame, frame_of_evidence
 from recommender.backtest.judging import judged, unchanged
 from recommender.backtest.plan import ReplayPlan
 from recommender.backtest.replay import Progress, replay
-from recommender.backtest.whatif import WhatIf
+from recommender.backtest.replayed_fleet import rows_of
+from recommender.backtest.whatif import Scores, WhatIf
 from recommender.decision import Layer
-from recommender.observation import Floats, Observation, Workloads
+from recommender.forecast.asking import asked_of_streams
+from recommender.observation import Floats, Ints, Observation, Workloads
 from recommender.policy.model import Policy
+from recommender.policy.table import policy_table
+from recommender.resources import Resource
 from recommender.usage.evidence import Evidence
 from recommender.usage.minutes import MINUTE_S
 
@@ -42,12 +46,15 @@ def what_if(
     evidence: Evidence,
     *,
     now_s: int,
+    wanted: Collection[int] | None = None,
     progress: Progress | None = None,
 ) -> WhatIf | None:
     """Return the back-test of the last 7 days (or what there is); None where there is no block.
 
     ``policies`` and the rows of ``evidence`` are in the order of ``observation``.  Amounts in force
     follow the targets: raised at once, lowered when more than the update threshold below.
+    ``wanted`` are the only rows that somebody will look at: their scores are those that they have
+    in the whole fleet, and others may have none.
     """
     workloads = observation.workloads
     keys = list(zip(workloads.namespace, _row_names(workloads), strict=True))
@@ -57,8 +64,59 @@ def what_if(
     frame = frame.between(now_s - WINDOW_S, now_s)
     if frame.steps == 0:
         return None
+    if wanted is None:
+        return _looked_back(frame, policies, workloads, progress or _silent)
+    rows = _rows_to_replay(wanted, policies, observation.resources)
+    if len(rows) == 0:
+        return None
+    found = _looked_back(
+        frame.of_workloads(rows),
+        [policies[i] for i in rows],
+        rows_of(workloads, rows),
+        progress or _silent,
+    )
+    return _in_rows(found, rows, len(policies))
+
+
+def _rows_to_replay(
+    wanted: Collection[int], policies: Sequence[Policy], resources: Sequence[Resource]
+) -> Ints:
+    """Return the wanted rows, and all that they learn from: forecasts learn of one another."""
+    nobody_starts = np.zeros(len(policies), np.int64)
+    is_first = np.ones(len(policies), np.bool_)
+    streams = asked_of_streams(
+        policy_table(policies, resources), resources, is_first, nobody_starts
+    )
+    asking = {row for rows, _ in streams.values() for row in rows.tolist()}
+    of_fleet = set() if asking.isdisjoint(wanted) else asking
+    return np.array(sorted(of_fleet.union(wanted)), np.int64)
+
+
+def _in_rows(found: WhatIf, rows: Ints, count: int) -> WhatIf:
+    """Return what was found of some rows at their places among ``count``; NaN in all others."""
+
+    def spread(scores: Scores) -> Scores:
+        columns = {}
+        for item in fields(Scores):
+            column = getattr(scores, item.name)
+            columns[item.name] = np.full((count, column.shape[1]), np.nan)
+            columns[item.name][rows] = column
+        return Scores(**columns)
+
+    return replace(
+        found,
+        requests=spread(found.requests),
+        limits=spread(found.limits),
+        current_requests=spread(found.current_requests),
+        current_limits=spread(found.current_limits),
+    )
+
+
+def _looked_back(
+    frame: UsageFrame, policies: Sequence[Policy], workloads: Workloads, report: Progress
+) -> WhatIf:
+    """Replay all workloads of a frame, and judge."""
     start = _nothing_in_force(workloads)
-    report = progress or _silent
     of_requests = replay(
         _as_minutes(frame),
         policies,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from recommender.backtest.frame import UsageFrame
 from recommender.backtest.judging import Judged, judged, judged_replicas
 from recommender.backtest.plan import ReplayPlan
 from recommender.backtest.replay import replay
+from recommender.backtest.replayed_fleet import rows_of
 from recommender.backtest.rule_replay import replay_rule
 from recommender.decision import Layer
 from recommender.observation import Floats, Ints, Workloads
@@ -49,7 +50,7 @@ class Part:
                 self,
                 frame=frame,
                 contenders=tuple(each.of_rows(rows.tolist()) for each in self.contenders),
-                workloads=_rows_of(self.workloads, rows),
+                workloads=rows_of(self.workloads, rows),
                 prices=tuple(self.prices[i] for i in rows),
             )
 
@@ -102,20 +103,6 @@ class Part:
         else:
             done = judged(self.frame, in_force)
         return replace(done, tally=done.tally.of_devices(self.workloads.gpu_count))
-
-
-def _rows_of(workloads: Workloads, rows: Ints) -> Workloads:
-    """Return some rows of every column."""
-    columns: dict[str, object] = {}
-    for item in fields(Workloads):
-        column = getattr(workloads, item.name)
-        if isinstance(column, tuple):
-            columns[item.name] = tuple(column[i] for i in rows)
-        else:
-            columns[item.name] = column[rows]
-    # replicas are decided per row: what another part holds cannot be seen from here
-    columns["replica_row"] = np.arange(len(rows))
-    return replace(workloads, **columns)  # type: ignore[arg-type]
 
 
 def _stated_limit(workloads: Workloads, resources: Sequence[Resource]) -> Floats:

@@ -7,7 +7,7 @@ Which samples are shown when, and what becomes of a decision, belongs to ``repla
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 
@@ -64,6 +64,20 @@ def unbounded_workloads(
     for name in (*amounts, "quota", "external_request", "external_limit"):
         base[name] = nothing
     return Workloads(**{**base, **columns})  # type: ignore[arg-type]
+
+
+def rows_of(workloads: Workloads, rows: Ints) -> Workloads:
+    """Return some rows of every column, each with the replicas of its own."""
+    columns: dict[str, object] = {}
+    for item in fields(Workloads):
+        column = getattr(workloads, item.name)
+        if isinstance(column, tuple):
+            columns[item.name] = tuple(column[i] for i in rows)
+        else:
+            columns[item.name] = column[rows]
+    # replicas are decided per row: what is left out cannot be seen from here
+    columns["replica_row"] = np.arange(len(rows))
+    return replace(workloads, **columns)  # type: ignore[arg-type]
 
 
 class ReplayedFleet:

@@ -1,7 +1,10 @@
+from dataclasses import fields, replace
+
 import numpy as np
 import pytest
 
 from recommender.backtest.lookback import what_if
+from recommender.backtest.whatif import Scores
 from recommender.usage.evidence_of import read_evidence
 from tests.builders import policy
 from tests.fleets import GIB, Fleet
@@ -77,6 +80,49 @@ def test_without_something_in_force_there_is_nothing_to_compare_with(fleet):
     bare = what_if(fleet.observe(), fleet.policies, evidence, now_s=fleet.now_s)
     assert np.isnan(bare.current_requests.slack).all()
     assert np.isfinite(bare.requests.slack).all()
+
+
+FORECAST = {"autoSetLimits": {"enable": True, "riskTarget": "1%", "prediction": {"enable": True}}}
+
+
+@pytest.fixture(scope="module")
+def look_back():
+    """Return what looks back on three workloads, of which the first two ask for forecasts."""
+    made = Fleet([policy(FORECAST), policy(FORECAST), policy()], applies=False)
+    made.use(daily(1, 10)[0], step_s=60)
+    made.pass_time(10 * 3600)
+    evidence = read_evidence(made.model, made.rows, made.now_s)
+    noise = np.random.default_rng(1).uniform(0.5, 1.5, evidence.block_max.shape)
+    evidence = replace(
+        evidence,
+        block_max=evidence.block_max * noise.astype(np.float32),
+        block_mean=evidence.block_mean * noise.astype(np.float32),
+    )
+
+    def look_back(wanted=None):
+        return what_if(made.observe(), made.policies, evidence, now_s=made.now_s, wanted=wanted)
+
+    return look_back
+
+
+@pytest.mark.parametrize(
+    ("wanted", "replayed"), [([2], [False, False, True]), ([1], [True, True, False])]
+)
+def test_one_workload_has_its_scores_of_the_fleet_from_those_it_learns_of(
+    look_back, wanted, replayed
+):
+    whole, found = look_back(), look_back(wanted)
+
+    assert np.isfinite(whole.limits.slack[:, 0]).all()
+    assert np.isfinite(found.limits.slack[:, 0]).tolist() == replayed
+    for side in ("requests", "limits", "current_requests", "current_limits"):
+        for score in fields(Scores):
+            of_fleet, alone = (getattr(getattr(each, side), score.name) for each in (whole, found))
+            np.testing.assert_array_equal(alone[wanted], of_fleet[wanted])
+
+
+def test_of_nobody_there_is_no_back_test(look_back):
+    assert look_back([]) is None
 
 
 def test_without_a_block_there_is_no_back_test():
