@@ -1,8 +1,9 @@
 import math
 
+import numpy as np
 import pytest
 
-from autoscaler.reporting import ReportText, analyse, look_into_days, report_of
+from autoscaler.reporting import ReportText, analyse, look_back, look_into_days, report_of
 from autoscaler.scaling.collect.collecting import CollectionError
 from autoscaler.sources.source import Samples
 from recommender.forecast.experts.boosting import BOOSTING
@@ -24,13 +25,13 @@ def source():
     return source
 
 
-def analysed(source, *views, **more):
+def analysed(source, *views, hours=1, **more):
     return analyse(
         source=source,
         cluster=StandingCluster(*(views or (view(),))),
         resources=(TFLOPS, VRAM),
         start_s=START,
-        now_s=START + HOUR_S,
+        now_s=START + hours * HOUR_S,
         step_s=15,
         **more,
     )
@@ -192,3 +193,17 @@ def test_only_the_days_of_the_workload_that_is_explained_are_looked_into(source)
     assert list(look_into_days(analysis).patterns) == [(0, 0), (0, 1)]
     assert list(look_into_days(analysis, workload="team/chat").patterns) == [(0, 0), (0, 1)]
     assert list(look_into_days(analysis, workload="team/search").patterns) == []
+
+
+def test_only_the_last_days_of_the_workload_that_is_explained_are_replayed(source):
+    for workload in ("chat", "search"):
+        for ts in range(START, START + 4 * HOUR_S, 60):
+            source.put("tflops", ts, 20.0, workload=workload, worker=f"{workload}-0")
+    analysis = analysed(source, view(), view("search"), hours=4)
+
+    whole, alone = look_back(analysis), look_back(analysis, workload="team/search")
+
+    assert np.isfinite(whole.requests.slack[:, 0]).tolist() == [True, True]
+    assert np.isfinite(alone.requests.slack[:, 0]).tolist() == [False, True]
+    assert alone.requests.slack[1, 0] == whole.requests.slack[1, 0]
+    assert look_back(analysis, workload="team/gone") is None
