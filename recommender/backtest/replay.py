@@ -94,6 +94,7 @@ class _Run:
             self._row,
             step_s=frame.step_s,
             begin_s=frame.t0_s,
+            forecast_layers=frozenset(plan.steps_s),
             fits_named=fits_named,
         )
         self._lower_below = _lower_below(policy_table(policies, frame.resources))

@@ -92,10 +92,10 @@ class ReplayedFleet:
         *,
         step_s: int,
         begin_s: int,
-        is_forecast: bool = True,
+        forecast_layers: frozenset[Layer] = ALL_LAYERS,
         fits_named: bool = False,
     ) -> None:
-        """``is_forecast`` False: percentiles decide, whatever the policies ask for.
+        """In layers that are none of ``forecast_layers`` percentiles decide, whatever is asked for.
 
         ``fits_named``: models that are fitted for one series alone are, which takes long; else
         ``auto`` stands for them.
@@ -115,8 +115,8 @@ class ReplayedFleet:
         """[W] of the usage model."""
         names = [str(i) for i in range(len(row_of_series))]
         self._workers = self.model.worker_rows(self.rows[row_of_series], names)
-        if is_forecast:
-            self.model.forecasts.want(self.rows, self._table)
+        self.model.forecasts.layers = forecast_layers
+        self.model.forecasts.want(self.rows, self._table)
         self.model.set_half_lives(self.rows, self._table.requests.half_life_s, begin_s)
         self._state: DecisionState = empty_state(workloads.uid, len(self.model.resources))
         self._training = TrainingTimes()

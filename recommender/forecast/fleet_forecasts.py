@@ -52,6 +52,8 @@ class FleetForecasts:
     def __init__(self, model: UsageModel) -> None:
         self._model = model
         self.streams: dict[StreamKey, Stream] = {}
+        self.layers: Collection[Layer] = frozenset(Layer)
+        """That forecasts are made for; nobody decides on those of others."""
         self.history_end_s = 0
         """Of a history that is read at once: its older blocks are closed without a forecast."""
         self.training: TrainingTimes | None = None
@@ -74,7 +76,8 @@ class FleetForecasts:
         self._policies, self._rows, self._replicas_ahead_s = policies, rows.copy(), ahead_s
         first_row = self._first_rows(rows)
         resources = self._model.resources
-        asking = asked_of_streams(policies, resources, first_row == rows, ahead_s)
+        every = asked_of_streams(policies, resources, first_row == rows, ahead_s)
+        asking = {key: asked for key, asked in every.items() if key.layer in self.layers}
         moving = Moving(self.streams)
         nobody: tuple[Ints, Asked | None] = np.empty(0, np.int64), None
         for key in dict.fromkeys([*asking, *self.streams]):

@@ -83,7 +83,7 @@ class Enrolled:
             fleet.put_in_force(request=decisions.next_request)
 
     def _fleet_of(self, policy: Policy) -> ReplayedFleet:
-        return _fleet(ReplayedFleet, self._panel, policy, is_forecast=True)
+        return _fleet(ReplayedFleet, self._panel, policy, frozenset(Layer))
 
 
 class Paced(Enrolled):
@@ -95,7 +95,7 @@ class Paced(Enrolled):
         self._amounts = iter(amounts)
 
     def _fleet_of(self, policy: Policy) -> ReplayedFleet:
-        return _fleet(_Given, self._panel, policy, is_forecast=False)
+        return _fleet(_Given, self._panel, policy, frozenset())
 
     def _last_tick(self, fleet: ReplayedFleet, now_s: int) -> None:
         assert isinstance(fleet, _Given), "no other is made here"
@@ -130,7 +130,10 @@ class _Given(ReplayedFleet):
 
 
 def _fleet(
-    kind: type[ReplayedFleet], panel: Mapping[str, Any], policy: Policy, *, is_forecast: bool
+    kind: type[ReplayedFleet],
+    panel: Mapping[str, Any],
+    policy: Policy,
+    forecast_layers: frozenset[Layer],
 ) -> ReplayedFleet:
     rows = len(panel["series"])
     return kind(
@@ -140,7 +143,7 @@ def _fleet(
         np.arange(rows),
         step_s=MINUTE_S,
         begin_s=BEGIN_S[LAYER_OF_TASK[panel["task"]]],
-        is_forecast=is_forecast,
+        forecast_layers=forecast_layers,
     )
 
 

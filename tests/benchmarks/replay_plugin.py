@@ -86,7 +86,7 @@ class Method:
             np.arange(rows),
             step_s=self._panel["step_s"],
             begin_s=EPOCH_S,
-            is_forecast=False,
+            forecast_layers=frozenset(),
         )
 
     def _see(self, fleet: ReplayedFleet, t: int, hist: Floats) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from recommender.backtest.replayed_fleet import ReplayedFleet, unbounded_workloads
+from recommender.decision import Layer
 from recommender.policy.parse import parse_auto_scaling_config
 from recommender.resources import TFLOPS
 from recommender.usage.model import UsageModel
@@ -21,7 +22,16 @@ ALL_LAYERS = {
 }
 
 
-def fleet(series, config=None, *, replicas=2.0, workloads=None, resources=(TFLOPS,), **columns):
+def fleet(
+    series,
+    config=None,
+    *,
+    replicas=2.0,
+    workloads=None,
+    resources=(TFLOPS,),
+    layers=frozenset(Layer),
+    **columns,
+):
     """Return a fleet of one worker per workload (or ``workloads``, a row of each series)."""
     row = np.arange(series) if workloads is None else np.asarray(workloads)
     rows = int(row.max()) + 1
@@ -35,7 +45,9 @@ def fleet(series, config=None, *, replicas=2.0, workloads=None, resources=(TFLOP
     policy = parse_auto_scaling_config(ALL_LAYERS if config is None else config)
     assert policy.problems == ()
     policies = [policy] * rows
-    return ReplayedFleet(resources, policies, stated, row, step_s=STEP_S, begin_s=0)
+    return ReplayedFleet(
+        resources, policies, stated, row, step_s=STEP_S, begin_s=0, forecast_layers=layers
+    )
 
 
 def show(replayed, use, *, first=0, limits=None, requests=None):

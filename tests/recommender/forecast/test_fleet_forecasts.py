@@ -510,3 +510,9 @@ def test_forecasts_are_empty_where_there_are_no_workloads():
     assert forecasts.read(np.empty(0, np.int64), 600) is None
     rows = model.workload_rows([("a", "b", "")])
     assert forecasts.evidence(rows).limits.gate.tolist() == [[NOT_ASKED]]
+
+
+def test_layers_that_nobody_decides_on_are_not_forecast():
+    replayed = fleet(1, layers=frozenset({Layer.LIMITS}))
+
+    assert {key.layer for key in replayed.model.forecasts.streams} == {Layer.LIMITS}
