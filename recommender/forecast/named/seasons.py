@@ -19,6 +19,9 @@ DAY_HOURS = 24
 WEEK_HOURS = 7 * DAY_HOURS
 LEAST_WEEKS = 2
 ROUNDS = 2
+LEAST_ROBUST_CYCLES = 3
+"""Of two cycles nobody can say which one is the outlier: both would count for nothing, and where
+none does, STL takes the season for what was measured, to the last hour."""
 JUMPS_A_PERIOD = 10
 """Smooth curves are computed at so many points of a period and lines drawn between them: a tenth
 of the time, strengths that differ in the second digit of noise only."""
@@ -83,7 +86,7 @@ def _decomposed(values: Floats) -> _Parts:
                 seasonal_jump=len(values) // period,
                 trend_jump=-(-period // JUMPS_A_PERIOD),
                 low_pass_jump=-(-period // JUMPS_A_PERIOD),
-                robust=True,
+                robust=len(values) // period >= LEAST_ROBUST_CYCLES,
             ).fit()
             season[:], trend = made.seasonal, made.trend
     return _Parts(seasons, values - seasons.sum(axis=0) - trend)

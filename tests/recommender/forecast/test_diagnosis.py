@@ -94,6 +94,19 @@ def test_chance_makes_no_day_and_no_week(days):
     assert {each.regime for each in found} == {Regime.STEADY}
 
 
+@pytest.mark.parametrize("days", [2, 3, 14, 15, 21])
+def test_one_busy_hour_makes_no_season(days):
+    series = noise(days)
+    series[DAY + 8 : DAY + 12] *= 5
+    assert of_one(series).regime is Regime.STEADY
+
+
+def test_one_busy_hour_in_two_weeks_makes_no_week_of_a_day():
+    series = daily(14)
+    series[DAY + 48 : DAY + 52] *= 2
+    assert of_one(series).regime is Regime.DAILY
+
+
 def test_the_strength_of_noise_is_nothing_beyond_chance():
     assert beyond_chance(0.5, 2) == 0.0
     assert beyond_chance(1.0, 2) == 1.0
