@@ -15,7 +15,7 @@ from autoscaler.scaling.collect.collecting import Collected, CollectionError, Co
 from autoscaler.scaling.observing import Observer
 from recommender.backtest.lookback import what_if
 from recommender.decide import ALL_LAYERS, decide
-from recommender.forecast.daily_training import TrainingTimes
+from recommender.forecast.history_training import HistoryTraining
 from recommender.report.blocks import HistoryEntry, ItemError
 from recommender.report.build import build_report
 from recommender.report.diagnosing import NO_DIAGNOSES, Diagnoses, diagnosed
@@ -27,7 +27,7 @@ from recommender.sentences import counted
 from recommender.usage.evidence_of import read_evidence
 from recommender.usage.minutes import MINUTE_S
 from recommender.usage.model import UsageModel
-from recommender.usage.store import CLOSE_AFTER_S, DAY_S
+from recommender.usage.store import CLOSE_AFTER_S
 
 if TYPE_CHECKING:
     from autoscaler.scaling.cluster import Cluster, WorkloadView
@@ -46,8 +46,6 @@ Key = tuple[str, str]
 Queries = Mapping[Key, Mapping[str, Sequence[str]]]
 """Workload and resource to the queries that repeat its evidence."""
 NOT_LATELY = "not measured for a day"
-TRAINED_EVERY_S = 3 * DAY_S
-"""Models of the fleet, on the history of a report."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,9 +105,8 @@ def analyse(
     """
     views = tuple(cluster.snapshot())
     model = LongMemory(resources)
-    # as beside a loop that had run all the while, so that the weights are like those it would have;
-    # not each day, for all of a week is gone through at once
-    model.forecasts.training = TrainingTimes(every_s=TRAINED_EVERY_S)
+    # so that the weights are like those of a loop that had run all the while
+    model.forecasts.training = HistoryTraining()
     collector = Collector(source, model, step_s=step_s)
     collector.see(views)
     collected = _collected(collector, start_s, now_s)

@@ -15,7 +15,6 @@ from recommender.decision import Layer
 from recommender.forecast.absence import Absence
 from recommender.forecast.asked import Asked, Judging, StreamKey
 from recommender.forecast.asking import ahead_of_replicas, asked_of_streams
-from recommender.forecast.daily_training import TrainingTimes, train_due
 from recommender.forecast.moving import Moving
 from recommender.forecast.named_wish import NamedWish
 from recommender.forecast.reading import evidence_of, forecasts_of
@@ -33,6 +32,7 @@ from recommender.usage.store import CLOSE_AFTER_S
 
 if TYPE_CHECKING:
     from recommender.forecast.fleet_model import FleetModel
+    from recommender.forecast.history_training import HistoryTraining
     from recommender.forecast.promises import ForecastEvidence
     from recommender.observation import Bools, Floats, Forecasts, Ints, Workloads
     from recommender.policy.table import PolicyTable
@@ -56,8 +56,8 @@ class FleetForecasts:
         """That forecasts are made for; nobody decides on those of others."""
         self.history_end_s = 0
         """Of a history that is read at once: its older blocks are closed without a forecast."""
-        self.training: TrainingTimes | None = None
-        """When models are trained as blocks close; None: whoever drives the forecasts does it."""
+        self.training: HistoryTraining | None = None
+        """Trains models as blocks close; None: whoever drives the forecasts does it."""
         self._unfitted = Unfitted()
         self._policies: PolicyTable | None = None
         self._rows: Ints = np.empty(0, np.int64)
@@ -184,7 +184,7 @@ class FleetForecasts:
             if is_due and end_s > max(stream.until_s, self._since_s(stream)):
                 stream.advance(end_s)
         if self.training is not None:
-            train_due(self, self.training, until_s)
+            self.training.step(self)
 
     def _since_s(self, stream: Stream) -> int:
         return self.history_end_s - WARM_UP_BLOCKS * stream.use.block_s
