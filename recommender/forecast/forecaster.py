@@ -75,13 +75,16 @@ class Forecast:
 
 @dataclass(slots=True, kw_only=True)
 class Expectation:
-    """What the experts expected at one block, and what they were told."""
+    """What the experts expected at one block, and what they were told.
 
-    values: Floats
+    In narrow numbers: those of several blocks are kept.
+    """
+
+    values: Matrix
     """[E, S]"""
-    spreads: Floats
+    spreads: Matrix
     scale: Floats
-    inputs: Floats
+    inputs: Matrix
     """[P, S] of the ridge."""
     features: Matrix
     """[F, S]"""
@@ -89,14 +92,15 @@ class Expectation:
     @property
     def expected(self) -> Expected:
         """What all experts expected, ``[E, S]``."""
-        return Expected(value=self.values, spread=self.spreads)
+        values, spreads = (each.astype(np.float64) for each in (self.values, self.spreads))
+        return Expected(value=values, spread=spreads)
 
 
 @dataclass(slots=True, kw_only=True)
 class Made(Expectation):
     """What was forecast at one block and waits for what comes."""
 
-    uppers: Floats
+    uppers: Matrix
     """[E, S]"""
     histogram: Floats
     """[S] of the histograms together."""
@@ -168,10 +172,10 @@ class Forecaster:
         inputs = self.ridge.inputs(past, self.standing)
         experts = self._ask(past, percentiles, features, inputs, allowed, named)
         return Expectation(
-            values=np.stack([expert.value for expert in experts]),
-            spreads=np.stack([expert.spread for expert in experts]),
+            values=np.stack([expert.value for expert in experts], dtype=np.float32),
+            spreads=np.stack([expert.spread for expert in experts], dtype=np.float32),
             scale=self.standing.scale,
-            inputs=inputs,
+            inputs=inputs.astype(np.float32),
             features=features.T,
         )
 
@@ -201,7 +205,7 @@ class Forecaster:
         self.made.append(
             Made(
                 **{item.name: getattr(expectation, item.name) for item in fields(expectation)},
-                uppers=uppers,
+                uppers=uppers.astype(np.float32),
                 histogram=_mixed_first(HISTOGRAMS, uppers, costs),
                 mixed=answer.value,
                 level=level,
@@ -360,7 +364,7 @@ def _mixed_first(experts: tuple[str, ...], uppers: Floats, costs: Floats) -> Flo
     return _mixed(first, costs, ~np.isnan(first))
 
 
-def _counting(uppers: Floats, allowed: Bools) -> Bools:
+def _counting(uppers: Floats | Matrix, allowed: Bools) -> Bools:
     """Return which experts count, ``[E, S]``: those of the allowed ones who say something.
 
     Where none of them does, as before a model by name was fitted, all others do.
@@ -373,9 +377,9 @@ def _counting(uppers: Floats, allowed: Bools) -> Bools:
 
 def _nothing_made(made: Made, series: int) -> Made:
     """Return a forecast at the same block of so many other series: none."""
+    made_columns = {item.name: getattr(made, item.name) for item in fields(Made)}
     columns = {
-        item.name: np.full((*getattr(made, item.name).shape[:-1], series), np.nan)
-        for item in fields(Made)
+        name: np.full((*column.shape[:-1], series), np.nan, column.dtype)
+        for name, column in made_columns.items()
     }
-    columns["features"] = columns["features"].astype(np.float32)
     return Made(**{**columns, "inputs": np.nan_to_num(columns["inputs"])})

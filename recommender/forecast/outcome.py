@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,8 @@ DRAWS = 2**20
 MOST_MINUTES = 60
 """Of a series that experts learn from: those of a hundred workers teach little more."""
 USE_BITS = np.uint64(32)
+SERIES_AT_ONCE = 2048
+"""Whose minutes are sorted together, so that they need little memory and stay in a cache."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,12 +67,28 @@ def outcome_of_minutes(
 
     Experts learn from a percentile of them, by nearest rank, and from ``MOST_MINUTES`` of each.
     """
+    if number <= SERIES_AT_ONCE:
+        return _outcome_of_few(series, use, number, percentile)
+    parts = []
+    for begin in range(0, number, SERIES_AT_ONCE):
+        few = min(SERIES_AT_ONCE, number - begin)
+        among = (series >= begin) & (series < begin + few)
+        parts.append(_outcome_of_few(series[among] - begin, use[among], few, percentile))
+    columns = {
+        item.name: np.concatenate([getattr(part, item.name) for part in parts])
+        for item in fields(Outcome)
+    }
+    return Outcome(**columns)
+
+
+def _outcome_of_few(
+    series: NDArray[np.int32], use: NDArray[np.float32], number: int, percentile: float
+) -> Outcome:
     # one sort of whole numbers takes a fifth of the time of one by two columns: the bits of floats
     # that are not below 0 are in the order of their values
-    bits = (use + np.float32(0)).view(np.uint32)
     ordered = series.astype(np.uint64)
     ordered <<= USE_BITS
-    ordered |= bits
+    ordered |= (use + np.float32(0)).view(np.uint32)
     ordered.sort()
     ascending = ordered.astype(np.uint32).view(np.float32)
     count = np.bincount(series, minlength=number)

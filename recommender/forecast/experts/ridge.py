@@ -83,7 +83,7 @@ class Ridge:
         angles = np.concatenate([of_day, of_week])
         return np.concatenate([np.sin(angles), np.cos(angles)])
 
-    def learn(self, inputs: Floats, outcome: Floats, day: int) -> None:
+    def learn(self, inputs: Floats | NDArray[np.float32], outcome: Floats, day: int) -> None:
         """Take what came of earlier inputs, ``[S]`` in units of the scale of then; NaN: unknown."""
         known = ~np.isnan(outcome)
         first = known & (self.count == 0)
