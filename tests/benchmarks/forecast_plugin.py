@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 
-from recommender.forecast.calm import Calm
 from recommender.forecast.daily_training import train_table
 from recommender.forecast.fleet_model import FleetModel
 from recommender.forecast.forecaster import EXPERTS, Forecast
@@ -39,6 +38,7 @@ from recommender.usage.histograms import HistogramBank
 from recommender.usage.layout import LEARNED_SPAN, Layout
 from recommender.usage.peaks import HOUR_S
 from recommender.usage.store import DAY_S
+from tests.benchmarks.calm import Calm
 from tests.benchmarks.replay_plugin import RISK_BELOW
 from tests.benchmarks.replica_counts import ReplicaCounts, newest
 from tests.benchmarks.side_by_side import SideBySide

@@ -1,5 +1,7 @@
 """Scores of the forecasts are honest: nothing but what a replay has shown decides an allocation."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -97,9 +99,12 @@ def test_what_comes_later_decides_nothing():
     np.testing.assert_array_equal(whole[: 80 - SEEN_FROM], allocations(changed, 0.1, until=80))
 
 
-def test_a_larger_risk_is_never_more():
-    more, less = (allocations(HOURS, risk).mean() for risk in (0.02, 0.3))
-    assert more > less
+@pytest.mark.parametrize("task", ["limits", "requests"])
+def test_a_larger_risk_gives_no_series_more(task):
+    means = [allocations(HOURS, risk, task=task).mean(axis=0) for risk in (0.02, 0.06, 0.15, 0.3)]
+    for more, less in pairwise(means):
+        assert (more >= less).all()
+        assert more.sum() > less.sum()
 
 
 @pytest.mark.parametrize("knob", [0.05, 0.9, 1.2])

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from recommender.forecast.calm import CHANGES_PER_DAY, LEAST_CUT, SMALLEST_CHANGE, Calm
+from tests.benchmarks.calm import CHANGES_PER_DAY, LEAST_CUT, SMALLEST_CHANGE, Calm
 
 DAY = 288
 AMOUNTS = st.one_of(st.just(np.nan), st.floats(0.0, 1e6, allow_subnormal=False))
