@@ -13,12 +13,12 @@ from typing import TypeVar
 
 import numpy as np
 
-from recommender.backtest.absent_models import absence_notes
 from recommender.backtest.contender import Contender
 from recommender.backtest.costs import Costs
 from recommender.backtest.engine import LOCAL, run_parts
 from recommender.backtest.frame import UsageFrame
 from recommender.backtest.judging import Judged
+from recommender.backtest.notes import absence_notes, late_decision_notes
 from recommender.backtest.part import Part, Scored
 from recommender.backtest.plan import ReplayPlan
 from recommender.backtest.replay import Progress
@@ -52,7 +52,7 @@ class BacktestResult:
     """``[W, R]``; replicas ``[W, 1]``.  Amounts are of all devices of a worker."""
     costs: Costs
     notes: tuple[str, ...] = ()
-    """Which models that the policy asks for by name did not count, and why."""
+    """Which models that the policy asks for by name did not count; which decisions come late."""
 
     def fleet(self, layer: Layer) -> Scores:
         """Return the scores of all workloads together, ``[R]``; each judged step weighs the same.
@@ -121,7 +121,7 @@ def run_backtests(
             plan=plan,
             layers=_layers([part[i].layers for part in done]),
             costs=_joined(Costs, [part[i].costs for part in done]),
-            notes=_notes(frame, contender, [part[i] for part in done]),
+            notes=_notes(frame, contender, plan, [part[i] for part in done]),
         )
         for i, contender in enumerate(contenders)
     )
@@ -147,14 +147,20 @@ def _layers(parts: Sequence[dict[Layer, Judged]]) -> dict[Layer, Judged]:
     }
 
 
-def _notes(frame: UsageFrame, contender: Contender, parts: Sequence[Scored]) -> tuple[str, ...]:
-    if contender.policies is None:
+def _notes(
+    frame: UsageFrame, contender: Contender, plan: ReplayPlan, parts: Sequence[Scored]
+) -> tuple[str, ...]:
+    policies, keys = contender.policies, frame.workloads
+    if policies is None:
         return ()
     absences = {
         layer: np.concatenate([part.absences[layer] for part in parts])
         for layer in parts[0].absences
     }
-    return absence_notes(contender.policies, frame.workloads, frame.resources, absences)
+    return (
+        *absence_notes(policies, keys, frame.resources, absences),
+        *late_decision_notes(policies, keys, plan.steps_s),
+    )
 
 
 def _joined(kind: Callable[..., Columns], parts: Sequence[Columns]) -> Columns:

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from recommender.backtest.absent_models import Absences
 from recommender.backtest.actuation import InForce
 from recommender.backtest.contender import Contender, known_to_all, stated_amounts
 from recommender.backtest.costs import Costs, costs_of
 from recommender.backtest.frame import UsageFrame
 from recommender.backtest.judging import Judged, judged, judged_replicas
+from recommender.backtest.notes import Absences
 from recommender.backtest.plan import ReplayPlan
 from recommender.backtest.replay import replay
 from recommender.backtest.replayed_fleet import rows_of

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from recommender.backtest.absent_models import Absences, absences_of
 from recommender.backtest.actuation import InForce, put_in_force
 from recommender.backtest.course import Course
 from recommender.backtest.frame import UsageFrame
+from recommender.backtest.notes import Absences, absences_of
 from recommender.backtest.plan import Amounts, ReplayPlan
 from recommender.backtest.replayed_fleet import ReplayedFleet, unbounded_workloads
 from recommender.decision import Decisions, Layer

@@ -99,10 +99,11 @@ def test_a_model_that_is_not_replayed_is_told_beside_the_scores(backtest, ets, o
     assert "own: In place" not in told
 
 
-def test_a_model_that_is_not_replayed_is_a_note_of_a_comparison_in_json(backtest, ets):
+def test_what_there_is_to_say_of_a_policy_is_a_note_of_a_comparison_in_json(backtest, ets):
     asked = ("--decision-step", "1h", "--compare", ets, "-o", "json")
-    [note] = backtest(*asked).json["notes"]
-    assert note.startswith("ets: In place of ets, auto counts")
+    absent, late = backtest(*asked).json["notes"]
+    assert absent.startswith("ets: In place of ets, auto counts")
+    assert late.startswith("ets: Limits are decided every 1 h and forecast 10 min ahead")
 
 
 def test_scores_without_a_model_by_name_have_no_notes(backtest):

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from recommender.backtest.absent_models import absence_notes
 from recommender.backtest.contender import Contender
 from recommender.backtest.fleet import run_backtests
+from recommender.backtest.notes import absence_notes, late_decision_notes
 from recommender.backtest.plan import ReplayPlan
 from recommender.decision import Layer
 from recommender.forecast.absence import Absence
@@ -15,7 +15,7 @@ PLAN = ReplayPlan(steps_s={Layer.LIMITS: 1800})
 
 
 def asking(model, block="autoSetLimits"):
-    prediction = {"enable": True, "model": model}
+    prediction = {"enable": True, "model": model, "predictionPeriod": "30m"}
     return parse_auto_scaling_config(
         {block: {"enable": True, "targetResource": "tflops", "prediction": prediction}}
     )
@@ -53,6 +53,31 @@ def test_each_layer_names_the_model_that_it_asks_for(layer, block, columns):
     [told] = notes([asking("sarimax", block)], layer, [Absence.NOT_HERE], columns=columns)
 
     assert told.startswith("In place of sarimax, auto counts")
+
+
+def late(config, layer, step_s):
+    policies = [parse_auto_scaling_config(config), parse_auto_scaling_config({})]
+    return late_decision_notes(policies, [("team", "asks"), ("team", "not")], {layer: step_s})
+
+
+RISK = {"enable": True, "targetResource": "tflops", "riskTarget": "1%"}
+PREDICTS = {"enable": True, "prediction": {"enable": True, "predictionPeriod": "30m"}}
+
+
+@pytest.mark.parametrize(
+    ("block", "config", "layer", "ahead_s", "begin"),
+    [
+        ("autoSetLimits", PREDICTS, Layer.LIMITS, 1800, "Limits are decided every 1 h and"),
+        ("autoSetRequests", PREDICTS, Layer.REQUESTS, 3600, "Requests are decided every 2 h and"),
+        ("autoSetReplicas", PREDICTS, Layer.REPLICAS, 1800, "Replicas are decided every 1 h and"),
+        ("autoSetRequests", RISK, Layer.REQUESTS, 3600, "Requests are decided every 2 h and"),
+    ],
+)
+def test_a_decision_that_outlasts_its_forecast_is_told(block, config, layer, ahead_s, begin):
+    [told] = late({block: config}, layer, 2 * ahead_s)
+    assert told.startswith(begin)
+    assert told.endswith("(1 workload: team/asks)")
+    assert late({block: config}, layer, ahead_s) == ()
 
 
 def test_models_that_count_need_no_note():

@@ -1,4 +1,4 @@
-"""What a back-test says of models that a policy asks for by name and that did not count in it."""
+"""What a back-test says beside its figures: models that did not count, decisions that come late."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import numpy as np
 
 from recommender.decision import Layer
 from recommender.forecast.absence import Absence, absence_sentence
+from recommender.forecast.asking import ahead_of
 from recommender.policy.table import dimension_of
-from recommender.sentences import counted
+from recommender.sentences import counted, duration
 
 if TYPE_CHECKING:
     from recommender.forecast.models import ModelName
@@ -51,6 +52,39 @@ def absence_notes(
         f"{absence_sentence(*reason).rstrip('.')} ({_listed(list(names))})"
         for reason, names in found.items()
     )
+
+
+def late_decision_notes(
+    policies: Sequence[Policy],
+    workloads: Sequence[tuple[str, str]],
+    steps_s: Mapping[Layer, int],
+) -> tuple[str, ...]:
+    """Return one sentence for each layer whose forecasts look less far than a decision lasts.
+
+    ``steps_s`` is the time between the decisions of each layer.
+    """
+    found: dict[tuple[Layer, int], list[str]] = {}
+    for policy, key in zip(policies, workloads, strict=True):
+        for layer, step_s in steps_s.items():
+            ahead_s = _shortest_ahead_s(policy, layer)
+            if ahead_s is not None and ahead_s < step_s:
+                found.setdefault((layer, ahead_s), []).append("/".join(key))
+    return tuple(
+        f"{layer.name.capitalize()} are decided every {duration(steps_s[layer])} and forecast "
+        f"{duration(ahead_s)} ahead: of later minutes nothing is forecast and no risk is promised "
+        f"({_listed(names)})"
+        for (layer, ahead_s), names in found.items()
+    )
+
+
+def _shortest_ahead_s(policy: Policy, layer: Layer) -> int | None:
+    """Return how far the forecasts of a layer look that looks least far; None: it asks for none."""
+    if layer is Layer.REPLICAS:
+        prediction = policy.replicas.prediction
+        return ahead_of(layer, prediction.period_s) if prediction.enabled else None
+    rules = policy.requests if layer is Layer.REQUESTS else policy.limits
+    asking = [each for each in rules.values() if each.prediction.enabled or each.risk_target]
+    return min((ahead_of(layer, each.prediction.period_s) for each in asking), default=None)
 
 
 def _asked(policy: Policy, layer: Layer, resources: Sequence[Resource], column: int) -> ModelName:
