@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from recommender.forecast.fleet_forecasts import FleetForecasts
     from recommender.forecast.stream import Stream
 
-VERSION = 10
+VERSION = 11
 Arrays = dict[str, NDArray[Any]]
 
 

@@ -30,15 +30,20 @@ Matrix = NDArray[np.float32]
 
 def features_of(past: Past, standing: Standing) -> Matrix:
     """Return ``[S, F]``; NaN where a series is too young for one."""
-    amounts = [*_recent(past), *standing.day, *standing.hours, *_earlier_days(past)]
-    with np.errstate(invalid="ignore"):
-        shares = np.clip(np.stack(amounts, axis=1) / standing.scale[:, None], 0.0, LARGEST_SHARE)
-        logs = np.log(shares + SMALLEST_SHARE)
-    days = standing.seen / past.day
-    age = np.where(days < 1, 0.0, np.where(days < DAYS_KEPT, 1.0, 2.0))
-    idle = _idle_shares(past, standing.scale)
-    fleet = np.broadcast_to(_of_fleet(past, standing), (past.series, OF_FLEET))
-    return np.concatenate([logs, age[:, None], idle, fleet], axis=1).astype(np.float32)
+    scale, fleet = standing.scale, _of_fleet(past, standing)
+
+    def of_some(part: Past, few: slice) -> Floats:
+        levels = *standing.day[:, few], *standing.hours[:, few]
+        amounts = np.stack([*_recent(part), *levels, *_earlier_days(part)])
+        with np.errstate(invalid="ignore"):
+            shares = np.clip(amounts / scale[few], 0.0, LARGEST_SHARE)
+            logs = np.log(shares + SMALLEST_SHARE)
+        days = standing.seen[few] / part.day
+        age = np.where(days < 1, 0.0, np.where(days < DAYS_KEPT, 1.0, 2.0))
+        of_all = np.broadcast_to(fleet[:, None], (OF_FLEET, part.series))
+        return np.concatenate([logs, age[None], _idle_shares(part, scale[few]), of_all])
+
+    return np.ascontiguousarray(past.in_parts(of_some).T, np.float32)
 
 
 def _recent(past: Past) -> list[Floats]:
@@ -80,10 +85,10 @@ def _of_fleet(past: Past, standing: Standing) -> Floats:
 
 
 def _idle_shares(past: Past, scale: Floats) -> Floats:
-    """Return the share of idle blocks of the last twelve and of the last day, ``[S, 2]``."""
+    """Return the share of idle blocks of the last twelve and of the last day, ``[2, S]``."""
     day = past.last(past.day)
     idle, known = day <= 0.01 * scale, ~np.isnan(day)
-    return np.stack([_share(idle[-12:], known[-12:]), _share(idle, known)], axis=1)
+    return np.stack([_share(idle[-12:], known[-12:]), _share(idle, known)])
 
 
 def _share(holds: Bools, known: Bools) -> Floats:

@@ -27,7 +27,7 @@ from recommender.forecast.lesson import lesson_of
 from recommender.forecast.outcome import Outcome
 from recommender.forecast.past import Past
 from recommender.forecast.selection import Losses, shares_of
-from recommender.forecast.series import append, keep
+from recommender.forecast.series import append, keep, some_of
 from recommender.forecast.sketches import ErrorSketches, kept_of
 from recommender.forecast.spending import EVENLY, Widths, spent_level, wide_level
 from recommender.forecast.standing import Standing
@@ -44,8 +44,6 @@ EXPERTS = (
     "seasonal",
     "named",
 )
-SERIES_AT_ONCE = 1024
-"""Whose week is gone through together, so that it needs little memory."""
 ON_REQUEST = ("seasonal", "named")
 """Experts that count only where they are asked for."""
 
@@ -120,7 +118,7 @@ class Forecaster:
         self.model: FleetModel | None = None
         """Trained by whoever finds the time; None: the other experts go on without it."""
         self.examples = Examples(timing.day, lesson_of(timing))
-        self.standing = Standing.empty(series)
+        self.standing = Standing.empty(series, timing.hour)
         self.volatility = Volatility.empty(series)
         self.seasonal = Seasonal.empty(series, timing.day)
         self.ridge = Ridge.empty(series)
@@ -269,9 +267,9 @@ class Forecaster:
     def _of_past(self, past: Past) -> tuple[Standing, Volatility, Seasonal]:
         """Return what follows from the blocks of some series alone."""
         found = self._of_few(past.of(np.arange(0)))
-        for begin in range(0, past.series, SERIES_AT_ONCE):
-            few = np.arange(begin, min(begin + SERIES_AT_ONCE, past.series))
-            for part, more in zip(found, self._of_few(past.of(few)), strict=True):
+        for few in some_of(past.series):
+            of_few = self._of_few(past.of(np.arange(few.start, few.stop)))
+            for part, more in zip(found, of_few, strict=True):
                 append(part, more)
         return found
 

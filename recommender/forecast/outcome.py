@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recommender.forecast.series import some_of
 from recommender.forecast.shuffled import shuffled
 from recommender.observation import Floats, Ints
 
@@ -15,8 +17,6 @@ DRAWS = 2**20
 MOST_MINUTES = 60
 """Of a series that experts learn from: those of a hundred workers teach little more."""
 USE_BITS = np.uint64(32)
-SERIES_AT_ONCE = 2048
-"""Whose minutes are sorted together, so that they need little memory and stay in a cache."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +51,27 @@ class Outcome:
             found[known] = np.add.reduceat(values, begin) / self.count[known]
         return found
 
+    @classmethod
+    def joined(cls, parts: Iterable[Outcome]) -> Outcome:
+        """Return the outcomes of all series of some (at least one), one part behind the other."""
+        every = list(parts)
+        columns = (item.name for item in fields(cls))
+        return cls(**{name: np.concatenate([getattr(p, name) for p in every]) for name in columns})
+
+    def parts(self) -> Iterator[tuple[slice, Outcome]]:
+        """Yield the outcomes of some series at a time, and which they are."""
+        end = np.append(0, np.cumsum(self.count))
+        for few in some_of(len(self.count)):
+            yield (
+                few,
+                Outcome(
+                    use=self.use[end[few.start] : end[few.stop]],
+                    count=self.count[few],
+                    top=self.top[few],
+                    highest=self.highest[few],
+                ),
+            )
+
     def spaced(self, number: int) -> Floats:
         """Return so many minutes of each series, drawn, ``[S, number]``; NaN: it has none."""
         known = np.flatnonzero(self.count)
@@ -67,23 +88,6 @@ def outcome_of_minutes(
 
     Experts learn from a percentile of them, by nearest rank, and from ``MOST_MINUTES`` of each.
     """
-    if number <= SERIES_AT_ONCE:
-        return _outcome_of_few(series, use, number, percentile)
-    parts = []
-    for begin in range(0, number, SERIES_AT_ONCE):
-        few = min(SERIES_AT_ONCE, number - begin)
-        among = (series >= begin) & (series < begin + few)
-        parts.append(_outcome_of_few(series[among] - begin, use[among], few, percentile))
-    columns = {
-        item.name: np.concatenate([getattr(part, item.name) for part in parts])
-        for item in fields(Outcome)
-    }
-    return Outcome(**columns)
-
-
-def _outcome_of_few(
-    series: NDArray[np.int32], use: NDArray[np.float32], number: int, percentile: float
-) -> Outcome:
     # one sort of whole numbers takes a fifth of the time of one by two columns: the bits of floats
     # that are not below 0 are in the order of their values
     ordered = series.astype(np.uint64)

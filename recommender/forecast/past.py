@@ -7,17 +7,21 @@ are counted back from now.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recommender.forecast.series import SERIES_AT_ONCE, some_of
 from recommender.observation import Floats, Ints
 from recommender.usage.rings import TimeRing
 from recommender.usage.store import DAY_S
 
 DAYS_KEPT = 7
+MEANS_KEPT = 48
+"""Blocks whose means are looked at; of older ones it is the highest use that says something."""
 
 
 class Blocks(Protocol):
@@ -85,6 +89,18 @@ class Past:
             reach=None if self.reach is None else self.reach[series],
         )
 
+    def in_parts(self, compute: Callable[[Past, slice], Floats]) -> Floats:
+        """Return ``[..., S]`` of what ``compute`` says of some series at a time, which it is told.
+
+        What needs whole days of all series takes little memory so.
+        """
+        if self.series <= SERIES_AT_ONCE:
+            return compute(self, slice(None))
+        parts = (
+            compute(self.of(np.arange(few.start, few.stop)), few) for few in some_of(self.series)
+        )
+        return np.concatenate(list(parts), axis=-1)
+
     def blocks_since_use(self) -> int:
         """Return how many blocks go back to the first with any use; 0 where there was none."""
         slot = self.top.held(0, self.block + 1)
@@ -139,11 +155,11 @@ class Past:
 def rings_of(block_s: int, series: int) -> tuple[TimeRing, TimeRing]:
     """Return empty rings, of tops and of means, as long as a forecast looks back."""
     day = DAY_S // block_s
-    kept = DAYS_KEPT * day + 2
-    rings = TimeRing(block_s, kept, np.float32, np.nan), TimeRing(block_s, kept, np.float32, np.nan)
-    for ring in rings:
+    kept = DAYS_KEPT * day + 2, MEANS_KEPT
+    tops, means = (TimeRing(block_s, blocks, np.float32, np.nan) for blocks in kept)
+    for ring in (tops, means):
         ring.grow(series)
-    return rings
+    return tops, means
 
 
 def highest(values: Floats) -> Floats:

@@ -64,9 +64,9 @@ class Losses:
         ``answers`` are what was made of the histograms, and of all experts, ``[S]`` each; ``asked``
         is the level in the mean of many blocks, ``[S]``, and says how long losses are remembered.
         """
-        mean = outcome.mean(outcome.use)
-        said = (*uppers, *answers)
-        loss = np.stack([_loss(each, outcome, mean, level) for each in said]) / scale
+        said = np.stack([*uppers, *answers])
+        losses = (_losses(said[:, few], part, level[few]) for few, part in outcome.parts())
+        loss = np.concatenate([said[:, :0], *losses], axis=1) / scale
         known = ~np.isnan(loss).any(axis=0)
         kept = np.where(known, 0.5 ** (1 / (_half_life_days(asked) * day)), 1.0)
         loss = np.where(known, loss, 0.0)
@@ -94,13 +94,16 @@ def shares_of(costs: Floats, counts: Bools) -> Floats:
     return np.asarray(share / np.maximum(share.sum(axis=0), 1.0), np.float64)
 
 
-def _loss(upper: Floats, outcome: Outcome, mean: Floats, level: Floats) -> Floats:
-    """Return the mean pinball loss of each series' minutes, ``[S]``; ``mean`` is that of their use.
+def _losses(uppers: Floats, outcome: Outcome, level: Floats) -> Floats:
+    """Return the mean pinball loss of each series' minutes, ``[E, S]``.
 
     Of one minute it is ``level * (use - upper)``, and ``upper - use`` more where that is above 0.
     """
-    above_use = np.maximum(outcome.of_each(upper) - outcome.use, 0.0)
-    return level * (mean - upper) + outcome.mean(above_use)
+    above_use = [
+        outcome.mean(np.maximum(outcome.of_each(upper) - outcome.use, 0.0)) for upper in uppers
+    ]
+    mean = outcome.mean(outcome.use)
+    return np.asarray(level * (mean - uppers) + np.stack(above_use), np.float64)
 
 
 def _half_life_days(asked: Floats) -> Floats:

@@ -5,6 +5,7 @@ What is common to all series (how many blocks went by) stays what it is.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -12,6 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.observation import Ints
+
+SERIES_AT_ONCE = 1024
+"""What is made of so many on the way stays in a cache, and is little memory."""
+
+
+def some_of(series: int) -> Iterator[slice]:
+    """Yield neighbours of so many series, which are gone through together."""
+    for begin in range(0, series, SERIES_AT_ONCE):
+        yield slice(begin, min(begin + SERIES_AT_ONCE, series))
 
 
 def append(part: Any, fresh: Any) -> None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from recommender.forecast.experts.base import Expected
 from recommender.forecast.fleet_sum import fleet_sum
 from recommender.forecast.outcome import Outcome
+from recommender.forecast.series import some_of
 from recommender.observation import Floats
 
 HALF_LIFE_DAYS = 4.0
@@ -34,7 +35,7 @@ FINENESS = 0.05
 FEW_SERIES = 32
 """Below that, a step for each bucket takes longer than what it saves."""
 CELLS_AT_ONCE = 2**17
-"""Buckets of all series that are computed together; more need more memory and are no faster."""
+"""Buckets of all series that are computed together: they stay in a cache."""
 
 EDGES: Floats = FINENESS * np.sinh(
     np.linspace(
@@ -71,25 +72,32 @@ class ErrorSketches:
         """
         self._make_room(forecast)
         self.weights *= kept.astype(np.float32)
-        series = outcome.series
-        each = outcome.of_each(1.0 / np.maximum(outcome.count, 1))
-        for few in self._some_experts():
-            weights = self.weights[few]
-            value, spread = forecast.value[few], forecast.spread[few]
-            if np.isnan(value).all():
-                continue
-            error = (outcome.use - outcome.of_each(value)) / outcome.of_each(spread)
-            row = np.searchsorted(EDGES[1:-1], error, side="right")
-            row += BUCKETS * np.arange(len(weights))[:, None]
-            cell = row * weights.shape[2] + series
-            weight = np.where(np.isnan(error), 0.0, each)
-            added = np.bincount(cell.ravel(), weight.ravel(), minlength=weights.size)
-            weights += added.reshape(weights.shape)
+        experts, _, all_series = self.weights.shape
+        flat = self.weights.reshape(-1, copy=False)
+        for few, part in outcome.parts():
+            each = part.of_each(1.0 / np.maximum(part.count, 1)).astype(np.float32)
+            series = part.series + few.start
+            for some in _experts_of(experts, len(part.count)):
+                value, spread = forecast.value[some, few], forecast.spread[some, few]
+                if np.isnan(value).all():
+                    continue
+                error = part.use - part.of_each(value)
+                error /= part.of_each(spread)
+                cell = np.searchsorted(EDGES[1:-1], error, side="right")
+                cell += BUCKETS * np.arange(some.start, some.stop)[:, None]
+                cell *= all_series
+                cell += series
+                weight = np.where(np.isnan(error), np.float32(0), each)
+                np.add.at(flat, cell.ravel(), weight.ravel())
 
     def of_fleet(self) -> Floats:
         """Return how many errors of all series lie in each bucket, ``[E, BUCKETS]``."""
-        parts = [fleet_sum(self.weights[few], axis=2) for few in self._some_experts()]
-        return np.concatenate([np.empty((0, BUCKETS)), *parts])
+        experts, _, series = self.weights.shape
+        buckets = self.weights.reshape(experts * BUCKETS, series)
+        step = max(CELLS_AT_ONCE // max(series, 1), 1)
+        parts = (buckets[at : at + step] for at in range(0, len(buckets), step))
+        sums = [np.empty(0), *(fleet_sum(part, axis=1) for part in parts)]
+        return np.concatenate(sums).reshape(-1, BUCKETS)
 
     def uppers(
         self, forecast: Expected, levels: Sequence[Floats], of_fleet: Floats | None = None
@@ -100,8 +108,12 @@ class ErrorSketches:
         """
         of_fleet = self.of_fleet() if of_fleet is None else of_fleet
         error = np.full((len(levels), *forecast.value.shape), np.nan)
-        for few in self._some_experts():
-            error[:, few] = _quantiles(self.weights[few], levels, of_fleet[few])
+        experts, _, series = self.weights.shape
+        for few in some_of(series):
+            asked = [level[few] for level in levels]
+            for some in _experts_of(experts, few.stop - few.start):
+                weights = self.weights[some, :, few]
+                error[:, some, few] = _quantiles(weights, asked, of_fleet[some])
         return np.asarray(np.maximum(forecast.value + error * forecast.spread, 0.0), np.float64)
 
     def _make_room(self, forecast: Expected) -> None:
@@ -112,12 +124,11 @@ class ErrorSketches:
             fresh = np.zeros((more, *self.weights.shape[1:]), np.float32)
             self.weights = np.concatenate([self.weights, fresh])
 
-    def _some_experts(self) -> Iterator[slice]:
-        """Yield experts that are computed together: few where there are many series."""
-        cells = BUCKETS * max(self.weights.shape[2], 1)
-        step = max(CELLS_AT_ONCE // cells, 1)
-        end = len(self.weights)
-        yield from (slice(at, min(at + step, end)) for at in range(0, end, step))
+
+def _experts_of(experts: int, series: int) -> Iterator[slice]:
+    """Yield experts that are computed together: few where there are many series."""
+    step = max(CELLS_AT_ONCE // (BUCKETS * max(series, 1)), 1)
+    yield from (slice(at, min(at + step, experts)) for at in range(0, experts, step))
 
 
 def _quantiles(weights: NDArray[np.float32], levels: Sequence[Floats], fleet: Floats) -> Floats:

@@ -6,7 +6,7 @@ workload idles first.  What needs a look at whole days is made anew once an hour
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,19 +42,19 @@ class Standing:
     hours: Floats
     """[L, S] quantiles at ``HOUR_LEVELS`` of the hours' highest use in the last 7 days."""
     hour_tops: NDArray[np.float32]
-    """[HOURS_KEPT, S] highest use of each hour; a ring."""
+    """[HOURS_KEPT, S] highest use of each hour; a ring.  [0, S] where blocks are hours."""
     blocks: int = 0
 
     @classmethod
-    def empty(cls, series: int) -> Standing:
-        """Return that of series without use."""
+    def empty(cls, series: int, hour: int) -> Standing:
+        """Return that of series without use; ``hour`` is blocks of an hour."""
         return cls(
             peak=np.zeros(series),
             highest=np.zeros(series),
             seen=np.zeros(series),
             day=np.full((len(DAY_LEVELS), series), np.nan),
             hours=np.full((len(HOUR_LEVELS), series), np.nan),
-            hour_tops=np.full((HOURS_KEPT, series), np.nan, np.float32),
+            hour_tops=_no_hours(hour, series),
         )
 
     @classmethod
@@ -66,16 +66,17 @@ class Standing:
         week = past.last(HOURS_KEPT * past.hour)
         ages = np.arange(len(week))[::-1]
         faded = week * (0.5 ** (ages / (HALF_LIFE_DAYS * past.day)))[:, None]
-        hours = (blocks - 1 - ages) // past.hour
-        kept = hours > (blocks - 1) // past.hour - HOURS_KEPT
-        hour_tops = np.full((HOURS_KEPT, past.series), np.nan, np.float32)
-        np.fmax.at(hour_tops, hours[kept] % HOURS_KEPT, week[kept])
+        hour_tops = _no_hours(past.hour, past.series)
+        if past.hour > 1:
+            hours = (blocks - 1 - ages) // past.hour
+            kept = hours > (blocks - 1) // past.hour - HOURS_KEPT
+            np.fmax.at(hour_tops, hours[kept] % HOURS_KEPT, week[kept])
         return cls(
             peak=np.nan_to_num(highest(faded)),
             highest=np.nan_to_num(highest(week)),
             seen=(~np.isnan(week)).sum(axis=0).astype(np.float64),
             day=quantiles(past.last(past.day), DAY_LEVELS),
-            hours=quantiles(hour_tops, HOUR_LEVELS),
+            hours=_quantiles_of_hours(past, hour_tops),
             hour_tops=hour_tops,
             blocks=blocks,
         )
@@ -88,12 +89,13 @@ class Standing:
         self.highest = np.maximum(self.highest, known)
         self.seen = self.seen + ~np.isnan(newest)
         hour, begun = divmod(self.blocks, past.hour)
-        before = self.hour_tops[hour % HOURS_KEPT] if begun else np.nan
-        self.hour_tops[hour % HOURS_KEPT] = np.fmax(before, newest)
+        if past.hour > 1:
+            before = self.hour_tops[hour % HOURS_KEPT] if begun else np.nan
+            self.hour_tops[hour % HOURS_KEPT] = np.fmax(before, newest)
         is_young = self.blocks < past.day // 4
         if is_young or begun == past.hour - 1:
-            self.day = quantiles(past.last(past.day), DAY_LEVELS)
-            self.hours = quantiles(self.hour_tops, HOUR_LEVELS)
+            self.day = past.in_parts(lambda part, _: quantiles(part.last(part.day), DAY_LEVELS))
+            self.hours = _quantiles_of_hours(past, self.hour_tops)
         self.blocks += 1
 
     @property
@@ -106,3 +108,15 @@ class Standing:
         """Return the most that a forecast may say, ``[S]``; ``day`` is blocks of a day."""
         young = YOUNG_RATIO * np.exp(-self.seen / day)
         return np.asarray((CEILING_RATIO + young) * self.highest, np.float64)
+
+
+def _no_hours(hour: int, series: int) -> NDArray[np.float32]:
+    return np.full((HOURS_KEPT if hour > 1 else 0, series), np.nan, np.float32)
+
+
+def _quantiles_of_hours(past: Past, hour_tops: NDArray[np.float32]) -> Floats:
+    if past.hour > 1:
+        return quantiles(hour_tops, HOUR_LEVELS)
+    # where blocks are hours the past has them already, however far a forecast may look back
+    hours = replace(past, reach=None)
+    return hours.in_parts(lambda few, _: quantiles(few.last(HOURS_KEPT), HOUR_LEVELS))

@@ -24,7 +24,7 @@ from recommender.forecast.outcome import Outcome, outcome_of_minutes
 from recommender.forecast.past import DAYS_KEPT, Past
 from recommender.forecast.realised import Realised
 from recommender.forecast.risk import RiskControl
-from recommender.forecast.series import append, keep
+from recommender.forecast.series import append, keep, some_of
 from recommender.forecast.timing import Timing
 from recommender.forecast.use import ClosedMinutes
 from recommender.policy.table import MODEL_NAMES
@@ -114,7 +114,8 @@ class Stream:
         if until_s != self.until_s + self.use.block_s:
             self._begin_anew(block - 1)
         self.minutes.append(self.use.minutes(self.rows, block))
-        self._judge_promise(until_s, asked)
+        if self.judging.delay_s > 0:
+            self._judge_promise(until_s - self.use.block_s, asked)
         past = self.use.past(self.rows, block, asked.reach)
         has_risk = ~np.isnan(asked.risk)
         level = np.where(has_risk, self.control.level(np.nan_to_num(asked.risk)), asked.level)
@@ -133,8 +134,7 @@ class Stream:
         measured = np.where(asked.model == _HISTOGRAM, forecast.value, forecast.measured)
         self.current = Forecast(value=forecast.value, measured=measured, gate=gate)
         self.windows.append(InForce.of(self.current.chosen))
-        while len(self.minutes) >= max(self.forecaster.timing.lead, 2):
-            self.minutes.popleft()
+        self._keep_minutes(max(self.forecaster.timing.lead - 1, 1))
         self.is_noted = False
         self.until_s = until_s
 
@@ -145,10 +145,14 @@ class Stream:
 
         What is seen first after a forecast is what was in force before it: nobody has acted yet.
         """
-        position = -1 if self.is_noted else -2
-        self.is_noted = True
+        is_first, self.is_noted = not self.is_noted, True
+        position = -2 if is_first else -1
         if len(self.windows) >= -position:
             self.windows[position].take(amounts, aimed, least)
+        if is_first and self.judging.delay_s == 0 and self.asked is not None:
+            # all is known of the time up to the newest forecast
+            self._judge_promise(self.until_s, self.asked)
+            self._keep_minutes(self.forecaster.timing.lead - 1)
 
     def is_fresh(self, now_s: int) -> bool:
         """Return whether the newest forecast counts already, and still."""
@@ -260,39 +264,48 @@ class Stream:
         if len(self.forecaster.made) < lead:
             return None
         begin_s = until_s - lead * self.use.block_s + self.judging.delay_s
-        series, use = self._between(begin_s, begin_s + self.judging.ahead_s)
-        return outcome_of_minutes(series, use, len(self.rows), self.judging.percentile)
+        return Outcome.joined(
+            outcome_of_minutes(series, use, few.stop - few.start, self.judging.percentile)
+            for few, series, use in self._between(begin_s, begin_s + self.judging.ahead_s)
+        )
 
     def _judge_promise(self, until_s: int, asked: Asked) -> None:
-        """Count the minutes above what was in force between the forecasts of two blocks ago."""
+        """Count the minutes above what was in force up to a forecast, made at ``until_s``."""
         if len(self.windows) < 2:
             return
         window = self.windows[-2]
-        begin_s = until_s - 2 * self.use.block_s + self.judging.delay_s
-        series, use = self._between(begin_s, begin_s + self.use.block_s)
-        found = (
-            series,
-            series[is_above(window.lowest, series, use)],
-            series[is_above(window.judged, series, use)],
-        )
-        is_known = ~np.isnan(window.lowest)
-        count, above, judged = (
-            np.where(is_known, np.bincount(each, minlength=len(self.rows)), 0.0) for each in found
-        )
+        end_s = until_s + self.judging.delay_s
+        found, lowest, judged = np.zeros((3, len(self.rows))), window.lowest, window.judged
+        for few, series, use in self._between(end_s - self.use.block_s, end_s):
+            each = (
+                series,
+                series[is_above(lowest[few], series, use)],
+                series[is_above(judged[few], series, use)],
+            )
+            found[:, few] = [np.bincount(one, minlength=few.stop - few.start) for one in each]
+        count, above, violated = np.where(np.isnan(lowest), 0.0, found)
         self.realised.take(count, above, self.forecaster.timing.day)
         has_risk = ~np.isnan(asked.risk)
         is_free = has_risk & window.is_of_forecast(asked.kept_ratio)
-        self.control.observe(count, judged, np.nan_to_num(asked.risk), is_free)
+        self.control.observe(count, violated, np.nan_to_num(asked.risk), is_free)
 
-    def _between(self, begin_s: int, end_s: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        """Return series and use of the minutes of the last blocks that begin in a span of time."""
-        span = begin_s // MINUTE_S, end_s // MINUTE_S
-        parts = [part for part in (each.between(*span) for each in self.minutes) if len(part[0])]
-        if len(parts) == 1:
-            return parts[0]
+    def _keep_minutes(self, blocks: int) -> None:
+        while len(self.minutes) > blocks:
+            self.minutes.popleft()
+
+    def _between(
+        self, begin_s: int, end_s: int
+    ) -> Iterator[tuple[slice, NDArray[np.int32], NDArray[np.float32]]]:
+        """Yield some series at a time and their minutes that begin in a span of time.
+
+        Of each minute which of these series it is of, from 0 on, and its use.
+        """
+        first, last = begin_s // MINUTE_S, end_s // MINUTE_S
         nothing = np.empty(0, np.int32), np.empty(0, np.float32)
-        series, use = zip(nothing, *parts, strict=True)
-        return np.concatenate(series), np.concatenate(use)
+        for few in some_of(len(self.rows)):
+            parts = (each.between(first, last, few) for each in self.minutes)
+            series, use = zip(nothing, *parts, strict=True)
+            yield few, np.concatenate(series), np.concatenate(use)
 
     def _named(self, block: int) -> Floats:
         """Return what models by name expect of the next blocks, ``[S]``; NaN: nothing."""

@@ -26,3 +26,8 @@ class Timing:
     def day(self) -> int:
         """Blocks of a day."""
         return DAY_S // self.block_s
+
+    @property
+    def hour(self) -> int:
+        """Blocks of an hour; 1 where they are longer."""
+        return max(1, self.day // 24)

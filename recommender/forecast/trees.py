@@ -39,20 +39,29 @@ class Trees:
     values: Floats
     """[T, MOST_LEAVES]"""
 
-    def answers(self, features: Matrix) -> Floats:
-        """Return the value of the leaf of each row in each tree, ``[S, T]``."""
-        found = np.empty((len(features), len(self.values)))
+    def sums(self, features: Matrix, groups: int) -> Floats:
+        """Return what the trees of each of so many groups, one behind the other, say together.
+
+        ``[S, groups]``
+        """
+        found = np.empty((len(features), groups))
         for begin in range(0, len(features), ROWS_AT_ONCE):
             part = slice(begin, begin + ROWS_AT_ONCE)
-            found[part] = self._answers(features[part])
+            answers = self._answers(features[part])
+            found[part] = answers.reshape(len(answers), groups, -1).sum(axis=2)
         return found
 
     def _answers(self, features: Matrix) -> Floats:
-        below = np.count_nonzero(self.thresholds < features[:, :, None], axis=2)
-        below[np.isnan(features)] = self.leaves.shape[1] - 1
-        left = self.leaves[0][below[:, 0]]
-        for feature in range(1, len(self.leaves)):
-            left &= self.leaves[feature][below[:, feature]]
+        """Return the value of the leaf of each row in each tree, ``[S, T]``."""
+        left = np.full((len(features), len(self.values)), np.uint16(2**MOST_LEAVES - 1))
+        stays = np.empty_like(left)
+        for thresholds, leaves, feature in zip(
+            self.thresholds, self.leaves, features.T, strict=True
+        ):
+            below = np.searchsorted(thresholds, feature)
+            below[np.isnan(feature)] = len(leaves) - 1
+            # the mode says that all of them are within, which saves a copy
+            left &= np.take(leaves, below, axis=0, out=stays, mode="clip")
         tree = np.arange(len(self.values))
         return np.asarray(self.values[tree, np.bitwise_count(left - np.uint16(1))])
 

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from recommender.forecast.demand import Demand
 from recommender.forecast.experts.histogram import DAY_LEVELS, HOUR_LEVELS
 from recommender.forecast.past import DAYS_KEPT, Past, average, highest, rings_of
-from recommender.usage.blocks import BLOCK_S, MINUTES_PER_BLOCK
-from recommender.usage.day import BLOCKS_PER_HOUR
+from recommender.usage.blocks import BLOCK_S, BLOCKS_PER_HOUR, MINUTES_PER_BLOCK
 from recommender.usage.histograms import HistogramBank
 from recommender.usage.layout import LEARNED_SPAN, Layout
 from recommender.usage.minutes import MINUTE_S
@@ -44,10 +43,16 @@ class ClosedMinutes:
     minute: Ints
     """[M] numbers since the epoch, ascending."""
 
-    def between(self, first: int, last: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        """Return series and use of the minutes ``first <= minute < last``, ``[n]`` each."""
+    def between(
+        self, first: int, last: int, few: slice
+    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """Return the minutes ``first <= minute < last`` of some neighbouring series.
+
+        Which of them it is, from 0 on, and its use, ``[n]`` each.
+        """
         begin, end = np.searchsorted(self.minute, [first, last])
-        return self._measured(self.use[begin:end])
+        workers = np.flatnonzero((self.series >= few.start) & (self.series < few.stop))
+        return _measured(self.series[workers] - few.start, self.use[begin:end, workers])
 
     def kept(self, slot: Ints) -> ClosedMinutes:
         """Return those of the series that have a new number in ``slot``; -1, or beyond it: none."""
@@ -59,14 +64,10 @@ class ClosedMinutes:
 
     def means(self, series: int) -> Floats:
         """Return the mean use of each of so many series, ``[S]``; NaN: it has no minute."""
-        of_each, use = self._measured(self.use)
+        of_each, use = _measured(self.series, self.use)
         count = np.bincount(of_each, minlength=series)
         total = np.bincount(of_each, use, minlength=series)
         return np.where(count > 0, total / np.maximum(count, 1), np.nan)
-
-    def _measured(self, use: NDArray[np.float32]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        known = ~np.isnan(use)
-        return np.broadcast_to(self.series, use.shape)[known], use[known]
 
 
 class Use(Protocol):
@@ -218,7 +219,8 @@ class ReplicasUse:
 
 
 def _two_banks() -> tuple[HistogramBank, HistogramBank]:
-    return HistogramBank(Layout(LEARNED_SPAN)), HistogramBank(Layout(LEARNED_SPAN))
+    layout = Layout(LEARNED_SPAN)
+    return HistogramBank(layout, is_narrow=True), HistogramBank(layout, is_narrow=True)
 
 
 def percentiles_of(hour: HistogramBank, day: HistogramBank, rows: Ints) -> Floats:
@@ -228,6 +230,13 @@ def percentiles_of(hour: HistogramBank, day: HistogramBank, rows: Ints) -> Float
         for bank, levels in ((hour, HOUR_LEVELS), (day, DAY_LEVELS))
     ]
     return np.ascontiguousarray(np.concatenate(found, axis=1).T)
+
+
+def _measured(
+    series: NDArray[np.int32], use: NDArray[np.float32]
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    known = ~np.isnan(use)
+    return np.broadcast_to(series, use.shape)[known], use[known]
 
 
 def _minutes(model: UsageModel, ring: TimeRing, rows: Ints, first: int, last: int) -> ClosedMinutes:

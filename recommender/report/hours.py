@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from recommender.observation import Floats, Ints
 from recommender.resources import Resource
-from recommender.usage.day import BLOCKS_PER_HOUR
+from recommender.usage.blocks import BLOCKS_PER_HOUR
 from recommender.usage.model import UsageModel
 from recommender.usage.peaks import HOUR_S
 

@@ -1,4 +1,7 @@
-"""What is kept of a workload's week: maximum and mean of use, saturated minutes, per 5 minutes."""
+"""What is kept of a workload's week: maximum and mean of use, and its saturated minutes.
+
+Use per 5 minutes; saturated minutes so for a day and per hour for the week.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,16 @@ import numpy as np
 
 from recommender.observation import Floats, Ints
 from recommender.usage.minutes import MINUTE_S
+from recommender.usage.peaks import HOUR_S
 from recommender.usage.rings import TimeRing
 
 BLOCK_S = 300
 MINUTES_PER_BLOCK = BLOCK_S // MINUTE_S
-BLOCKS_KEPT = 7 * 86400 // BLOCK_S
-COUNTS_KEPT = 4
-"""Minutes close in the order of time, so only the newest blocks still take some; demand of all
-workers together is asked for of compute alone."""
+BLOCKS_PER_HOUR = HOUR_S // BLOCK_S
+DAY_BLOCKS = 86400 // BLOCK_S
+BLOCKS_KEPT = 7 * DAY_BLOCKS
+OPEN_BLOCKS = 4
+"""Minutes close in the order of time, so only the newest blocks still take some."""
 
 MOST_COUNTED = np.iinfo(np.uint16).max
 """Minutes of workers in one block: those of 13 000 workers."""
@@ -25,9 +30,11 @@ class Blocks:
     def __init__(self, *, is_compressible: bool = True) -> None:
         self.top = TimeRing(BLOCK_S, BLOCKS_KEPT, np.float32, np.nan)
         self.mean = TimeRing(BLOCK_S, BLOCKS_KEPT, np.float32, np.nan)
-        self.saturated = TimeRing(BLOCK_S, BLOCKS_KEPT, np.uint8, 0)
-        """Minutes with a saturated sample."""
-        counts_kept = BLOCKS_KEPT if is_compressible else COUNTS_KEPT
+        self.saturated = TimeRing(BLOCK_S, DAY_BLOCKS + OPEN_BLOCKS, np.uint8, 0)
+        """Minutes with a saturated sample, of the last day."""
+        self.saturated_of_hour = TimeRing(HOUR_S, BLOCKS_KEPT // BLOCKS_PER_HOUR + 1, np.uint8, 0)
+        # demand of all workers together is asked for of compute alone
+        counts_kept = BLOCKS_KEPT if is_compressible else OPEN_BLOCKS
         self.count = TimeRing(BLOCK_S, counts_kept, np.uint16, 0)
         """Minutes of workers that the mean is made of."""
 
@@ -52,11 +59,12 @@ class Blocks:
         mean = np.nan_to_num(self.mean.at(block, row).astype(np.float64))
         self.top.put(block, row, np.fmax(self.top.at(block, row), top))
         self.mean.put(block, row, (mean * before + total) / (before + count))
-        self.saturated.put(block, row, self.saturated.at(block, row) + saturated)
+        self.saturated.add(block, row, saturated)
+        self.saturated_of_hour.add(block // BLOCKS_PER_HOUR, row, saturated)
         self.count.put(block, row, np.minimum(before + count, MOST_COUNTED))
 
     def _rings(self) -> tuple[TimeRing, ...]:
-        return self.top, self.mean, self.saturated, self.count
+        return self.top, self.mean, self.saturated, self.saturated_of_hour, self.count
 
 
 def minutes_per_block(step_s: Ints) -> Ints:

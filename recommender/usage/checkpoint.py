@@ -29,7 +29,7 @@ from recommender.usage.recent import RecentSamples
 from recommender.usage.rings import TimeRing
 from recommender.usage.store import ResourceUsage
 
-VERSION = 4
+VERSION = 5
 _MAGIC = b"tfa-usage\0"
 _PARTS = (
     ResourceUsage,

@@ -7,14 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recommender.observation import Floats, Ints
-from recommender.usage.blocks import BLOCK_S, minutes_per_block
-from recommender.usage.peaks import HOUR_S
+from recommender.usage.blocks import BLOCKS_PER_HOUR, DAY_BLOCKS, minutes_per_block
 
 if TYPE_CHECKING:
     from recommender.usage.store import ResourceUsage
 
-DAY_BLOCKS = 288
-BLOCKS_PER_HOUR = HOUR_S // BLOCK_S
 ROWS_AT_ONCE = 1024
 """Whose day is sorted together, so that it needs little memory."""
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.observation import Floats, Ints
-from recommender.usage.blocks import BLOCK_S, BLOCKS_KEPT, minutes_per_block
+from recommender.usage.blocks import BLOCK_S, BLOCKS_KEPT, BLOCKS_PER_HOUR, minutes_per_block
 from recommender.usage.evidence import Evidence
 from recommender.usage.minutes import MINUTE_S
 from recommender.usage.model import UsageModel
@@ -40,8 +40,9 @@ def _column(
     mean = _aligned(store.blocks.mean, blocks, rows)
     saturated = np.zeros(len(rows))
     if len(blocks):
-        window = store.blocks.saturated.window(int(blocks[0]), int(blocks[-1]) + 1)
-        saturated = window[:, rows].sum(axis=0)
+        # the hour in which the week begins counts as a whole
+        first, last = (int(block) // BLOCKS_PER_HOUR for block in blocks[[0, -1]])
+        saturated = store.blocks.saturated_of_hour.window(first, last + 1)[:, rows].sum(axis=0)
     count = (~np.isnan(top)).sum(axis=1)
     span_s = store.last_sample_s[rows] - store.first_sample_s[rows]
     step_s = np.maximum(store.step_s[rows], MINUTE_S)

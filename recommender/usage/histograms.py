@@ -11,7 +11,10 @@ when the reference last moved; here a history read at once and the same one read
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from recommender.errors import ContractError
 from recommender.observation import Bools, Floats, Ints
@@ -19,18 +22,25 @@ from recommender.usage.layout import LEARNED_HEADROOM, Layout
 
 MAX_DECAY_EXPONENT = 100
 """The reference moves before a weight passes 2**100."""
-ROWS_AT_ONCE = 2048
+ROWS_AT_ONCE = 512
 """Percentiles are read in slices of rows that stay in the processor's cache."""
 
 
 class HistogramBank:
     """Histograms ``[rows, buckets]`` with a half-life and a first bucket per row."""
 
-    def __init__(self, layout: Layout, *, first_bucket: float | None = None) -> None:
-        """``first_bucket`` None: every row learns it from its own data."""
+    def __init__(
+        self, layout: Layout, *, first_bucket: float | None = None, is_narrow: bool = False
+    ) -> None:
+        """``first_bucket`` None: every row learns it from its own data.
+
+        ``is_narrow`` takes half of the memory; from such a bank nothing can be subtracted, for what
+        would be left of many weights is their rounding.
+        """
         self.layout = layout
+        self.is_narrow = is_narrow
         self._default_first = np.nan if first_bucket is None else first_bucket
-        self.weights: Floats = np.zeros((0, layout.buckets))
+        self.weights = self._no_weights(0)
         self.reference_s: Ints = np.zeros(0, np.int64)
         self.half_life_s: Ints = np.zeros(0, np.int64)
         self.first: Floats = np.zeros(0)
@@ -47,7 +57,7 @@ class HistogramBank:
         more = rows - self.rows
         if more <= 0:
             return
-        self.weights = np.concatenate([self.weights, np.zeros((more, self.layout.buckets))])
+        self.weights = np.concatenate([self.weights, self._no_weights(more)])
         self.reference_s = np.concatenate([self.reference_s, np.zeros(more, np.int64)])
         self.half_life_s = np.concatenate([self.half_life_s, np.full(more, half_life_s, np.int64)])
         self.first = np.concatenate([self.first, np.full(more, self._default_first)])
@@ -86,6 +96,8 @@ class HistogramBank:
 
     def subtract(self, row: Ints, value: Floats, ts: Ints, weight: float = 1.0) -> None:
         """Take samples back that were added at the same ``ts``; what is below epsilon becomes 0."""
+        if self.is_narrow:
+            raise ContractError("nothing can be subtracted from narrow histograms")
         if len(row) == 0:
             return
         factor = self._decay_factor(row, ts) * weight
@@ -141,7 +153,7 @@ class HistogramBank:
             weights = np.where(is_load_weighted[:, None], weights * reported, weights)
         lowest = filled.argmax(axis=1)
         highest = weights.shape[1] - 1 - filled[:, ::-1].argmax(axis=1)
-        cumulative = np.cumsum(weights, axis=1)
+        cumulative = np.cumsum(weights, axis=1, dtype=np.float64)
         thresholds = levels * cumulative[:, -1:]
         out = np.empty(levels.shape)
         for column in range(levels.shape[1]):
@@ -150,6 +162,9 @@ class HistogramBank:
         out *= self.first[rows][:, None]
         out[~filled.any(axis=1)] = np.nan
         return out
+
+    def _no_weights(self, rows: int) -> NDArray[Any]:
+        return np.zeros((rows, self.layout.buckets), np.float32 if self.is_narrow else np.float64)
 
     def _least(self, rows: Ints) -> Floats:
         """Return the weight below which a bucket counts as empty; never 0."""

@@ -68,19 +68,20 @@ class TimeRing:
         kept = slot >= 0
         self.values[slot[kept], row[kept]] = value[kept]
 
+    def add(self, block: Ints, row: Ints, value: NDArray[Any]) -> None:
+        """Add to values, to one more than once; blocks that the ring has moved past are left out.
+
+        Of a ring whose empty value is 0.
+        """
+        slot = self.slots(block)
+        kept = (slot >= 0) & (value != 0)
+        np.add.at(self.values, (slot[kept], row[kept]), value[kept].astype(self.values.dtype))
+
     def at(self, block: Ints, row: Ints) -> NDArray[Any]:
         """Return the value of each (block, row); where the block is not held, an empty one."""
         slot = block % self.length
         held = self.block[slot] == block
         return np.where(held, self.values[slot, row], self.values.dtype.type(self.empty))
-
-    def of(self, block: int) -> NDArray[Any]:
-        """Return the values of one block, ``[rows]``; where it is not held, empty ones."""
-        slot = block % self.length
-        if block < 0 or self.block[slot] != block:
-            return np.full(self.values.shape[1], self.empty, self.values.dtype)
-        values: NDArray[Any] = self.values[slot]
-        return values
 
     def set(self, block: int, values: NDArray[Any]) -> None:
         """Write one block of all rows, ``[rows]``."""

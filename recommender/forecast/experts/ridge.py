@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from recommender.forecast.experts.base import Expected, expected
 from recommender.forecast.experts.recent import Volatility
 from recommender.forecast.past import DAYS_KEPT, Past, average, highest
+from recommender.forecast.series import some_of
 from recommender.forecast.shuffled import shuffled
 from recommender.forecast.standing import Standing
 from recommender.observation import Floats, Ints
@@ -24,8 +25,6 @@ DAY_WAVES = 4
 WEEK_WAVES = 2
 LEAST_BLOCKS = 24
 SOLVED_PER_DAY = 4
-SERIES_AT_ONCE = 1024
-"""Whose products are held together."""
 LARGEST_SHARE = 3.0
 LARGEST_FORECAST = 2.0
 
@@ -36,9 +35,9 @@ class Ridge:
 
     squares: NDArray[np.float32]
     """[P (P + 1) / 2, S] those of ``PAIRS``; the largest part of all."""
-    products: Floats
+    products: NDArray[np.float32]
     """[P, S]"""
-    weights: Floats
+    weights: NDArray[np.float32]
     """[P, S]"""
     count: Floats
     turn: Ints
@@ -50,8 +49,8 @@ class Ridge:
         """Return that of series without use."""
         return cls(
             squares=np.zeros((len(PAIRS[0]), series), np.float32),
-            products=np.zeros((PARAMETERS, series)),
-            weights=np.zeros((PARAMETERS, series)),
+            products=np.zeros((PARAMETERS, series), np.float32),
+            weights=np.zeros((PARAMETERS, series), np.float32),
             count=np.zeros(series),
             turn=np.zeros(series, np.int64),
         )
@@ -94,8 +93,7 @@ class Ridge:
         y = np.where(known, np.clip(outcome, 0.0, LARGEST_SHARE), 0.0)
         self.squares *= kept
         one, other = PAIRS
-        for begin in range(0, x.shape[1], SERIES_AT_ONCE):
-            few = slice(begin, begin + SERIES_AT_ONCE)
+        for few in some_of(x.shape[1]):
             self.squares[:, few] += x[one, few] * x[other, few]
         self.products *= kept
         self.products += x * y

@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 
 from recommender.forecast.features import OF_FLEET, features_of
 from recommender.forecast.standing import Standing
-from tests.recommender.forecast.series import daily, growing
+from tests.recommender.forecast.series import HOURLY, daily, growing
 
 
 def told(top):
     """Return the features after all blocks of ``[T, S]``."""
-    standing = Standing.empty(top.shape[1])
+    standing = Standing.empty(top.shape[1], HOURLY.hour)
     for past in growing(top):
         standing.advance(past)
     return features_of(past, standing)

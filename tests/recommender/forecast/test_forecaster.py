@@ -9,6 +9,7 @@ from recommender.forecast.fleet_model import train
 from recommender.forecast.forecaster import EXPERTS, Forecaster
 from recommender.forecast.gate import Gate
 from recommender.forecast.outcome import outcome_of
+from recommender.forecast.series import SERIES_AT_ONCE
 from tests.recommender.forecast.series import (
     HOURLY,
     daily,
@@ -67,6 +68,13 @@ def test_the_order_of_series_changes_nothing():
     demand, order = daily(8, 6), [2, 0, 3, 1, 5, 4]
     ordered, shuffled = (forecasts(d, trains_at=120)[0] for d in (demand, demand[:, order]))
     np.testing.assert_array_equal(ordered[:, order], shuffled)
+
+
+def test_the_order_of_a_fleet_that_is_gone_through_in_parts_changes_nothing():
+    demand = noisy(3, SERIES_AT_ONCE + 3)
+    ordered, turned = (forecasts(d, trains_at=50)[0] for d in (demand, demand[:, ::-1]))
+    assert np.isfinite(ordered[-1]).all()
+    np.testing.assert_array_equal(ordered[:, ::-1], turned)
 
 
 def test_the_unit_of_demand_changes_nothing():

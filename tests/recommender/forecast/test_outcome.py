@@ -5,12 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommender.forecast.outcome import (
-    MOST_MINUTES,
-    SERIES_AT_ONCE,
-    outcome_of,
-    outcome_of_minutes,
-)
+from recommender.forecast.outcome import MOST_MINUTES, Outcome, outcome_of, outcome_of_minutes
+from recommender.forecast.series import SERIES_AT_ONCE
 
 
 def came(*uses, percentile=1.0):
@@ -58,17 +54,21 @@ def test_of_many_workers_so_many_minutes_are_learned_from_and_the_highest_is_kno
 
 
 def test_a_large_fleet_is_what_its_parts_are():
-    random, number = np.random.default_rng(5), SERIES_AT_ONCE + 3
+    random, begins = np.random.default_rng(5), SERIES_AT_ONCE - 3
+    number = SERIES_AT_ONCE + 3
     series = random.integers(0, number, 9 * number).astype(np.int32)
     series[series == 5] = 4
     use = random.gamma(2.0, size=len(series)).astype(np.float32)
     whole = outcome_of_minutes(series, use, number, 0.95)
-    last = series >= SERIES_AT_ONCE
-    rest = outcome_of_minutes(series[last] - SERIES_AT_ONCE, use[last], 3, 0.95)
-    first = outcome_of_minutes(series[~last], use[~last], SERIES_AT_ONCE, 0.95)
+    last = series >= begins
+    first = outcome_of_minutes(series[~last], use[~last], begins, 0.95)
+    rest = outcome_of_minutes(series[last] - begins, use[last], number - begins, 0.95)
+    joined = Outcome.joined([first, rest])
+    taken_apart = Outcome.joined(part for _, part in whole.parts())
     for name in ("use", "count", "top", "highest"):
-        parts = [getattr(each, name) for each in (first, rest)]
-        np.testing.assert_array_equal(getattr(whole, name), np.concatenate(parts))
+        for other in (joined, taken_apart):
+            np.testing.assert_array_equal(getattr(whole, name), getattr(other, name))
+    assert [few.stop for few, _ in whole.parts()] == [SERIES_AT_ONCE, number]
     assert whole.count[5] == 0
     assert np.isnan(whole.top[5])
 

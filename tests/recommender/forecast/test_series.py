@@ -10,7 +10,7 @@ from recommender.forecast.standing import Standing
 
 
 def standing_of(values):
-    standing = Standing.empty(len(values))
+    standing = Standing.empty(len(values), 12)
     standing.peak = np.array(values, float)
     standing.hour_tops = np.tile(np.array(values, float), (len(standing.hour_tops), 1))
     standing.blocks = 7
@@ -24,7 +24,7 @@ def standing_of(values):
 )
 def test_series_that_are_added_and_left_out_keep_their_columns(own, others, data):
     part = standing_of(own)
-    append(part, standing_of(others) if others else Standing.empty(0))
+    append(part, standing_of(others) if others else Standing.empty(0, 12))
     chosen = data.draw(st.permutations(range(len(own) + len(others))))
     keep(part, np.array(chosen, np.int64))
     expected = np.array([*own, *others])[list(chosen)]

@@ -3,16 +3,19 @@
 import numpy as np
 import pytest
 
-from recommender.forecast.standing import Standing
-from tests.recommender.forecast.series import growing
+from recommender.forecast.standing import HOUR_LEVELS, Standing
+from recommender.forecast.timing import Timing
+from tests.recommender.forecast.series import HOURLY, growing
 
 DAY = 24
+SHORT = Timing(block_s=1200, lead=1)
+"""Three blocks an hour."""
 
 
-def standing_of(top):
+def standing_of(top, timing=HOURLY):
     """Return the standing after all blocks of ``[T, S]``."""
-    standing = Standing.empty(top.shape[1])
-    for past in growing(top):
+    standing = Standing.empty(top.shape[1], timing.hour)
+    for past in growing(top, timing.block_s):
         standing.advance(past)
     return standing
 
@@ -41,13 +44,22 @@ def test_a_forecast_may_say_more_of_what_is_new():
     assert old[0] == pytest.approx(12.5, rel=0.01)
 
 
-def test_a_series_that_comes_later_stands_as_if_it_had_been_there_all_the_time():
-    top = np.random.default_rng(3).gamma(2.0, 5.0, (9 * DAY, 3))
+@pytest.mark.parametrize("timing", [HOURLY, SHORT])
+def test_a_series_that_comes_later_stands_as_if_it_had_been_there_all_the_time(timing):
+    top = np.random.default_rng(3).gamma(2.0, 5.0, (9 * timing.day, 3))
     top[40:60, 1] = np.nan
-    always = standing_of(top[2 * DAY :])
-    past = list(growing(top))[-1]
+    always = standing_of(top[2 * timing.day :], timing)
+    past = list(growing(top, timing.block_s))[-1]
     later = Standing.caught_up(past, always.blocks)
     for name in ("day", "hours", "hour_tops"):
         np.testing.assert_allclose(getattr(later, name), getattr(always, name), rtol=1e-6)
     np.testing.assert_allclose(later.peak, always.peak, rtol=1e-6)
     np.testing.assert_array_equal(later.seen, always.seen)
+
+
+@pytest.mark.parametrize("timing", [HOURLY, SHORT])
+def test_the_level_of_a_series_is_that_of_its_hours_however_short_its_blocks_are(timing):
+    top = np.random.default_rng(4).gamma(2.0, 5.0, (3 * timing.day, 4))
+    of_hours = top.reshape(3 * DAY, timing.hour, 4).max(axis=1)
+    levels = [np.quantile(of_hours, level, axis=0, method="nearest") for level in HOUR_LEVELS]
+    np.testing.assert_allclose(standing_of(top, timing).hours, levels, rtol=1e-6)

@@ -31,7 +31,7 @@ def trained(features, came, *, trees=12, leaves=15):
 def said(regressor, trees, features):
     """Return what the library says of some rows, and what the arrays say."""
     base = regressor._baseline_prediction.item()
-    return regressor.predict(features), base + trees.answers(features).sum(axis=1)
+    return regressor.predict(features), base + trees.sums(features, 1)[:, 0]
 
 
 @pytest.mark.parametrize("count", [1, 7, ROWS_AT_ONCE + 3])
@@ -58,5 +58,5 @@ def test_a_feature_that_nobody_has_and_a_tree_without_a_split_are_no_obstacle():
 def test_rows_say_the_same_alone_and_beside_others():
     _, trees = trained(*rows(2000))
     features, _ = rows(ROWS_AT_ONCE + 3, seed=9)
-    alone = np.concatenate([trees.answers(row[None]) for row in features])
-    np.testing.assert_array_equal(trees.answers(features), alone)
+    alone = np.concatenate([trees.sums(row[None], 3) for row in features])
+    np.testing.assert_array_equal(trees.sums(features, 3), alone)

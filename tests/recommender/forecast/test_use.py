@@ -22,7 +22,7 @@ def read(minutes):
     return {
         (int(series), int(minute), round(float(use), 3))
         for minute in minutes.minute
-        for series, use in zip(*minutes.between(minute, minute + 1), strict=True)
+        for series, use in zip(*minutes.between(minute, minute + 1, slice(0, 99)), strict=True)
     }
 
 
@@ -131,3 +131,16 @@ def test_no_more_of_the_past_counts_than_the_policy_says():
     assert np.isnan(past.lag(3)).tolist() == [True, False]
     assert (~np.isnan(past.last(12))).sum(axis=0).tolist() == [3, 12]
     assert not np.isnan(past.lag(2)).any()
+
+
+def test_minutes_of_some_series_are_those_of_all_of_them():
+    use = daily_minutes(1, 7)[:600]
+    use[590:594, 1] = np.nan
+    closed = LimitsUse(model_of(use), 0).minutes(np.arange(7), 118)
+    first, last = int(closed.minute[0]) + 1, int(closed.minute[0]) + 4
+    series, of_all = closed.between(first, last, slice(0, 7))
+    for few in (slice(0, 3), slice(3, 7), slice(7, 7)):
+        mine = (series >= few.start) & (series < few.stop)
+        found, of_few = closed.between(first, last, few)
+        np.testing.assert_array_equal(found, series[mine] - few.start)
+        np.testing.assert_array_equal(of_few, of_all[mine])

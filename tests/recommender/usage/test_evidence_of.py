@@ -7,6 +7,7 @@ from recommender.usage.evidence_of import read_evidence
 from tests.recommender.usage.one_workload import BEGIN_S, GIB, VRAM_COLUMN, OneWorkload
 
 HOUR_S = 3600
+DAY_S = 24 * HOUR_S
 
 
 def evidence(workload, now):
@@ -100,6 +101,19 @@ def test_the_saturated_share_is_of_measured_minutes(step_s):
     one.feed_constant(1.0, 3000, 6000, step_s=step_s, share=10.0)
     one.advance(6120)
     assert evidence(one, 6120).saturated_share[0, 0] == 0.5
+
+
+def test_the_saturated_share_is_of_a_week():
+    one = OneWorkload()
+    for begin_day, end_day, use in ((0, 2, 10.0), (2, 6, 1.0), (6, 9, 10.0)):
+        begin_s, end_s = begin_day * DAY_S, end_day * DAY_S
+        one.feed_constant(use, begin_s, end_s, step_s=300, share=10.0)
+        one.advance(end_s)
+    one.advance(9 * DAY_S + 120)
+    assert evidence(one, 9 * DAY_S).saturated_share[0, 0] == pytest.approx(3 / 7)
+    one.model.advance(BEGIN_S + 9 * DAY_S + 1920)
+    later = evidence(one, 9 * DAY_S + 1800).saturated_share[0, 0]
+    assert later == pytest.approx(3 * 24 / (7 * 24 - 0.5))
 
 
 def test_denials_and_opaque_plateaus_show_for_vram():

@@ -333,6 +333,26 @@ def test_weights_agree_with_the_scalar_rules_in_any_order_and_grouping(samples, 
     assert relative_weights(h) == pytest.approx(expected, rel=1e-9, abs=1e-12)
 
 
+@given(_samples, st.sampled_from([600, HOUR_S, 24 * HOUR_S]))
+def test_a_narrow_bank_holds_the_same_in_half_of_the_memory(samples, half_life_s):
+    wide = bank(half_life_s=half_life_s)
+    narrow = HistogramBank(Layout(1000.0 / 0.01), first_bucket=0.01, is_narrow=True)
+    narrow.grow(1, half_life_s)
+    for value, ts in samples:
+        for each in (wide, narrow):
+            add(each, value, ts)
+    assert narrow.weights.nbytes * 2 == wide.weights.nbytes
+    assert relative_weights(narrow) == pytest.approx(relative_weights(wide), rel=1e-5, abs=1e-6)
+
+
+def test_nothing_can_be_taken_back_from_a_narrow_bank():
+    narrow = HistogramBank(Layout(LEARNED_SPAN), is_narrow=True)
+    narrow.grow(1, HOUR_S)
+    add(narrow, 1.0)
+    with pytest.raises(ContractError, match="narrow"):
+        subtract(narrow, 1.0)
+
+
 @given(_samples, _samples, _levels)
 def test_a_merged_bank_agrees_with_the_scalar_rules(ours, theirs, level):
     one, other, oracle = bank(), bank(), ScalarHistogram(LAYOUT, HOUR_S)

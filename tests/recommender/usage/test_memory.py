@@ -11,8 +11,11 @@ from recommender.usage.model import UsageModel
 WORKLOADS, WORKERS_EACH = 2000, 2
 
 WEEK_BLOCKS = 7 * 288
+SATURATED = (288 + 4) + (7 * 24 + 1)
+"""Blocks of a day and hours of a week, with a byte for their saturated minutes."""
 PER_WORKLOAD_AND_RESOURCE = (
-    WEEK_BLOCKS * (4 + 4 + 1)  # maximum, mean, saturated minutes
+    WEEK_BLOCKS * (4 + 4)  # maximum and mean
+    + SATURATED
     + 64  # saturated minutes of the last hour
     + 2 * (176 * 8 + 4 * 8)  # two histograms and their columns
     + 6 * 8  # first and last sample, points, step, loaded floor
@@ -50,7 +53,7 @@ def test_a_fleet_takes_the_expected_bytes_per_row_and_no_more():
     held = sum(array.nbytes for _, array, _, _ in _arrays(model))
     per_workload = PER_WORKLOAD + 2 * PER_WORKLOAD_AND_RESOURCE + sum(COUNTS)
     per_worker = PER_WORKER + 2 * PER_WORKER_AND_RESOURCE
-    labels_of_slots = 8 * (7 * WEEK_BLOCKS + 4 + 2 * 5 * 64)
+    labels_of_slots = 8 * (5 * WEEK_BLOCKS + 4 + 2 * SATURATED + 2 * 5 * 64)
     expected = WORKLOADS * per_workload + len(workers) * per_worker
     assert held == expected + labels_of_slots
 

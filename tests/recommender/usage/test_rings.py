@@ -110,3 +110,18 @@ def test_growing_keeps_values_and_clearing_removes_one_row():
 
 def test_no_blocks_need_no_slots():
     assert ring().slots(np.empty(0, np.int64)).tolist() == []
+
+
+def test_what_is_added_to_one_place_twice_counts_twice():
+    made = TimeRing(60, 4, np.uint8, 0)
+    made.grow(2)
+    for _ in range(2):
+        made.add(np.array([7, 7, 8]), np.array([0, 0, 1]), np.array([2, 3, 0]))
+    assert made.window(7, 9).tolist() == [[10, 0], [0, 0]]
+
+
+def test_nothing_is_added_to_blocks_that_the_ring_has_moved_past():
+    made = TimeRing(60, 4, np.uint8, 0)
+    made.grow(1)
+    made.add(np.array([10, 6]), np.array([0, 0]), np.array([1, 5]))
+    assert made.window(0, 11).tolist() == [[1]]
