@@ -44,7 +44,8 @@ def next_limits(
     beside = np.where(rule.is_initial, request.starting, request.running)
     value = raised_to(tick, LAYER, Code.RequestWins, value, np.where(acts, beside, np.nan))
     small = (np.abs(value - current) <= rule.ignored_delta * current) & ~targets.is_urgent
-    small &= ~rule.is_asked_only
+    # minutes above what is in force are promised: what lies below the promise is no small matter
+    small &= ~rule.is_asked_only & ~((value > current) & ~np.isnan(rule.risk_target))
     value = _keep(tick, Code.InsideUpdateThreshold, value, small, rule.ignored_delta)
     value = _smallest_raise(tick, value)
     value = _bounded_by_statement(tick, value, acts)

@@ -179,12 +179,14 @@ LIMITS = (
         lowest=0,
         highest=0.9,
         lands=both("limits.ignored_delta"),
-        meaning="A change smaller than this share of the limit in force is not made.",
+        meaning="A change smaller than this share of the limit in force is not made. Where TFLOPS "
+        "have a riskTarget, that goes for lowering alone: any raise is made.",
     ),
     Field(
         path="autoSetLimits.scaleUpStep",
         kind=Kind.MULTIPLE,
         default=1.2,
+        default_text="1.2 (TFLOPS beside a riskTarget: 1)",
         lowest=1,
         highest=10,
         lands=both("limits.scale_up_step"),

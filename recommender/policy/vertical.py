@@ -30,6 +30,8 @@ VRAM_PERCENTILE = 1.0
 """Of the highest use of each hour: what does not fit fails, so nothing is left out."""
 VRAM_BUFFER = Buffer(factor=1.10, least=512 * MIB)
 NO_BUFFER = Buffer(factor=1.0)
+NO_STEP = 1.0
+"""Beside a promise a raise of a fifth would be paid for, and lowered again soon after."""
 LOWER_PERCENTILE = 0.5
 UPPER_PERCENTILE = {Dimension.COMPUTE: 0.99, Dimension.VRAM: 1.0}
 LIMIT_PERCENTILE = 0.99
@@ -151,7 +153,14 @@ def _first_limit(taking: Taking, dimension: Dimension, chosen: Governing) -> Lim
         buffer=buffer,
         risk_target=risk,
         ignored_delta=_number(taking, f"{LIMITS}.ignoredDeltaRange", f"{at}.ignored_delta"),
-        scale_up_step=_number(taking, f"{LIMITS}.scaleUpStep", f"{at}.scale_up_step"),
+        scale_up_step=cast(
+            "float",
+            taking.take(
+                f"{LIMITS}.scaleUpStep",
+                f"{at}.scale_up_step",
+                default=None if risk is None else NO_STEP,
+            ),
+        ),
         max_ratio_to_requests=_number(
             taking, f"{LIMITS}.maxRatioToRequests", f"{at}.max_ratio_to_requests"
         ),

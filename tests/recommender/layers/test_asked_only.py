@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from recommender.decision import Code, Layer
+from recommender.layers.bounds import RESOLUTION_RATIO
 from recommender.resources import GIB
 from tests.builders import policy
 from tests.fleets import BEGIN_S, StatedFleet
@@ -167,6 +168,7 @@ def test_a_decrease_that_did_harm_is_rolled_back_and_not_asked_for_again_within_
     limit=st.floats(0.001, 1000.0),
     in_force=st.floats(1.0, 300.0),
 )
+@example(asked=100.0, limit=1.0, in_force=100.125)
 def test_whatever_an_endpoint_asks_for_stays_inside_the_bounds(asked, limit, in_force):
     made = fleet(
         EXTERNAL,
@@ -178,4 +180,5 @@ def test_whatever_an_endpoint_asks_for_stays_inside_the_bounds(asked, limit, in_
     decisions = made.decide()
     request, limit = decisions.next_request[0, 0], decisions.next_limit[0, 0]
     assert 1.0 <= request <= limit <= 312.0
-    assert request <= max(10 * 10.0, 1.0)
+    # what is in force and no more than rounding away from its bound is not moved
+    assert request <= 10 * 10.0 * (1 + RESOLUTION_RATIO)

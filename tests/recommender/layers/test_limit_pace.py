@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from recommender.decision import Code, Layer
+from recommender.layers.limits import SATURATION_ROOM
 from recommender.policy.model import Buffer, Mode
 from recommender.policy.table import policy_table
 from recommender.resources import GIB
@@ -12,6 +13,7 @@ from tests.builders import ENROLLED, policy
 from tests.fleets import BEGIN_S, StatedFleet
 
 LAYER = Layer.LIMITS
+PROMISED = {"autoSetLimits": {"enable": True, "riskTarget": "1%"}}
 RESOURCES = {"autoSetResources": {"enable": True, "targetResource": "all"}}
 
 
@@ -50,6 +52,20 @@ def test_the_smallest_raise_ends_at_card_and_max_allowed():
     assert next_limit(fleet(11.5, 10.0, card=(11.7, np.nan))) == 11.7
     config = {"autoSetLimits": {"enable": True, "maxAllowed": {"tflops": "11.6"}}}
     assert next_limit(fleet(11.5, 10.0, config=config)) == 11.6
+
+
+@pytest.mark.parametrize(
+    ("quantile", "expected"), [(10.0, 10.0), (10.5, 10.5), (13.0, 13.0), (9.5, 10.0)]
+)
+def test_beside_a_promise_any_raise_is_made_and_a_small_lowering_is_not(quantile, expected):
+    made = fleet(1.0, 10.0, config=PROMISED, usage={"limit_percentile": quantile / SATURATION_ROOM})
+    assert next_limit(made) == pytest.approx(expected)
+
+
+def test_beside_a_promise_the_smallest_raise_is_the_one_that_somebody_asks_for():
+    config = {"autoSetLimits": {**PROMISED["autoSetLimits"], "scaleUpStep": 1.3}}
+    usage = {"limit_percentile": 10.5 / SATURATION_ROOM}
+    assert next_limit(fleet(1.0, 10.0, config=config, usage=usage)) == pytest.approx(13.0)
 
 
 def test_a_limit_at_most_doubles_per_tick():

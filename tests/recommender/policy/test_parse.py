@@ -326,8 +326,17 @@ def test_an_unknown_setting_that_resembles_nothing_lists_what_is_known():
 
 def test_a_problem_says_which_value_is_used_instead():
     policy = parse({"autoSetLimits": {"scaleUpStep": "x"}})
-    assert errors(policy)[0].endswith("used instead: 1.2")
+    assert errors(policy)[0].endswith("used instead: 1.2 (TFLOPS beside a riskTarget: 1)")
     assert policy.limits[COMPUTE].scale_up_step == 1.2
+
+
+@pytest.mark.parametrize(("written", "effective"), [({}, 1.0), ({"scaleUpStep": 1.4}, 1.4)])
+def test_beside_a_risk_target_raises_are_as_small_as_they_are_unless_somebody_says(
+    written, effective
+):
+    policy = parse({"autoSetLimits": {"enable": True, "riskTarget": "1%", **written}})
+    assert policy.limits[COMPUTE].scale_up_step == effective
+    assert policy.limits[Dimension.VRAM].scale_up_step == written.get("scaleUpStep", 1.2)
 
 
 def test_a_block_that_is_true_is_answered_with_how_to_enable_it():

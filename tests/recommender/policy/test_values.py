@@ -146,5 +146,5 @@ def test_long_values_are_quoted_shortly():
 
 
 def test_defaults_are_written_as_users_would():
-    names = ["autoSetReplicas.scaleDownCoolDownTime", "autoSetLimits.scaleUpStep", "mode"]
-    assert [default_text(FIELD[name]) for name in names] == ["5m0s", "1.2", "apply"]
+    names = ["autoSetReplicas.scaleDownCoolDownTime", "autoSetLimits.maxRatioToRequests", "mode"]
+    assert [default_text(FIELD[name]) for name in names] == ["5m0s", "5", "apply"]
