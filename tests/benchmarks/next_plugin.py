@@ -2,7 +2,8 @@
 
 Usage model, forecasts and ``decide`` run as in the loop, tick by tick, and what a tick answers as
 ``next``, with pace and budgets, is in force at the one after it.  Nobody stated anything, so that
-no bound is in the way.  A knob is the ``riskTarget`` of a policy with ``prediction``.
+no bound is in the way.  A knob is the ``riskTarget`` of a policy with ``prediction``, which looks
+as far ahead as what is decided is in force.
 
 ``Paced`` sends somebody else's amounts through the same ticks, in the place of the forecasts.
 """
@@ -34,6 +35,8 @@ BEGIN_S = {
 }
 """The loop forecasts whenever an hour (or five minutes) has closed, a while after its end, and the
 benchmark asks as often: then.  Asked at the end itself, all forecasts would be an hour old."""
+LEAST_AHEAD_S = 600
+"""How far limits look ahead by default."""
 
 
 class Enrolled:
@@ -43,13 +46,14 @@ class Enrolled:
         self._panel = panel
         self._layer = LAYER_OF_TASK[panel["task"]]
         self._begin_s = BEGIN_S[self._layer]
+        self._in_force_s = int(panel["step_s"]) * (panel["delay_steps"] + panel["hold_steps"])
         self._fleet: ReplayedFleet | None = None
         self._seen = 0
 
     def allocate(self, t: int, hist: Floats, knob: float) -> Floats:
         """Return what is in force from column ``t`` on, ``[series]``; NaN: nothing yet."""
         if self._fleet is None:
-            self._fleet = self._fleet_of(policy_of(self._layer, knob))
+            self._fleet = self._fleet_of(policy_of(self._layer, knob, self._in_force_s))
         fleet, step_s = self._fleet, int(self._panel["step_s"])
         begin_s, end_s = (self._begin_s + column * step_s for column in (self._seen, t))
         tick_s = max(TICK_S[self._layer], step_s)
@@ -147,15 +151,20 @@ def _fleet(
     )
 
 
-def policy_of(layer: Layer, risk: float) -> Policy:
+def policy_of(layer: Layer, risk: float, in_force_s: int) -> Policy:
     """Return the policy of a workload that is enrolled with ``riskTarget`` and ``prediction``.
 
+    Limits look ahead to ``in_force_s`` from now, when what is decided ends to be in force: where
+    samples are ten minutes apart, that is further than by default.
     Raises ``ValueError`` for a knob that is none: from 0.5 on knobs mean something else elsewhere.
     """
     if not 0.0 < risk < RISK_BELOW:
         raise ValueError(f"knob {risk}: a riskTarget is above 0 and below {RISK_BELOW}")
+    prediction: dict[str, object] = {"enable": True}
+    if layer is Layer.LIMITS:
+        prediction["predictionPeriod"] = f"{max(in_force_s, LEAST_AHEAD_S)}s"
     block = "autoSetLimits" if layer is Layer.LIMITS else "autoSetRequests"
-    asked = {"enable": True, "riskTarget": risk, "prediction": {"enable": True}}
+    asked = {"enable": True, "riskTarget": risk, "prediction": prediction}
     policy = parse_auto_scaling_config({block: asked})
     assert policy.problems == (), policy.problems
     return policy

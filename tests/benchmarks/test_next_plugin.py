@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from recommender.decision import Layer
+from recommender.policy.model import Dimension
 from recommender.usage.store import CLOSE_AFTER_S
 from tests.benchmarks.next_plugin import Enrolled, Paced, policy_of
 
@@ -114,7 +115,13 @@ def test_a_request_changes_a_few_times_a_day_however_often_it_is_asked_to():
     assert 0 < changes <= 4 < asked
 
 
+@pytest.mark.parametrize(("step_s", "ahead_s"), [(60, 600), (300, 600), (600, 1200)])
+def test_a_limit_looks_ahead_to_where_a_decision_ends_to_be_in_force(step_s, ahead_s):
+    policy = policy_of(Layer.LIMITS, RISK, in_force_s=2 * step_s)
+    assert policy.limits[Dimension.COMPUTE].prediction.period_s == ahead_s
+
+
 @pytest.mark.parametrize("knob", [0.0, 0.5, 0.9, 1.2, 60.0, float("nan")])
 def test_a_knob_that_is_no_risk_is_refused(knob):
     with pytest.raises(ValueError, match=rf"knob {knob}: a riskTarget is above 0 and below 0.5"):
-        policy_of(Layer.LIMITS, knob)
+        policy_of(Layer.LIMITS, knob, STEP_S)
