@@ -60,15 +60,15 @@ class DayCache:
             return
         self._key = key
         self._percentile_of = None
+        means = store.blocks.mean.window(last - DAY_BLOCKS, last)
+        of_hour = store.blocks.mean.window(last - BLOCKS_PER_HOUR, last)
         self._highest_mean, self._highest_mean_of_hour = (
-            np.fmax.reduce(
-                store.blocks.mean.window(last - blocks, last), axis=0, initial=np.nan
-            ).astype(np.float64)
-            for blocks in (DAY_BLOCKS, BLOCKS_PER_HOUR)
+            np.fmax.reduce(some, axis=0, initial=np.nan).astype(np.float64)
+            for some in (means, of_hour)
         )
+        measured = np.count_nonzero(~np.isnan(means), axis=0)
         saturated = store.blocks.saturated.window(last - DAY_BLOCKS, last).sum(axis=0)
-        measured = ~np.isnan(store.blocks.top.window(last - DAY_BLOCKS, last))
-        minutes = measured.sum(axis=0) * minutes_per_block(store.step_s)
+        minutes = measured * minutes_per_block(store.step_s)
         self._saturated_share = np.minimum(saturated / np.maximum(minutes, 1), 1.0)
 
 

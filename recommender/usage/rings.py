@@ -107,8 +107,11 @@ class TimeRing:
         return values if columns is None else values[:, columns]
 
     def window(self, first: int, last: int) -> NDArray[Any]:
-        """Return ``[n, rows]`` of the held blocks ``first <= block < last``, oldest first."""
-        return self.values[self.held(first, last)]
+        """Return ``[n, rows]`` of the held blocks ``first <= block < last``, oldest first.
+
+        As ``read`` does: who changes them copies them.
+        """
+        return self.read(self.held(first, last))
 
     def _all_held(self) -> Ints:
         return np.flatnonzero(self.block >= 0)
