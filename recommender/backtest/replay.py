@@ -141,9 +141,10 @@ class _Run:
                 self._fleet.see(r, begin_s, demand, now_s=now_s)
                 continue
             share = self._course.share(r, begin_s, demand.shape[1])
-            self._fleet.see(r, begin_s, np.fmin(demand, share), now_s=now_s, share=share)
+            is_cut = demand > share
+            self._fleet.see(r, begin_s, np.where(is_cut, share, demand), now_s=now_s, share=share)
             if not resource.is_compressible:
-                series, column = np.nonzero(demand > share)
+                series, column = np.nonzero(is_cut)
                 self._fleet.refuse(series, begin_s + column * frame.step_s)
         self._seen = until
 

@@ -86,6 +86,23 @@ def test_a_closed_loop_whose_limit_never_binds_equals_the_open_one():
     np.testing.assert_array_equal(closed.amounts, open_loop.amounts)
 
 
+def test_in_the_closed_loop_a_worker_that_is_not_measured_uses_nothing():
+    gap, ended = np.full(480, 10.0), np.full(480, np.nan)
+    gap[120:360] = np.nan
+    ended[:120] = 10.0
+    late = np.where(np.isnan(ended), 10.0, np.nan)
+    for use in (gap[None], np.stack([ended, late])):
+        frame = frame_of(use, series=[("team", "chat", str(i)) for i in range(len(use))])
+        limit = unbounded_workloads(frame.workloads, 1, limit=np.array([[200.0]]))
+        seen = [
+            amounts(frame, replace(BOTH, is_closed_loop=is_closed), layer, workloads=limit).amounts
+            for layer in BOTH.steps_s
+            for is_closed in (False, True)
+        ]
+        np.testing.assert_array_equal(seen[1], seen[0])
+        np.testing.assert_array_equal(seen[3], seen[2])
+
+
 def test_in_the_closed_loop_a_limit_climbs_towards_demand_that_it_hides():
     use = np.append(np.full(120, 10.0), np.full(120, 100.0))[None]
     frame = frame_of(use)
