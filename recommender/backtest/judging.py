@@ -10,7 +10,7 @@ from recommender.backtest.actuation import InForce
 from recommender.backtest.frame import UsageFrame
 from recommender.backtest.scores import Tally, changes_per_day, scores_of, tally
 from recommender.backtest.whatif import Scores
-from recommender.observation import Floats
+from recommender.observation import Bools, Floats, Ints
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,15 +24,18 @@ class Judged:
 def judged(frame: UsageFrame, in_force: InForce) -> Judged:
     """Judge every series of the frame on its workload's amounts, and pool them by workload.
 
-    Steps before the first amount are not judged.
+    Steps before the first amount are not judged, nor are those without a measured worker.
     """
     row, rows = frame.row_of_series, len(frame.workloads)
-    columns = []
+    columns, steps = [], []
     for r in range(len(frame.resources)):
-        amount = in_force.column(r).at(frame.times_s(), row)
-        columns.append(tally(frame.values[r], amount, frame.means[r]).pooled(row, rows))
+        use, amount = frame.values[r], in_force.column(r).at(frame.times_s(), row)
+        columns.append(tally(use, amount, frame.means[r]).pooled(row, rows))
+        is_judged = _of_any_worker(~(np.isnan(use) | np.isnan(amount)), row, rows)
+        steps.append(np.count_nonzero(is_judged, axis=1))
     whole = _stacked(columns)
-    return Judged(tally=whole, scores=scores_of(whole, _changes(frame, in_force)))
+    per_day = changes_per_day(in_force.changes(), np.stack(steps, axis=1) * frame.step_s)
+    return Judged(tally=whole, scores=scores_of(whole, per_day))
 
 
 def judged_replicas(frame: UsageFrame, in_force: InForce, stated_limit: Floats) -> Judged:
@@ -48,12 +51,11 @@ def judged_replicas(frame: UsageFrame, in_force: InForce, stated_limit: Floats) 
     else:
         demand = np.zeros((rows, frame.steps))
         np.add.at(demand, row, np.nan_to_num(frame.values[r]))
-        seen = np.zeros((rows, frame.steps), np.bool_)
-        np.logical_or.at(seen, row, ~np.isnan(frame.values[r]))
-        demand[~seen] = np.nan
+        demand[~_of_any_worker(~np.isnan(frame.values[r]), row, rows)] = np.nan
     replicas = in_force.at(frame.times_s(), np.arange(rows)).astype(np.float64)
     whole = _stacked([tally(demand, replicas * stated_limit[:, None])])
-    return Judged(tally=whole, scores=scores_of(whole, _changes(frame, in_force)[:, None]))
+    per_day = changes_per_day(in_force.changes()[:, None], whole.judged * frame.step_s)
+    return Judged(tally=whole, scores=scores_of(whole, per_day))
 
 
 def unchanged(amounts: Floats, like: InForce) -> InForce:
@@ -70,7 +72,8 @@ def _stacked(columns: list[Tally]) -> Tally:
     )
 
 
-def _changes(frame: UsageFrame, in_force: InForce) -> Floats:
-    since_s = in_force.since_s
-    span_s = float(frame.end_s - since_s[0]) if len(since_s) else 0.0
-    return changes_per_day(in_force.changes(), span_s)
+def _of_any_worker(holds: Bools, row: Ints, rows: int) -> Bools:
+    """Return where something holds of any worker, ``[rows, T]`` of ``[S, T]``."""
+    found = np.zeros((rows, holds.shape[1]), np.bool_)
+    np.logical_or.at(found, row, holds)
+    return found

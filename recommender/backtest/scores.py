@@ -117,9 +117,9 @@ def pinball_volume(t: Tally, level: Values | float) -> Floats:
     return np.asarray(level * t.above + (1.0 - level) * unused, np.float64)
 
 
-def changes_per_day(changes: Floats, span_s: float) -> Floats:
-    """Return changes per workload and day; NaN for an empty span."""
-    return changes * 86400.0 / span_s if span_s > 0 else np.full(np.shape(changes), np.nan)
+def changes_per_day(changes: Floats, judged_s: Floats | Ints) -> Floats:
+    """Return changes per workload and day of the time that was judged; NaN where none was."""
+    return _ratio(changes * 86400.0, np.asarray(judged_s, np.float64))
 
 
 def slack_at(violation: float, slacks: Floats, violations: Floats) -> float:

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from recommender.backtest.actuation import InForce
 from recommender.backtest.judging import judged, judged_replicas, unchanged
 from recommender.backtest.plan import Amounts, ReplayPlan
 from recommender.backtest.replay import replay
@@ -168,6 +169,17 @@ def test_replicas_follow_the_demand_of_all_workers():
     assert wanted.amounts[-1].tolist() == [10.0]
     capacity = judged_replicas(frame, wanted, np.array([10.0])).scores
     assert 0.0 < capacity.violated_share[0, 0] < 0.1
+
+
+def test_changes_are_those_of_a_day_in_which_a_worker_was_measured():
+    use = np.full((3, 1440), 10.0)
+    use[1, :1080] = np.nan
+    use[2, 360:] = np.nan
+    frame = frame_of(use, series=[("team", "a", "0"), ("team", "b", "0"), ("team", "b", "1")])
+    since_s = MIDNIGHT_S + 360 * 60 * np.arange(4)
+    in_force = InForce(since_s=since_s, amounts=np.repeat([20.0, 30, 20, 30], 2).reshape(4, 2, 1))
+    a, b = judged(frame, in_force).scores.changes_per_day[:, 0]
+    assert (a, b) == (3, 6)
 
 
 def test_replicas_without_a_stated_limit_are_not_judged():

@@ -53,9 +53,9 @@ def test_every_violated_step_of_vram_is_denied_for_its_length():
     assert violated_minutes(tally(USE, AMOUNT), step_s=300) == pytest.approx([5.0])
 
 
-def test_changes_are_counted_per_day_and_unknown_without_a_span():
-    assert changes_per_day(np.array([6.0]), 2 * 86_400) == pytest.approx([3.0])
-    assert np.isnan(changes_per_day(np.array([0.0]), 0)).all()
+def test_changes_are_counted_per_day_that_was_judged_and_unknown_without_one():
+    given = changes_per_day(np.array([6.0, 6.0, 0.0]), np.array([2 * 86_400, 43_200, 0]))
+    np.testing.assert_allclose(given, [3.0, 12.0, np.nan])
 
 
 def test_nothing_judged_has_no_scores():
