@@ -112,7 +112,7 @@ def analyse(
     collected = _collected(collector, start_s, now_s)
     # a look at one moment does not wait for late samples
     model.advance(now_s + CLOSE_AFTER_S + MINUTE_S)
-    observed = Observer(model, collector.index).observe(views, None, now_s)
+    observed = Observer(model, collector.index).observe(views, None, now_s, was_watched=False)
     decisions, _ = decide(
         observed.observation, observed.policies, observed.fleet.state, now_s, ALL_LAYERS
     )

@@ -72,10 +72,13 @@ class Observer:
         *,
         is_outdated: bool = False,
         is_applied: bool = True,
+        was_watched: bool = True,
     ) -> Observed:
         """Return what ``decide`` needs at ``now_s`` for these workloads, rows in their order.
 
-        ``is_applied`` says whether decisions before were brought into force where policies act.
+        ``is_applied`` says whether decisions before were brought into force where policies act,
+        ``was_watched`` whether amounts in force were looked at while use came: who looks once at
+        the end knows nothing of what was promised before.
 
         Where ``previous`` is outdated, others may have made changes since: the guards of all views
         count, and not only those of workloads that it does not know.  So does one that knows of a
@@ -90,7 +93,8 @@ class Observer:
         workers = self._workers(views, usage_rows, policies, now_s)
         forecasts = self._model.forecasts
         forecasts.want(usage_rows, policies)
-        forecasts.note_in_force(workloads, state, is_applied=is_applied)
+        if was_watched:
+            forecasts.note_in_force(workloads, state, is_applied=is_applied)
         usage = read_statistics(self._model, usage_rows, policies, state, now_s)
         return Observed(
             observation=Observation(

@@ -13,6 +13,7 @@ spec:
     autoSetRequests:
       enable: true
       targetResource: tflops
+      riskTarget: 10%
       prediction: {enable: true, model: ets}
     autoSetLimits:
       enable: true
@@ -21,7 +22,7 @@ spec:
       prediction: {enable: true}
 """
 WORKLOADS = """\
-- {series_id: team/chat, tflops_request: 40, tflops_limit: 80, gpu_model: A100, profile: forecast}
+- {series_id: team/chat, tflops_request: 5, tflops_limit: 80, gpu_model: A100, profile: forecast}
 - {series_id: team/search, tflops_request: 10, tflops_limit: 12, gpu_model: L4}
 """
 
@@ -53,11 +54,15 @@ def test_a_report_says_how_the_forecasts_of_each_layer_stand(tfa, asking):
     assert requests["fitted"]["model"] == "ets"
     assert requests["sentence"].startswith("In place of ets, auto counts: models that are fitted ")
     assert requests["fitted"]["mean"] == pytest.approx(20, rel=0.5)
-    assert requests["promised_share"] is None
     assert (limits["layer"], limits["model"]) == ("limits", "auto")
-    assert limits["promised_share"] == 0.01
-    assert limits["realised_share"] is None
     assert limits["gate"] is not None
+
+
+def test_a_report_has_seen_no_promise_kept_or_missed(tfa, asking):
+    requests, limits = items_of(tfa("report", *asking, "-o", "json"))["chat", "tflops"]["forecasts"]
+    assert (requests["promised_share"], limits["promised_share"]) == (0.1, 0.01)
+    assert requests["realised_share"] is limits["realised_share"] is None
+    assert tfa("explain", *asking, "team/chat").out.count("came: nothing was judged") == 2
 
 
 def test_a_report_tells_the_pattern_of_those_that_ask_and_of_no_other(tfa, asking):
