@@ -28,6 +28,8 @@ from recommender.sentences import counted
 DEFAULT_POOL = "default"
 HEADROOM = 2
 """GPUs of a pool: so many times what its workers would need with one GPU each."""
+GOES_ON_STEPS = 2
+"""From one sample of a worker to the next: a scrape that is late or lost once is no end."""
 
 
 def enrolled(
@@ -122,19 +124,39 @@ def _loads(usage: RecordedUsage) -> dict[Key, RecordedLoad]:
 def _by_workload(
     column: Column | None, row: Ints, count: int, *, largest: bool
 ) -> list[tuple[Ints, Floats]]:
-    """Return (stamps, values) per workload, workers joined at each stamp."""
+    """Return (stamps, values) per workload: its workers joined, wherever in a step they are."""
     empty = np.empty(0, np.int64), np.empty(0)
     if column is None:
         return [empty] * count
-    owner = row[column.series]
-    order = np.lexsort((column.ts, owner))
-    owner, ts, value = owner[order], column.ts[order], column.value[order]
-    is_first = np.ones(len(ts), np.bool_)
-    is_first[1:] = (owner[1:] != owner[:-1]) | (ts[1:] != ts[:-1])
+    series, step, value = _by_step(column)
+    owner = row[series]
+    order = np.lexsort((step, owner))
+    owner, step, value = owner[order], step[order], value[order]
+    is_first = np.ones(len(step), np.bool_)
+    is_first[1:] = (owner[1:] != owner[:-1]) | (step[1:] != step[:-1])
     starts = np.flatnonzero(is_first)
     joined = (np.maximum if largest else np.add).reduceat(value, starts)
+    ts = step[starts] * column.step_s
     bounds = np.searchsorted(owner[starts], np.arange(count + 1))
-    return [(ts[starts][low:high], joined[low:high]) for low, high in pairwise(bounds)]
+    return [(ts[low:high], joined[low:high]) for low, high in pairwise(bounds)]
+
+
+def _by_step(column: Column) -> tuple[Ints, Ints, Floats]:
+    """Return one value of each series in each step of time: series, numbers of steps and values.
+
+    The latest of a step counts, and goes on up to the next sample; a series without any for more
+    than ``GOES_ON_STEPS`` has ended.
+    """
+    order = np.lexsort((column.ts, column.series))
+    series, ts, value = column.series[order], column.ts[order], column.value[order]
+    first = ts // column.step_s
+    goes_on = (np.diff(series) == 0) & (np.diff(ts) <= GOES_ON_STEPS * column.step_s)
+    steps = np.ones(len(ts), np.int64)
+    steps[:-1] = np.where(goes_on, np.diff(first), 1)
+    sample = np.repeat(np.arange(len(ts)), steps)
+    since = np.arange(len(sample)) - np.repeat(np.cumsum(steps) - steps, steps)
+    steps_of = np.asarray(first[sample] + since, np.int64)
+    return series[sample].astype(np.int64), steps_of, value[sample]
 
 
 def _held(wanted: Ints, ts: Ints, value: Floats) -> Floats:

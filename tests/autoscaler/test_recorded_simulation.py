@@ -46,6 +46,30 @@ def test_workers_share_one_load_and_the_largest_vram(made):
     assert workload.replicas == 2
 
 
+@pytest.mark.parametrize("late_s", [0, 1, 30, 59])
+def test_workers_need_no_common_clock(made, late_s):
+    begin_s = 1772323200
+    samples = [
+        (worker, ts + late_s * (worker == "w2"), value)
+        for ts in range(begin_s, begin_s + 600, 60)
+        for worker, value in (("w1", 3), ("w2", 4))
+    ]
+    [workload] = simulated_fleet(
+        made("".join(f"a,x,{worker},{ts},tflops,{value}\n" for worker, ts, value in samples))
+    ).workloads
+    assert workload.load.ts.tolist() == list(range(begin_s, begin_s + 600, 60))
+    assert (workload.load.tflops == 7.0).all()
+
+
+def test_a_scrape_that_is_late_or_twice_in_a_step_changes_nothing(made):
+    begin_s = 1772323200
+    moments = [0, 60, 125, 179, 180, 310, 360]
+    steady = "".join(f"a,x,w1,{begin_s + at},tflops,3\n" for at in range(0, 420, 60))
+    jumpy = "".join(f"a,x,w2,{begin_s + at},tflops,4\n" for at in moments)
+    [workload] = simulated_fleet(made(steady + jumpy)).workloads
+    assert workload.load.tflops.tolist() == [7, 7, 7, 7, 3, 7, 7]
+
+
 def test_what_is_not_stated_is_a_whole_gpu(made):
     row = WorkloadRow(
         namespace="a", workload="x", place="row", values=MappingProxyType({"vram_limit": "4Gi"})
