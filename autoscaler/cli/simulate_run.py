@@ -167,6 +167,11 @@ def _plan(options: SimulateOptions, terminal: Terminal) -> _Plan:
         )
     recorded = open_input(options.recorded, terminal)
     span = (recorded.now_s - recorded.start_s) / DAY_S
+    if options.days is not None and options.days > span:
+        terminal.note(
+            f"{recorded.source.usage.path}: {span:.3g} days of usage are repeated from their "
+            f"beginning up to --days {options.days:g}; forecasts take that for a season"
+        )
     return _Plan(
         fleet=simulated_fleet(recorded.fleet),
         source=f"simulation of {recorded.source.usage.path}",

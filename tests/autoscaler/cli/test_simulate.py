@@ -32,6 +32,16 @@ def test_recorded_usage_is_simulated_and_enrolled_layers_act(tfa, usage, workloa
     assert ended.item("search", "vram_bytes")["identity"]["qos"] == "high"
 
 
+def test_usage_that_is_repeated_to_fill_the_days_is_said(tfa, tmp_path):
+    path = tmp_path / "u.csv"
+    rows = (f"a/x,{1772323200 + 60 * i},tflops,{i % 7}\n" for i in range(60))
+    path.write_text("series_id,ts,resource,value\n" + "".join(rows))
+    asked = ("simulate", "--from", path, "--gpu-model", "A100", "--no-what-if", "-o", "json")
+    said = "0.0417 days of usage are repeated from their beginning up to --days 0.08"
+    assert said in tfa(*asked, "--days", "0.08").err
+    assert "of usage are repeated" not in tfa(*asked).err
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
