@@ -26,7 +26,8 @@ PACKAGE = "recommender"
 CONNECT_TIMEOUT_S = 10
 LOOK_S = 1.0
 """How often a run looks whether its scheduler is still there."""
-_DASK = re.compile(r"dask://(?P<address>[^/\s]+:\d{1,5})/?")
+_DASK = re.compile(r"dask://(?P<address>[^/\s]+:(?P<port>[0-9]{1,5}))/?")
+_LARGEST_PORT = 65535
 
 
 class EngineError(RecommenderError):
@@ -59,7 +60,7 @@ def run_parts(
 def _client(engine: str) -> Client:
     """Connect to a scheduler.  Raises ``InvalidValueError``, ``EngineError``."""
     match = _DASK.fullmatch(engine)
-    if match is None:
+    if match is None or not 0 < int(match["port"]) <= _LARGEST_PORT:
         raise InvalidValueError("engine", engine, ENGINES)
     if importlib.util.find_spec("distributed") is None:
         raise InvalidValueError("engine", engine, f"{ENGINES}; the extra 'dask' is not installed")

@@ -15,7 +15,7 @@ from recommender.amounts import ResourceAmounts
 from recommender.errors import InvalidValueError, Problem
 from recommender.policy.field import Field, Kind
 from recommender.policy.fields import FIELD, children_of, suggestion
-from recommender.policy.values import default_text, is_unset, read_value, shown
+from recommender.policy.values import default_text, is_blank, is_unset, read_value, shown
 
 EVERYTHING = "mode"
 """Key in ``held`` that stands for all blocks."""
@@ -158,9 +158,9 @@ def _read_object(reading: _Reading, parent: str, mapping: object, path: str) -> 
         at = known.get(key) if isinstance(key, str) else None
         if at is None:
             _unknown(reading, parent, f"{path}.{shown(key)}", str(shown(key)))
-        elif at.path in written and not is_unset(value):
+        elif at.path in written and not is_blank(value):
             _twice(reading, at, path, written, (key, value))
-        elif not is_unset(value):
+        elif not is_blank(value):
             written[at.path] = (key, value)
     for field_path, (key, value) in written.items():
         _read_field(reading, FIELD[field_path], value, f"{path}.{key}")

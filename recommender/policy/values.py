@@ -27,11 +27,17 @@ _SHOWN_CHARS = 80
 _LARGEST_PLAIN_INTEGER = 10**18
 
 
+def is_blank(value: object) -> bool:
+    """Return whether a value is the same as no value: null or blank text."""
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
 def is_unset(value: object) -> bool:
-    """Return whether a value is the same as no value: null, blank text, or an empty CSV cell."""
-    if isinstance(value, str):
-        return not value.strip()
-    return value is None or (isinstance(value, float) and math.isnan(value))
+    """Return whether a cell of a table is the same as no value: blank, or the NaN of an empty one.
+
+    In a document NaN is a number that somebody wrote.
+    """
+    return is_blank(value) or (isinstance(value, float) and math.isnan(value))
 
 
 def shown(value: object) -> object:

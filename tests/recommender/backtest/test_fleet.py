@@ -165,7 +165,9 @@ def test_denied_minutes_are_those_of_vram(here):
     assert minutes[:, 1] == pytest.approx(violated * 5.0)
 
 
-@pytest.mark.parametrize("engine", ["dask", "dask://", "dask://host", "ray://host:1", "Local"])
+@pytest.mark.parametrize(
+    "engine", ["dask", "dask://", "dask://host", "dask://host:99999", "ray://host:1", "Local"]
+)
 def test_an_engine_that_is_not_known_is_named(fleet, policies, engine):
     with pytest.raises(InvalidValueError, match=r"engine.*dask://HOST:PORT"):
         run_backtest(fleet, policies, PLAN, engine=engine)

@@ -278,7 +278,7 @@ def test_a_risk_target_in_a_block_of_vram_alone_is_a_problem(block):
     assert [rules[dimension].risk_target for dimension in (COMPUTE, MEMORY)] == [None, None]
 
 
-@pytest.mark.parametrize("risk", [0, 0.5, "50%", 0.9, -0.1, "0%"])
+@pytest.mark.parametrize("risk", [0, 0.5, "50%", 0.9, -0.1, "0%", math.nan, math.inf, "nan"])
 def test_a_risk_is_above_zero_and_below_one_half(risk):
     policy = parse({"autoSetLimits": {"riskTarget": risk}})
     assert "above 0% and below 50%" in errors(policy)[0]
