@@ -58,4 +58,9 @@ class Problem:
 
     def __str__(self) -> str:
         consequence = f"; {self.consequence}" if self.consequence else ""
-        return f"{self.path}: {self.message}{consequence}"
+        return f"{self.refusal}{consequence}"
+
+    @property
+    def refusal(self) -> str:
+        """Its text for callers that end because of it: nothing counts in its place."""
+        return f"{self.path}: {self.message}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,10 +70,10 @@ def read_policy_file(path: Path) -> PolicyFile:
 
 
 def _placed(origin: str, text: str, problem: Problem) -> str:
-    """Return a problem as text; its consequence is left out, as the command ends."""
+    """Return a problem as text, with its line where that is known."""
     line = _line_of(text, problem.path)
     place = origin if line is None else f"{origin}:{line}"
-    return str(replace(problem, path=f"{place}: {problem.path}", consequence=""))
+    return f"{place}: {problem.refusal}"
 
 
 def _line_of(text: str, path: str) -> int | None:

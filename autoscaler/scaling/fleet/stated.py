@@ -85,7 +85,10 @@ def statements_of(
     for row in rows:
         statement = stated_by(row, profiles, gpu_models)
         for problem in statement.problems:
-            (notes if problem.is_warning else problems).append(f"{row.place}: {problem}")
+            if problem.is_warning:
+                notes.append(f"{row.place}: {problem}")
+            else:
+                problems.append(f"{row.place}: {problem.refusal}")
         stated[row.key] = statement
     if problems:
         raise UsageError("\n".join(problems))

@@ -163,6 +163,12 @@ def test_a_worker_that_appears_later_is_ready_after_five_minutes(tmp_path):
     assert second.workers[0].ready_s is None
 
 
+def test_a_setting_that_ends_the_command_has_nothing_in_its_place(made):
+    block = {"prediction": {"enable": True, "model": "prophet"}}
+    with pytest.raises(UsageError, match=r"model: 'prophet' is not valid; allowed: .*, gbm$"):
+        made(row("a/x", autoScalingConfig={"autoSetLimits": block}))
+
+
 def test_a_recorded_cluster_stands_still(made):
     cluster = RecordedCluster(made().views)
     change = Change(namespace="a", workload="x", uid="a/x")
