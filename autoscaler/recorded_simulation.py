@@ -117,7 +117,13 @@ def _loads(usage: RecordedUsage) -> dict[Key, RecordedLoad]:
     for key, i in index.items():
         ts = np.union1d(tflops[i][0], vram[i][0])
         if len(ts):
-            loads[key] = recorded_load(ts, _held(ts, *tflops[i]), _held(ts, *vram[i]))
+            loads[key] = recorded_load(
+                ts,
+                _held(ts, *tflops[i]),
+                _held(ts, *vram[i]),
+                begin_s=usage.start_s,
+                end_s=usage.end_s,
+            )
     return loads
 
 

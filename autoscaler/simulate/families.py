@@ -189,38 +189,51 @@ class WithGaps:
 class RecordedLoad:
     """Recorded use as demand: each sample holds until the next one.
 
-    Missing where the record has no sample for longer than ``gap_s``.  A record that is shorter
-    than the simulation is repeated from its beginning.
+    Missing where the record has no sample for longer than ``gap_s``, and nothing before its first.
+    A recording that is shorter than the simulation is repeated from its beginning.
     """
 
     ts: Ints = field(repr=False)
     tflops: Floats = field(repr=False)
     vram_bytes: Floats = field(repr=False)
+    begin_s: int
+    """Of the recording, which stands for the first moment: others may have begun before."""
+    end_s: int
     gap_s: int = 900
 
     def trace(self, ts: Ints, rng: np.random.Generator) -> Trace:  # noqa: ARG002
-        """Return the demand at ``ts``; the record's first stamp stands for the first moment."""
-        steps = np.diff(self.ts)
-        span_s = int(self.ts[-1] - self.ts[0]) + (int(np.median(steps)) if len(steps) else 1)
-        wanted = self.ts[0] + (ts - ts[0]) % span_s
-        at = np.maximum(np.searchsorted(self.ts, wanted, side="right") - 1, 0)
+        """Return the demand at ``ts``."""
+        wanted = self.begin_s + (ts - ts[0]) % (self.end_s - self.begin_s)
+        at = np.searchsorted(self.ts, wanted, side="right") - 1
+        has_begun = at >= 0
+        at = np.maximum(at, 0)
         return Trace(
-            tflops=np.nan_to_num(self.tflops[at]),
-            vram_bytes=np.nan_to_num(self.vram_bytes[at]),
-            is_missing=wanted - self.ts[at] > self.gap_s,
+            tflops=np.where(has_begun, np.nan_to_num(self.tflops[at]), 0.0),
+            vram_bytes=np.where(has_begun, np.nan_to_num(self.vram_bytes[at]), 0.0),
+            is_missing=~has_begun | (wanted - self.ts[at] > self.gap_s),
         )
 
 
 def recorded_load(
-    ts: Sequence[int] | Ints, tflops: Sequence[float] | Floats, vram: Sequence[float] | Floats
+    ts: Sequence[int] | Ints,
+    tflops: Sequence[float] | Floats,
+    vram: Sequence[float] | Floats,
+    *,
+    begin_s: int,
+    end_s: int,
 ) -> RecordedLoad:
-    """Return recorded samples of one workload as a load; rows in any order, one per stamp."""
+    """Return recorded samples of one workload as a load; rows in any order, one per stamp.
+
+    The recording is that of a whole fleet, from ``begin_s`` to ``end_s``.
+    """
     stamps = np.asarray(ts, np.int64)
     order = np.argsort(stamps, kind="stable")
     return RecordedLoad(
         ts=stamps[order],
         tflops=np.asarray(tflops, np.float64)[order],
         vram_bytes=np.asarray(vram, np.float64)[order],
+        begin_s=begin_s,
+        end_s=end_s,
     )
 
 

@@ -126,15 +126,27 @@ def test_stated_gaps_lack_their_samples_and_no_others():
 
 
 def test_recorded_use_holds_until_the_next_sample_and_starts_over_at_its_end():
-    load = recorded_load([60, 0, 120], [2.0, 1.0, 3.0], [2 * GIB, GIB, 3 * GIB])
+    load = recorded_load(
+        [60, 0, 120], [2.0, 1.0, 3.0], [2 * GIB, GIB, 3 * GIB], begin_s=0, end_s=180
+    )
 
     trace = load.trace(np.array([0, 45, 60, 150, 180, 240]), np.random.default_rng(0))
 
     assert trace.tflops.tolist() == [1.0, 1.0, 2.0, 3.0, 1.0, 2.0]
 
 
+def test_a_workload_begins_when_it_did_beside_others_and_ends_so():
+    load = recorded_load([600, 660], [5.0, 6.0], [GIB, GIB], begin_s=0, end_s=3600)
+    trace = load.trace(
+        10_000 + np.array([0, 540, 600, 660, 1500, 1620, 3600 + 660]), np.random.default_rng(0)
+    )
+    assert trace.tflops.tolist() == [0, 0, 5, 6, 6, 6, 6]
+    assert trace.vram_bytes[:3].tolist() == [0, 0, GIB]
+    assert trace.is_missing.tolist() == [True, True, False, False, False, True, False]
+
+
 def test_a_long_pause_in_a_record_is_missing_and_no_zero():
-    load = recorded_load([0, 60, 120, 180, 4000, 4060], [5.0] * 6, [GIB] * 6)
+    load = recorded_load([0, 60, 120, 180, 4000, 4060], [5.0] * 6, [GIB] * 6, begin_s=0, end_s=4120)
 
     trace = load.trace(np.array([0, 180, 900, 2000, 4000]), np.random.default_rng(0))
 
