@@ -96,10 +96,10 @@ class UsageStatistics:
     """At the limit policy's level (p99) of the 1-h histogram of 1-minute maxima."""
     day_percentile: Floats
     """The same level over the 5-minute maxima of the last 24 h."""
-    day_mean: Floats
-    """Highest 5-minute mean of a worker in the last 24 h."""
+    day_demand: Floats
+    """Highest use of all workers together in 5 minutes of the last 24 h; NaN for VRAM."""
     hour_mean: Floats
-    """The same of the last hour."""
+    """Highest 5-minute mean of a worker in the last hour."""
     burst: Floats
     """max(EWMA 30 s + 3 sigma, p99 of 60 s) over the workers; NaN without fresh samples."""
     last_three: Floats

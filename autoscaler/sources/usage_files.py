@@ -130,11 +130,11 @@ def _read_parquet(path: Path) -> UsageTable:
     try:
         file = pq.ParquetFile(path)
         wanted, ignored = _chosen(path, list(file.schema_arrow.names))
-        frame = file.read(columns=list(wanted.values())).to_pandas()
+        # an index that pandas wrote is a column like others
+        frame = file.read(columns=list(wanted.values())).to_pandas(ignore_metadata=True)
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{path}: not a readable Parquet file: {error}") from error
     frame = frame.rename(columns={name: column for column, name in wanted.items()})
-    frame = frame.reset_index(drop=True)
     return UsageTable(
         path=str(path), frame=frame, first_line=1, place="row", ignored_columns=ignored
     )

@@ -63,7 +63,7 @@ def replica_targets(tick: Tick, cron_floor: Floats, limit: Floats) -> ReplicaTar
     current = tick.workloads.replicas
     desired = np.where(unknown == 0, _desired(tick, census, current), np.nan)
     desired = _not_fewer_while_held_down(tick, desired, current)
-    desired = _lasting_a_day(tick, census, desired, limit)
+    desired = _lasting_a_day(tick, desired, limit)
     desired = _ahead(tick, desired)
     raw = _asked(tick, desired, unknown, cron_floor)
     known = ~np.isnan(raw)
@@ -176,16 +176,19 @@ def _not_fewer_while_held_down(tick: Tick, desired: Floats, current: Floats) -> 
     return _changed(tick, Code.Saturated, desired, held)
 
 
-def _lasting_a_day(tick: Tick, census: _Census, desired: Floats, limit: Floats) -> Floats:
+def _lasting_a_day(tick: Tick, desired: Floats, limit: Floats) -> Floats:
     """Where nobody scales, a recommended count must hold for the busiest 5 minutes of a day.
 
-    It is for workers of the recommended size: whoever follows one advice follows both.
+    It is for workers of the recommended size, for whoever follows one advice follows both: a higher
+    limit is used to the share that is aimed at, and a lower one, which has a margin of its own, is
+    all that a worker has left.
     """
-    rule, workers = tick.policies.replicas, census.ready + census.unready + census.missing
-    column = _scaled_column(tick)
-    demand = tick.usage.day_mean[:, column] * workers
-    size = np.fmax(_stated_limit(tick), limit[:, column])
-    needed = _ceil(demand / (size * rule.target_of_limit))
+    rule, column, workloads = tick.policies.replicas, _scaled_column(tick), tick.workloads
+    of_row = tick.usage.day_demand[:, column]
+    demand = np.bincount(workloads.replica_row, np.nan_to_num(of_row), minlength=len(desired))
+    stated, recommended = _stated_limit(tick), limit[:, column]
+    needed = _ceil(demand / (np.fmax(stated, recommended) * rule.target_of_limit))
+    needed = np.fmax(needed, _ceil(demand / recommended))
     lasting = np.where(~rule.acts & (desired < needed), needed, desired)
     return _changed(tick, Code.DayPeakReplicas, desired, lasting)
 

@@ -67,7 +67,9 @@ class Blocks:
         return self.top, self.mean, self.saturated, self.saturated_of_hour, self.count
 
 
-def minutes_per_block(step_s: Ints) -> Ints:
-    """Return how many minutes of a 5-minute block can hold samples that are ``step_s`` apart."""
-    minutes: Ints = np.clip(BLOCK_S // np.maximum(step_s, MINUTE_S), 1, MINUTES_PER_BLOCK)
-    return minutes
+def minutes_per_block(step_s: Ints) -> Floats:
+    """Return how many minutes of a 5-minute block hold samples that are ``step_s`` apart.
+
+    In the mean of blocks: of samples two minutes apart one has two, the next has three.
+    """
+    return np.clip(BLOCK_S / np.maximum(step_s, MINUTE_S), 1.0, MINUTES_PER_BLOCK)

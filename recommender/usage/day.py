@@ -24,7 +24,7 @@ class DayCache:
         self._percentile_of: tuple[Floats, Ints] | None = None
         """Levels and rows of ``_percentile``; None: it was not asked for since the block closed."""
         self._percentile: Floats = np.empty(0)
-        self._highest_mean: Floats = np.empty(0)
+        self._highest_demand: Floats = np.empty(0)
         self._highest_mean_of_hour: Floats = np.empty(0)
         self._saturated_share: Floats = np.empty(0)
 
@@ -38,10 +38,13 @@ class DayCache:
             self._percentile_of = level.copy(), rows.copy()
         return self._percentile
 
-    def highest_mean(self, store: ResourceUsage) -> Floats:
-        """Return the highest 5-minute mean, ``[workloads]``; NaN: no block."""
+    def highest_demand(self, store: ResourceUsage) -> Floats:
+        """Return the highest 5-minute demand of all workers together, ``[workloads]``.
+
+        NaN: no block, or use that is not shared out among workers, as VRAM.
+        """
         self._refresh(store)
-        return self._highest_mean
+        return self._highest_demand
 
     def highest_mean_of_hour(self, store: ResourceUsage) -> Floats:
         """Return the highest 5-minute mean of the last hour, ``[workloads]``; NaN: no block."""
@@ -62,14 +65,27 @@ class DayCache:
         self._percentile_of = None
         means = store.blocks.mean.window(last - DAY_BLOCKS, last)
         of_hour = store.blocks.mean.window(last - BLOCKS_PER_HOUR, last)
-        self._highest_mean, self._highest_mean_of_hour = (
-            np.fmax.reduce(some, axis=0, initial=np.nan).astype(np.float64)
-            for some in (means, of_hour)
+        self._highest_mean_of_hour = np.fmax.reduce(of_hour, axis=0, initial=np.nan).astype(
+            np.float64
         )
+        self._highest_demand = _highest_demand(store, last)
         measured = np.count_nonzero(~np.isnan(means), axis=0)
         saturated = store.blocks.saturated.window(last - DAY_BLOCKS, last).sum(axis=0)
         minutes = measured * minutes_per_block(store.step_s)
         self._saturated_share = np.minimum(saturated / np.maximum(minutes, 1), 1.0)
+
+
+def _highest_demand(store: ResourceUsage, last: int) -> Floats:
+    found = np.full(len(store.points), np.nan)
+    if not store.resource.is_compressible:
+        return found
+    blocks = store.blocks
+    slot = blocks.mean.held(last - DAY_BLOCKS, last)
+    for begin in range(0, len(found), ROWS_AT_ONCE):
+        few = slice(begin, begin + ROWS_AT_ONCE)
+        demand = blocks.mean.values[slot, few] * blocks.count.values[slot, few]
+        found[few] = np.fmax.reduce(demand, axis=0, initial=np.nan)
+    return found / minutes_per_block(store.step_s)
 
 
 def _percentile(store: ResourceUsage, level: Floats, rows: Ints) -> Floats:

@@ -72,7 +72,7 @@ def _column(
         "is_saturated": ~np.isnan(saturated_share),
         "saturated_share": saturated_share,
         "saturated_minutes": _saturated_minutes(store, rows, watch_s, now_s),
-        "day_mean": store.day.highest_mean(store)[rows],
+        "day_demand": store.day.highest_demand(store)[rows],
         "hour_mean": store.day.highest_mean_of_hour(store)[rows],
         "saturated_share_day": store.day.saturated_share(store)[rows],
         "denials": _denials(model, store, rows, watch_s),

@@ -414,7 +414,7 @@ def test_a_workload_that_is_seen_for_the_first_time_is_not_scaled_down_at_once()
 
 
 def test_a_recommended_count_lasts_for_the_busiest_minutes_of_a_day():
-    busy = {"day_mean": (28.0, np.nan)}
+    busy = {"day_demand": (56.0, np.nan)}
     made = fleet([1.0, 1.0], 2, mode=Mode.RECOMMEND, usage=busy)
     assert target(made) == 8
     assert Code.DayPeakReplicas in made.steps(LAYER, -1)
@@ -423,6 +423,21 @@ def test_a_recommended_count_lasts_for_the_busiest_minutes_of_a_day():
 
 
 def test_a_recommended_count_is_for_workers_of_the_recommended_size():
-    busy = {"day_mean": (28.0, np.nan), "burst": (40 / 1.2, np.nan), "limit_percentile": 1.0}
+    busy = {"day_demand": (56.0, np.nan), "burst": (40 / 1.2, np.nan), "limit_percentile": 1.0}
     made = fleet([1.0, 1.0], 2, mode=Mode.RECOMMEND, usage=busy)
     assert target(made) == 2
+
+
+def test_fewer_workers_with_a_lower_limit_still_carry_the_busiest_minutes():
+    # 10 workers of 3 use 30; each is recommended a limit of 3.6, of which 9 are 32.4
+    small = {"day_demand": (30.0, np.nan), "burst": (3.0, np.nan), "limit_percentile": 1.0}
+    made = fleet([3.0] * 10, 10, mode=Mode.RECOMMEND, usage=small)
+    limit = made.decide().target_limit[0, 0]
+    assert target(made) * limit >= 30.0
+    assert target(made) < 10
+
+
+def test_following_the_advice_of_the_busiest_minutes_ends_there():
+    busy = {"day_demand": (56.0, np.nan)}
+    counts = [target(fleet([1.0] * n, n, mode=Mode.RECOMMEND, usage=busy)) for n in (2, 8, 20)]
+    assert counts == [8, 8, 8]
