@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import difflib
 import io
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -190,8 +191,13 @@ def _yaml_rows(path: Path, text: str) -> Iterator[tuple[int, object]]:
     for item, item_node in zip(items, node.value, strict=True):
         cells = item
         if isinstance(item, dict):
-            cells = {str(name): cell for name, cell in item.items() if cell is not None}
+            cells = {str(name): _written(cell) for name, cell in item.items() if cell is not None}
         yield item_node.start_mark.line + 1, cells
+
+
+def _written(cell: object) -> object:
+    """Return a cell of a document, where NaN is no empty cell but what somebody wrote."""
+    return str(cell) if isinstance(cell, float) and math.isnan(cell) else cell
 
 
 def _row(line: int, place: str, cells: dict[str, object]) -> WorkloadRow:

@@ -112,6 +112,13 @@ def test_names_that_look_like_missing_values_are_names(tmp_path):
     assert read_usage(path).keys() == [("007", "nan"), ("NA", "null")]
 
 
+@pytest.mark.parametrize("index", ["ts", ["series_id", "resource"]])
+def test_an_index_of_a_parquet_file_is_columns_like_others(tmp_path, index):
+    path, stamps = tmp_path / "usage.parquet", [1772323200, 1772323260, 1772323321]
+    series("a", "tflops", stamps, [1.0, 2.0, 3.0]).set_index(index).to_parquet(path)
+    assert read_usage(path).columns["tflops"].value.tolist() == [1.0, 2.0, 3.0]
+
+
 def test_numeric_series_ids_of_a_parquet_file_are_texts(tmp_path):
     path = tmp_path / "usage.parquet"
     series(7, "tflops", minutes(3), [1.0, 2.0, 3.0]).to_parquet(path)

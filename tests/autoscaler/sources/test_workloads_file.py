@@ -49,6 +49,11 @@ def test_empty_cells_are_not_set(read):
     assert row.key == ("default", "chat")
 
 
+def test_nan_of_a_document_is_what_somebody_wrote_and_no_empty_cell(read):
+    [row] = read("- {series_id: a, tflops_request: .nan, vram_request: null}").rows
+    assert dict(row.values) == {"tflops_request": "nan"}
+
+
 def test_unknown_keys_are_named_with_the_likely_one(read):
     notes = read("- {series_id: a, tflops_reqest: 5}").notes
     assert len(notes) == 1

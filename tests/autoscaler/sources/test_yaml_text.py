@@ -14,6 +14,7 @@ def test_one_document_is_returned_and_an_empty_text_is_none():
     [
         ("a: [", "f.yaml:1:5: is no YAML: "),
         ("a: 1\n---\nb: 2\n", "f.yaml:2:1: is no YAML: but found another document"),
+        ("a: 1\nb: {c: 1, d: 2, c: 3}\n", "f.yaml:2:17: is no YAML: found the key 'c' twice"),
         ("{[1]: 2}", "f.yaml:1:2: is no YAML: found unhashable key"),
         ("a: 2026-13-45", "f.yaml: is no YAML: month must be in 1..12"),
         ("[" * 3000, "f.yaml: is no YAML: maximum recursion depth exceeded"),
