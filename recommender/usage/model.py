@@ -16,7 +16,13 @@ from recommender.observation import Bools, Floats, Ints
 from recommender.resources import Resource
 from recommender.usage.denials import Denials
 from recommender.usage.identity import RowIndex
-from recommender.usage.quality import LARGEST_VALUE, SampleCounts, is_since_start, is_startup
+from recommender.usage.quality import (
+    LARGEST_VALUE,
+    LONGEST_STARTUP_S,
+    SampleCounts,
+    is_since_start,
+    is_startup,
+)
 from recommender.usage.samples import Demands, UsageSamples, known
 from recommender.usage.store import ResourceUsage, closable_until_s
 
@@ -76,10 +82,12 @@ class UsageModel:
         """Say when workers started (-1: unknown) and became Ready (-1: not now).
 
         A worker that was Ready once since it started is not starting when it is no longer Ready:
-        it may be overloaded, and its use counts.
+        it may be overloaded, and its use counts.  One that seems to have taken longer than any does
+        was Ready before: nothing is learned of its start.
         """
         was_ready = (self.ready_s[worker] >= 0) & (self.started_s[worker] == started_s)
         newly = (ready_s >= 0) & ~was_ready & (started_s >= 0)
+        newly &= ready_s - started_s <= LONGEST_STARTUP_S
         ready_s = np.where(was_ready, self.ready_s[worker], ready_s)
         self.started_s[worker] = started_s
         self.ready_s[worker] = ready_s

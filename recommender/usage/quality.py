@@ -21,6 +21,9 @@ SATURATED_THROTTLED_RATIO = 0.2
 HIDDEN_DEMAND_CAP = 1.25
 """A saturated sample stands for at most this multiple of the share that held it down."""
 STARTUP_WITHOUT_READINESS_S = 300
+LONGEST_STARTUP_S = 3600
+"""A cluster tells when a worker was last made Ready, which may be days after it first was: what is
+longer after its start is no start-up, whether it was Ready since or is not."""
 LARGEST_VALUE = 1e18
 """Larger samples are left out like infinite ones: no unit has them, and their squares overflow."""
 
@@ -77,12 +80,13 @@ def is_startup(
 ) -> Bools:
     """Return which samples belong to the start-up of their worker, ``[n]`` each.
 
-    Known start: until Ready.  Unknown (``started_s`` -1): the first 5 minutes, but not for workers
-    that were there when the source's own record begins, for those were running already.  Samples
-    from before a known start are of an earlier worker of that name, whose own start is unknown.
+    Known start: until Ready, for ``LONGEST_STARTUP_S`` at most.  Unknown (``started_s`` -1): the
+    first 5 minutes, but not for workers that were there when the source's own record begins, for
+    those were running already.  Samples from before a known start are of an earlier worker of that
+    name, whose own start is unknown.
     """
     known = is_since_start(ts, started_s)
-    until_ready = (ready_s < 0) | (ts < ready_s)
+    until_ready = ((ready_s < 0) | (ts < ready_s)) & (ts < started_s + LONGEST_STARTUP_S)
     seen_starting = first_sample_s > begin_s
     first_minutes = ts < first_sample_s + STARTUP_WITHOUT_READINESS_S
     return np.where(known, until_ready, seen_starting & first_minutes)

@@ -84,7 +84,14 @@ def startup(ts, *, first=1000, begin=0, started=-1, ready=-1):
 def test_start_up_lasts_until_ready_where_readiness_is_known():
     assert startup(1100, started=990, ready=1200)
     assert not startup(1200, started=990, ready=1200)
-    assert startup(99_999, started=990)
+    assert startup(4589, started=990)
+
+
+def test_what_is_more_than_an_hour_after_a_start_is_no_start_up():
+    """Readiness that was lost and came back is all that a cluster remembers of it."""
+    assert not startup(4590, started=990)
+    assert startup(4589, started=990, ready=99_999)
+    assert not startup(4590, started=990, ready=99_999)
 
 
 def test_samples_of_an_earlier_worker_of_the_same_name_are_no_start_up():

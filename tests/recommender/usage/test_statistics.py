@@ -314,6 +314,12 @@ def test_the_start_up_time_is_p90_of_the_last_16():
     assert one.statistics(30_000).startup_s.tolist() == [190.0]
 
 
+def test_of_readiness_that_came_back_after_days_no_start_up_time_is_learned():
+    one = OneWorkload()
+    one.set_readiness(started=0, ready=172_000)
+    assert np.isnan(one.statistics(173_000).startup_s).all()
+
+
 def test_a_clock_that_makes_start_up_negative_counts_as_none():
     one = OneWorkload()
     one.set_readiness(started=100, ready=40)
