@@ -84,8 +84,7 @@ def build_report(
     adopted = np.zeros(observation.shape, bool)
     for place, item in sized.items():
         adopted[place] = item.severity in _ADOPTED
-    workers_seen = evidence.workers_seen.max(axis=1, initial=0).astype(np.float64)
-    workers = workers_of(observation, workers_seen)
+    workers = workers_of(observation)
     money = fleet_money(subjects, observation, decisions, adopted, workers)
 
     items: list[Item] = []

@@ -50,17 +50,18 @@ class _Sizes:
     """[W, 2] compute and VRAM request as shares of one device."""
 
 
-def workers_of(observation: Observation, workers_seen: Floats) -> Floats:
-    """Return the number of workers per row: wanted replicas, else the workers that were seen.
+def workers_of(observation: Observation) -> Floats:
+    """Return the number of workers per row: wanted replicas, else those that run now.
 
-    Replicas of a workload on several GPU models are not known per model; there the workers seen
-    on each count, at least one.
+    Replicas of a workload on several GPU models are not known per model; there those that run on
+    each count, at least one.
     """
     rows = np.arange(observation.shape[0])
     counted = np.bincount(observation.workloads.replica_row, minlength=len(rows))
     shares_replicas = counted[observation.workloads.replica_row] > 1
     replicas = np.where(shares_replicas, np.nan, observation.workloads.replicas)
-    return np.where(np.isfinite(replicas), replicas, np.fmax(workers_seen, 1.0))
+    running = np.bincount(observation.workers.workload_row, minlength=len(rows))
+    return np.where(np.isfinite(replicas), replicas, np.maximum(running, 1))
 
 
 def fleet_money(

@@ -30,6 +30,8 @@ NAN = float("nan")
 NOW_S = 1_790_000_000 - 1_790_000_000 % 300
 BLOCK_S = 300
 RESOURCES = (TFLOPS, VRAM)
+RUNNING, SEEN = 2, 7
+"""Workers of each row now, and those that were ever measured."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -242,8 +244,10 @@ def observation(rows) -> Observation:
         is_opaque=np.zeros((w, 2), bool),
         is_saturated=np.zeros((w, 2), bool),
     )
-    none = np.empty(0, np.int64)
-    workers = Workers(workload_row=none, demand=none.astype(float), is_ready=none.astype(bool))
+    row = np.repeat(np.arange(w), RUNNING)
+    workers = Workers(
+        workload_row=row, demand=np.full(len(row), np.nan), is_ready=np.ones(len(row), bool)
+    )
     return Observation(resources=RESOURCES, workloads=workloads, workers=workers, usage=statistics)
 
 
@@ -315,7 +319,7 @@ def evidence(rows, blocks: int = 2016) -> Evidence:
         points=table(rows, "points").astype(np.int64),
         span_s=np.array([[row.span_s] * 2 for row in rows], np.int64).reshape(w, 2),
         coverage=np.full((w, 2), 0.99),
-        workers_seen=np.full((w, 2), 2),
+        workers_seen=np.full((w, 2), SEEN),
         last_sample_age_s=table(rows, "last_sample_age_s"),
         saturated_share=table(rows, "at_limit_share"),
         denials=table(rows, "denials"),

@@ -4,7 +4,7 @@ from recommender.decision import Code
 from recommender.pricing import Prices
 from recommender.report.subject import Subject
 from recommender.resources import GIB
-from tests.recommender.report.builders import NAN, Row, report, tflops, vram
+from tests.recommender.report.builders import NAN, RUNNING, Row, report, tflops, vram
 
 PRICED = Subject(owner="Deployment/chat", pool="a", price_per_gpu_hour=2.0, price_source="file")
 
@@ -131,7 +131,12 @@ def test_pools_are_packed_apart():
     ]
 
 
-def test_a_workload_on_two_gpu_models_counts_the_workers_seen_on_each():
+def test_workers_that_have_ended_are_not_paid_for():
+    [pool] = report(half_to_tenth(replicas=NAN, target_replicas=NAN)).meta.totals.pools
+    assert pool.workers == RUNNING
+
+
+def test_a_workload_on_two_gpu_models_counts_the_workers_that_run_on_each():
     totals = report(half_to_tenth(), half_to_tenth(gpu_model="L4")).meta.totals
 
     assert [pool.workers for pool in totals.pools] == [2, 2]
